@@ -1,0 +1,179 @@
+import type { Ipv4, Mac } from "./addr.ts";
+import type { Errno, Outcome } from "./errno.ts";
+import type { RandomStream } from "./rng.ts";
+import type { Nanos } from "./time.ts";
+import type { TraceFields } from "./trace.ts";
+
+/** The system-call surface of a node: what daemons and programs are written against. `nodes/kernel/os.ts` implements it. */
+export interface Os {
+  readonly hostname: string;
+  now(): Nanos;
+  /** A timer that is not set. It calls `ring` when its deadline comes. */
+  alarm(ring: () => void): OsAlarm;
+  /** A random stream of this node: `purpose` names it. */
+  rng(purpose: string): RandomStream;
+  trace(kind: string, fields: TraceFields): void;
+
+  udpSocket(): UdpSocket;
+  /** A raw IPv4 socket of one protocol, as `socket(AF_INET, SOCK_RAW, protocol)`. */
+  rawSocket(protocol: number): RawSocket;
+  /** A packet socket on one device, as `socket(AF_PACKET, SOCK_RAW, type)`; 0x0003 (ETH_P_ALL) sees everything, sent frames too. */
+  packetSocket(ifname: string, etherType: number): Outcome<PacketSocket>;
+
+  readonly addr: {
+    list(): readonly OsAddress[];
+    add(ifname: string, address: Ipv4, length: number): Outcome;
+    del(ifname: string, address: Ipv4, length: number): Outcome;
+  };
+  readonly link: {
+    list(): readonly OsLink[];
+    find(ifname: string): OsLink | undefined;
+  };
+  readonly route: {
+    /** Where a datagram to `destination` would leave, and with which source. */
+    lookup(destination: Ipv4, source?: Ipv4, ifname?: string): Outcome<OsRoute>;
+  };
+  /** Broadcasts a gratuitous ARP request for `address` (RFC 5227 §3), sent from `mac` or the device's own. */
+  announce(ifname: string, address: Ipv4, mac?: Mac): void;
+}
+
+export interface OsAlarm {
+  /** Rings at `at` instead of whenever it was set to; `NEVER` stops it. */
+  set(at: Nanos): void;
+  readonly deadline: Nanos;
+}
+
+export interface OsAddress {
+  readonly ifname: string;
+  readonly address: Ipv4;
+  readonly length: number;
+}
+export interface OsLink {
+  readonly ifname: string;
+  readonly ifindex: number;
+  readonly mac: Mac;
+  readonly mtuBytes: number;
+  readonly up: boolean;
+  readonly carrier: boolean;
+  /** Whether neighbours are asked for by ARP (false on loopback and IP tunnels). */
+  readonly arp: boolean;
+}
+export interface OsRoute {
+  readonly source: Ipv4;
+  readonly gateway: Ipv4;
+  readonly ifname: string;
+  readonly mtuBytes: number;
+}
+
+/** How a received datagram came. Filled anew for every one: copy what you keep. */
+export interface DatagramInfo {
+  source: Ipv4;
+  sourcePort: number;
+  destination: Ipv4;
+  destinationPort: number;
+  ttl: number;
+  tos: number;
+  ifindex: number;
+  /** Offset of the IP header in the same buffer: options and all. */
+  header: number;
+}
+
+/** A datagram's payload lies in `b` from `o` to `end`, and is gone when the call returns. */
+export type DatagramHandler = (b: Uint8Array, o: number, end: number, info: DatagramInfo) => void;
+
+/** Linux's IP_MTU_DISCOVER: set DF and refuse what does not fit, set DF and fragment nothing, never set DF, set DF and ignore the path's MTU. */
+export type PathMtuDiscovery = "do" | "want" | "dont" | "probe";
+
+/** What a datagram may ask for; kept per socket, or given with one send. */
+export interface SendOptions {
+  ttl?: number;
+  multicastTtl?: number;
+  tos?: number;
+  pathMtuDiscovery?: PathMtuDiscovery;
+  /** Leaves by this device whatever the routes say (SO_BINDTODEVICE). */
+  ifname?: string;
+  source?: Ipv4;
+  /** IP options, their length a multiple of four (IP_OPTIONS). */
+  options?: Uint8Array;
+  mark?: number;
+  broadcast?: boolean;
+}
+
+/** An ICMP error about a datagram that this socket sent (IP_RECVERR), or a local one. */
+export interface SocketError {
+  readonly errno: Errno;
+  readonly icmpType: number;
+  readonly icmpCode: number;
+  /** Who says so. */
+  readonly offender: Ipv4;
+  /** Next-hop MTU of "fragmentation needed". */
+  readonly mtuBytes: number;
+  readonly destination: Ipv4;
+  readonly destinationPort: number;
+  readonly sourcePort: number;
+  /** TTL of the ICMP message itself, as it arrived. */
+  readonly ttl: number;
+}
+
+interface DatagramSocket {
+  readonly options: SendOptions;
+  onReceive(handler: DatagramHandler): void;
+  onError(handler: (error: SocketError) => void): void;
+  joinGroup(group: Ipv4, ifname: string): Outcome;
+  leaveGroup(group: Ipv4, ifname: string): Outcome;
+  close(): void;
+}
+
+export interface UdpSocket extends DatagramSocket {
+  readonly localAddress: Ipv4;
+  readonly localPort: number;
+  /** Port 0 draws an ephemeral one. */
+  bind(address: Ipv4, port: number): Outcome;
+  connect(address: Ipv4, port: number): Outcome;
+  /** Sends to the connected peer. */
+  send(payload: Uint8Array): Outcome;
+  sendTo(payload: Uint8Array, address: Ipv4, port: number, options?: SendOptions): Outcome;
+}
+
+export interface RawSocket extends DatagramSocket {
+  bind(address: Ipv4): Outcome;
+  /** Sends an IP payload; the kernel writes the IP header. For ICMP the caller has computed the checksum. */
+  sendTo(payload: Uint8Array, address: Ipv4, options?: SendOptions): Outcome;
+}
+
+/** How a frame was seen: where it was going, and whether this node sent it. */
+export interface FrameInfo {
+  ifindex: number;
+  outgoing: boolean;
+}
+
+export interface PacketSocket {
+  /** The frame lies in `b` from `o` (its link header) to `end`, and is gone when the call returns. */
+  onReceive(handler: (b: Uint8Array, o: number, end: number, info: FrameInfo) => void): void;
+  /** Sends a whole frame, link header included. */
+  send(frame: Uint8Array): Outcome;
+  close(): void;
+}
+
+/** A long-running program: `ospfd`, `keepalived`. */
+export interface Daemon {
+  start(): void;
+  stop(): void;
+  show(): unknown;
+}
+
+/** A running command, as the program sees itself. */
+export interface Process {
+  readonly os: Os;
+  /** What was typed after the program's name. */
+  readonly args: readonly string[];
+  out(text: string): void;
+  err(text: string): void;
+  /** Ends the process; sockets and alarms that the program made must be closed by it. */
+  exit(status: number): void;
+  /** Called once on Ctrl-C (SIGINT) or when the run ends while the program still runs. */
+  onInterrupt(handler: () => void): void;
+}
+
+/** A command's program: parses `args`, and runs until it calls `exit`. */
+export type Program = (self: Process) => void;
