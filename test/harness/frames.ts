@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { parseIp } from "../../src/core/addr.ts";
 import { type Captured, captured, type Layer } from "./captures.ts";
 import { sharedPath } from "./shared.ts";
 
@@ -13,7 +14,7 @@ export interface Found {
   readonly end: number;
   readonly wireEnd: number;
   readonly want: Layer;
-  /** Addresses of the IPv4 header around it; 0 where there is none. */
+  /** Addresses of the IPv4 datagram around it, as tshark reads them: the end of a source route; 0 where there is none. */
   readonly src: number;
   readonly dst: number;
 }
@@ -69,8 +70,9 @@ function walk(name: string, frame: Captured): Found[] {
   if (type !== 0x0800 || layers[out.length]?.p !== "ip") return out;
   const ipEnd = at + v.getUint16(at + 2);
   put("ip", at, ipEnd);
+  const { src, dst } = layers[out.length - 1] as { src?: string; dst?: string };
   const transport = TRANSPORTS[v.getUint8(at + 9)];
   if (transport === undefined || (v.getUint16(at + 6) & 0x3fff) !== 0) return out;
-  put(transport, at + 4 * (v.getUint8(at) & 15), ipEnd, v.getUint32(at + 12), v.getUint32(at + 16));
+  put(transport, at + 4 * (v.getUint8(at) & 15), ipEnd, parseIp(src ?? ""), parseIp(dst ?? ""));
   return out;
 }

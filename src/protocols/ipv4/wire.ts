@@ -332,6 +332,16 @@ export function findOption(b: Uint8Array, o: number, type: number): number {
   return -1;
 }
 
+/** Where a datagram with a source route still to go will end up, which transports put in their checksum; else `dst`. */
+export function finalDst(b: Uint8Array, o: number): number {
+  if (headerLength(b, o) === HEADER) return dst(b, o);
+  const loose = findOption(b, o, IPOPT_LSRR);
+  const at = loose >= 0 ? loose : findOption(b, o, IPOPT_SSRR);
+  const length = at < 0 ? 0 : optionLength(b, at, o + headerLength(b, o));
+  if (length < 7 || u8(b, at + 2) < 4 || u8(b, at + 2) + 3 > length) return dst(b, o); // RFC 791 §3.1: route exhausted
+  return u32(b, at + length - 4);
+}
+
 /** The length octet of the option at `at`; 0 when it is missing, below 2 or beyond `end`. */
 function optionLength(b: Uint8Array, at: number, end: number): number {
   if (end - at < 2) return 0;
