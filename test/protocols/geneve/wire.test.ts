@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { hex } from "../../../src/core/bytes.ts";
 import * as geneve from "../../../src/protocols/geneve/wire.ts";
 import { layersOf } from "../../harness/captures.ts";
-import { accepts, roundTrips, survivesGarbage, survivesMutation } from "../../harness/codec.ts";
+import { accepts, mustEqual, roundTrips, survivesGarbage, survivesMutation } from "../../harness/codec.ts";
 import { cases, haveShared, itNeeds } from "../../harness/shared.ts";
 
 const option: fc.Arbitrary<geneve.GeneveOption> = fc.record({
@@ -73,7 +73,7 @@ it("reads options from any bytes, in order and up to the fault", () =>
     fc.property(fc.uint8Array({ maxLength: geneve.OPTIONS_MAX, size: "max" }), fc.nat(8), (b, o) => {
       const { options, bad } = geneve.readOptions(b, o, b.length);
       const raw = geneve.writeOptions(options);
-      expect(raw).toEqual(b.slice(o, o + raw.length));
+      mustEqual(raw, b.slice(o, o + raw.length));
       if (bad === undefined) expect(raw.length).toBe(Math.max(0, b.length - o));
       else expect([o + raw.length, o + raw.length + 3]).toContain(bad.at);
     }),
