@@ -34,6 +34,8 @@ export class Simulation {
   readonly fingerprint = new Fingerprint();
   /** False leaves the fingerprint out: only the benchmark that measures its cost does so. */
   fingerprinting = true;
+  /** Where captured frames are written, for comments on their fate; null while nobody captures. */
+  capture: { comment(record: number, text: string): void } | null = null;
   readonly seed: number;
   readonly #queue = new EventQueue();
   readonly #streams = new Map<string, RandomStream>();
@@ -53,6 +55,11 @@ export class Simulation {
       this.#streams.set(name, stream);
     }
     return stream;
+  }
+
+  /** A stream that is drawn from once and forgotten: what a device is born with. */
+  rngOnce(name: string): RandomStream {
+    return new RandomStream(`${this.seed}/${name}`);
   }
 
   /** The sequence number that orders an event among those of the same instant. */

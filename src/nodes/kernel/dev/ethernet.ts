@@ -1,0 +1,131 @@
+import { type DropReason, dropReason } from "../../../core/drop.ts";
+import {
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  type Packet,
+} from "../../../core/packet.ts";
+import type { Cable, Line, Port } from "../../link.ts";
+import type { Kernel } from "../kernel.ts";
+import { ETHERNET_HEADER, NetDevice, randomMac } from "../netdev.ts";
+
+const DOWN = dropReason("device is down");
+const NO_CARRIER = dropReason("carrier is down");
+const TOO_LONG = dropReason("frame longer than the device's MTU");
+/** A frame may be this much longer than MTU and header: one VLAN tag (net/core/dev.c:is_skb_forwardable). */
+const VLAN_ROOM = 4;
+
+/** A network card, or one half of a veth pair: an Ethernet device at the end of a cable. */
+export class EthernetDevice extends NetDevice implements Port {
+  override readonly kind: "" | "veth";
+  #cable: Cable | null = null;
+  #line: Line | null = null;
+
+  constructor(kernel: Kernel, name: string, ifindex: number, kind: "" | "veth" = "veth") {
+    super(kernel, name, ifindex);
+    this.kind = kind;
+    this.mac = randomMac(kernel, name);
+    this.carrier = false;
+  }
+
+  get cable(): Cable | null {
+    return this.#cable;
+  }
+
+  /** Plugs a cable in; null pulls it out. */
+  plug(cable: Cable | null): void {
+    this.#cable = cable;
+    this.#line = cable?.lineFrom(this) ?? null;
+    this.#followCarrier();
+  }
+
+  override get speedBps(): number {
+    return this.#cable?.speedBps ?? 0;
+  }
+
+  /** The device at the other end, where that is a device: a veth's peer. */
+  get peer(): EthernetDevice | undefined {
+    const port = this.#cable?.peerOf(this);
+    return port instanceof EthernetDevice ? port : undefined;
+  }
+
+  override transmit(p: Packet): void {
+    const line = this.#line;
+    if (line === null || !this.carrier) return this.frameLost(p, NO_CARRIER);
+    const stats = this.stats;
+    stats.txPackets++;
+    stats.txBytes += p.end - p.start;
+    line.transmit(p);
+  }
+
+  frameLost(p: Packet, reason: DropReason): void {
+    this.stats.txDropped++;
+    if (reason === NO_CARRIER) this.stats.txCarrierErrors++;
+    this.kernel.drop(p, reason, this.name);
+  }
+
+  receiveFrame(p: Packet): void {
+    const stats = this.stats;
+    const length = p.end - p.start;
+    const kernel = this.kernel;
+    p.note = "";
+    p.record = 0;
+    p.mark = 0;
+    p.depth = 0;
+    if (!this.up || !kernel.powered) {
+      if (kernel.refuseWhileOff(p)) return;
+      return kernel.drop(p, DOWN, this.name);
+    }
+    if (length > this.mtu + ETHERNET_HEADER + VLAN_ROOM) {
+      stats.rxErrors++;
+      return kernel.drop(p, TOO_LONG, this.name);
+    }
+    stats.rxPackets++;
+    stats.rxBytes += length;
+    p.type = this.classify(p);
+    if (p.type === PACKET_MULTICAST) stats.rxMulticast++;
+    if (kernel.cpu !== null) kernel.cpu.enqueue(p, this);
+    else kernel.receive(p, this);
+  }
+
+  /** net/ethernet/eth.c:eth_type_trans: to whom the frame is addressed. */
+  classify(p: Packet): number {
+    if (p.end - p.start < ETHERNET_HEADER) return PACKET_HOST;
+    const high = p.view.getUint16(p.start);
+    const low = p.view.getInt32(p.start + 2);
+    if (low === this.macLow && high === this.macHigh) return PACKET_HOST;
+    if ((high & 0x100) === 0) return PACKET_OTHERHOST;
+    return high === 0xffff && low === -1 ? PACKET_BROADCAST : PACKET_MULTICAST;
+  }
+
+  carrierChanged(): void {
+    this.#followCarrier();
+  }
+  override adminChanged(): void {
+    // A veth, and a card without power on its far side, is only connected while both ends are up.
+    this.peer?.peerChanged();
+    this.#followCarrier();
+  }
+  peerChanged(): void {
+    this.#followCarrier();
+  }
+  override powerChanged(): void {
+    this.peer?.peerChanged();
+  }
+  override destroyed(): void {
+    const cable = this.#cable;
+    if (cable === null) return;
+    cable.setUp(false);
+    const peer = this.peer;
+    this.plug(null);
+    if (peer !== undefined && this.kind === "veth") peer.kernel.unregister(peer);
+  }
+
+  #followCarrier(): void {
+    const cable = this.#cable;
+    const peer = this.peer;
+    const alive = peer === undefined || (peer.up && peer.kernel.powered);
+    this.kernel.setCarrier(this, cable !== null && cable.up && alive);
+  }
+}

@@ -1,0 +1,304 @@
+import { type Ipv4 as Ipv4Address, isMulticast } from "../../../core/addr.ts";
+import { type DropReason, dropReason } from "../../../core/drop.ts";
+import { PACKET_HOST, PACKET_OTHERHOST, type Packet } from "../../../core/packet.ts";
+import {
+  CODE_FRAG_NEEDED,
+  CODE_TTL_EXCEEDED,
+  TYPE_DEST_UNREACH,
+  TYPE_TIME_EXCEEDED,
+} from "../../../protocols/icmp/wire.ts";
+import {
+  decrementTtl,
+  dontFragment,
+  dstI32,
+  dst as dstOf,
+  headerLength,
+  IP_DF,
+  isFragment,
+  protocol as protocolOf,
+  srcI32,
+  tos as tosOf,
+  totalLength,
+  ttl as ttlOf,
+  validHeader,
+  writeHeader,
+} from "../../../protocols/ipv4/wire.ts";
+import type { Kernel } from "../kernel.ts";
+import type { NetDevice } from "../netdev.ts";
+import {
+  DST_BROADCAST,
+  DST_ERROR,
+  DST_FORWARD,
+  DST_LOCAL,
+  DST_MARTIAN_DESTINATION,
+  DST_MARTIAN_SOURCE,
+  DST_MULTICAST,
+  DST_RP_FILTER,
+  type Dst,
+} from "./dst.ts";
+import { PathExceptions } from "./exceptions.ts";
+import { fragment } from "./fragment.ts";
+import { Ipv4Options } from "./options.ts";
+import { Reassembly } from "./reassembly.ts";
+import { Routes } from "./routes.ts";
+
+/** A protocol above IPv4. `p.start` is at its header, `p.net` at the IP header. Takes ownership. */
+export interface Transport {
+  receive(p: Packet, dev: NetDevice, d: Dst): void;
+  /** An ICMP error about something sent: `p.start` is at the quoted transport header, `p.net` at the quoted IP header. Looks only. */
+  error?(p: Packet, icmpType: number, icmpCode: number, info: number): void;
+}
+
+const OTHER_HOST = dropReason("other host: the frame is addressed to another MAC");
+/** Drop reasons by the `HEADER_*` number that `validHeader` gives. */
+const HEADER_DROPS: readonly DropReason[] = [
+  0,
+  dropReason("ip: header cut short"),
+  dropReason("ip: version is not 4"),
+  dropReason("ip: header length out of bounds"),
+  dropReason("ip: bad header checksum"),
+  dropReason("ip: total length out of bounds"),
+  dropReason("ip: total length out of bounds"),
+];
+const TTL_EXCEEDED = dropReason("ip: TTL exceeded");
+const TOO_BIG = dropReason("ip: does not fit and must not be fragmented");
+const L2_BROADCAST = dropReason("ip: link-layer broadcast with unicast destination");
+const NO_ROUTE = dropReason("ip: no route");
+const BLACKHOLE = dropReason("ip: blackhole route");
+const UNREACHABLE = dropReason("ip: unreachable route");
+const PROHIBIT = dropReason("ip: prohibit route");
+const NOT_FORWARDING = dropReason("ip: forwarding is off");
+const NOT_JOINED = dropReason("ip: multicast group not joined");
+const MARTIAN_SOURCE = dropReason("ip: martian source");
+const MARTIAN_DESTINATION = dropReason("ip: martian destination");
+const RP_FILTER = dropReason("ip: reverse path filter");
+const NEIGH_FULL = dropReason("neigh: table full");
+
+/** TOS bits that routing looks at (IPTOS_RT_MASK). */
+const TOS_ROUTING = 0x1c;
+const ID_BUCKETS = 16;
+
+/** The IPv4 layer of a node, in Linux's order: receive, route, deliver or forward, output, neighbour. */
+export class Ipv4 {
+  readonly routes: Routes;
+  readonly exceptions: PathExceptions;
+  readonly options: Ipv4Options;
+  readonly reassembly: Reassembly;
+  readonly #kernel: Kernel;
+  readonly #protocols: (Transport | undefined)[] = [];
+  /** Counters of identification by destination (net/ipv4/route.c:ip_idents). Made when the first datagram needs one. */
+  #ids: Uint16Array | null = null;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    this.routes = new Routes(kernel);
+    this.exceptions = new PathExceptions(kernel);
+    this.options = new Ipv4Options(kernel);
+    this.reassembly = new Reassembly(kernel);
+  }
+
+  /** Makes `transport` the receiver of one protocol number; undefined takes it away. */
+  register(protocol: number, transport: Transport | undefined): void {
+    this.#protocols[protocol] = transport;
+  }
+  transport(protocol: number): Transport | undefined {
+    return this.#protocols[protocol];
+  }
+
+  /** net/ipv4/ip_input.c:ip_rcv and ip_rcv_finish. `p` starts at the IP header. Takes ownership. */
+  receive(p: Packet, dev: NetDevice): void {
+    const kernel = this.#kernel;
+    const net = p.start;
+    if (p.type === PACKET_OTHERHOST) return kernel.drop(p, OTHER_HOST, dev.name);
+    const fault = validHeader(p.buf, net, p.end);
+    if (fault !== 0) return kernel.drop(p, HEADER_DROPS[fault] as DropReason, dev.name);
+    p.net = net;
+    p.trim(totalLength(p.buf, net));
+    if (headerLength(p.buf, net) > 20 && !this.options.receive(p, dev)) return;
+    const d = this.routes.input(dstI32(p.buf, net), srcI32(p.buf, net), dev, tosOf(p.buf, net) & TOS_ROUTING, p.mark);
+    if (d.type === DST_FORWARD) this.#forward(p, d, dev);
+    else if (d.type === DST_LOCAL || d.type === DST_BROADCAST || d.type === DST_MULTICAST) this.deliver(p, dev, d);
+    else this.#reject(p, d, dev);
+  }
+
+  /** net/ipv4/ip_input.c:ip_local_deliver. `p` starts at the IP header. Takes ownership. */
+  deliver(p: Packet, dev: NetDevice, d: Dst): void {
+    const kernel = this.#kernel;
+    if (isFragment(p.buf, p.net)) {
+      const whole = this.reassembly.add(p, dev);
+      if (whole !== null) this.deliver(whole, dev, d);
+      return;
+    }
+    const protocol = protocolOf(p.buf, p.net);
+    p.start = p.net + headerLength(p.buf, p.net);
+    const heard = kernel.raw.deliver(p, protocol);
+    const transport = this.#protocols[protocol];
+    if (transport !== undefined) return transport.receive(p, dev, d);
+    if (heard) return kernel.consume(p);
+    kernel.icmp.protocolUnreachable(p, dev);
+  }
+
+  /** net/ipv4/ip_forward.c:ip_forward. */
+  #forward(p: Packet, d: Dst, dev: NetDevice): void {
+    const kernel = this.#kernel;
+    const buf = p.buf;
+    const net = p.net;
+    if (p.type !== PACKET_HOST) return kernel.drop(p, L2_BROADCAST, dev.name);
+    if (ttlOf(buf, net) <= 1) {
+      kernel.icmp.error(p, TYPE_TIME_EXCEEDED, CODE_TTL_EXCEEDED, 0);
+      return kernel.drop(p, TTL_EXCEEDED, dev.name);
+    }
+    if (headerLength(buf, net) > 20 && !this.options.forward(p, d)) return;
+    const tooBig = p.end - net > d.mtu;
+    if (tooBig && dontFragment(buf, net)) return this.#tooBig(p, d);
+    decrementTtl(buf, net);
+    if (d.redirect) kernel.icmp.redirect(p, d);
+    if (tooBig) this.#outputFragments(p, d);
+    else this.#finish(p, d);
+  }
+
+  #tooBig(p: Packet, d: Dst): void {
+    this.#kernel.icmp.error(p, TYPE_DEST_UNREACH, CODE_FRAG_NEEDED, d.mtu);
+    this.#kernel.drop(p, TOO_BIG, d.dev.name);
+  }
+
+  /** net/ipv4/route.c:ip_error: what cannot be routed. */
+  #reject(p: Packet, d: Dst, dev: NetDevice): void {
+    const kernel = this.#kernel;
+    switch (d.type) {
+      case DST_MARTIAN_SOURCE:
+        return kernel.drop(p, MARTIAN_SOURCE, dev.name);
+      case DST_MARTIAN_DESTINATION:
+        return kernel.drop(p, MARTIAN_DESTINATION, dev.name);
+      case DST_RP_FILTER:
+        return kernel.drop(p, RP_FILTER, dev.name);
+      default:
+        if (isMulticast(dstOf(p.buf, p.net))) return kernel.drop(p, NOT_JOINED, dev.name);
+        if (!dev.inet.forwarding) return kernel.drop(p, NOT_FORWARDING, dev.name);
+        kernel.icmp.routeError(p, d.errno);
+        kernel.drop(p, rejectReason(d), dev.name);
+    }
+  }
+
+  /**
+   * Sends a transport's packet: `p` starts at the transport header. `flags` is `IP_DF` or 0; `options` are IP options.
+   * Takes ownership.
+   */
+  send(
+    p: Packet,
+    d: Dst,
+    protocol: number,
+    src: Ipv4Address,
+    dst: Ipv4Address,
+    ttl: number,
+    tos: number,
+    flags: number,
+    options?: Uint8Array,
+    id = this.nextId(src, dst, protocol),
+  ): void {
+    if (options !== undefined && options.length > 0)
+      return this.options.send(p, d, protocol, src, dst, ttl, tos, flags, options, id);
+    p.push(20);
+    writeHeader(p.buf, p.start, tos, p.end - p.start, id, flags, ttl, protocol, src, dst);
+    p.net = p.start;
+    this.output(p, d);
+  }
+
+  /** net/ipv4/ip_output.c:ip_output: a complete IP packet leaves by a route. Takes ownership. */
+  output(p: Packet, d: Dst): void {
+    if (d.type === DST_LOCAL) return this.#kernel.loopback.send(withLinkHeader(p));
+    if (d.type === DST_BROADCAST) this.#loopBack(p, d);
+    if (p.end - p.net > d.mtu) {
+      if (dontFragment(p.buf, p.net) && !d.mtuLocked) return this.#tooBig(p, d);
+      this.#outputFragments(p, d);
+    } else this.#finish(p, d);
+  }
+
+  /** The next identification for a datagram (net/ipv4/route.c:__ip_select_ident): counted per destination, so that it does not repeat soon. */
+  nextId(src: Ipv4Address, dst: Ipv4Address, protocol: number): number {
+    if (this.#ids === null) {
+      const draw = this.#kernel.sim.rngOnce(`ip id ${this.#kernel.name}`);
+      this.#ids = Uint16Array.from({ length: ID_BUCKETS }, () => draw.u16());
+    }
+    const h = Math.imul(dst ^ Math.imul(src, 0x85ebca6b) ^ protocol, 0x9e3779b1);
+    const bucket = (h >>> 16) & (ID_BUCKETS - 1);
+    const id = this.#ids[bucket] as number;
+    this.#ids[bucket] = id + 1;
+    return id;
+  }
+
+  /** A waiting packet cannot be sent: its neighbour does not answer (net/ipv4/route.c:ipv4_link_failure). Takes ownership. */
+  linkFailure(p: Packet, reason: DropReason, dev: NetDevice): void {
+    this.#kernel.icmp.hostUnreachable(p);
+    this.#kernel.drop(p, reason, dev.name);
+  }
+
+  /** Equal-cost paths are chosen by a hash of addresses, and of ports when `fib_multipath_hash_policy` is 1. */
+  multipathHash(d: Dst, src: Ipv4Address, dst: Ipv4Address): number {
+    const layer4 = this.#kernel.sysctl.fib_multipath_hash_policy === 1;
+    if (layer4) d.perPacket = true;
+    return mix(src, dst, layer4 ? this.flowPorts : 0, this.#kernel.hashSeed);
+  }
+  /** Ports and protocol of the packet that is being routed, for layer-4 path hashing. */
+  flowPorts = 0;
+
+  #outputFragments(p: Packet, d: Dst): void {
+    for (const piece of fragment(this.#kernel.sim.pool, p, d.mtu)) this.#finish(piece, d);
+  }
+
+  /** net/ipv4/ip_output.c:ip_finish_output2. */
+  #finish(p: Packet, d: Dst): void {
+    let n = d.neigh;
+    if (n === null || n.dead) {
+      if (d.dev.headerLength === 0) return d.dev.send(p);
+      const found = this.#kernel.neigh.findOrCreate(d.dev, d.nextHop >>> 0);
+      if (found === undefined) return this.#kernel.drop(p, NEIGH_FULL, d.dev.name);
+      d.neigh = n = found;
+    }
+    n.output(p);
+  }
+
+  /** Broadcasts, and groups that this node joined, are heard by their sender too (net/ipv4/ip_output.c:ip_mc_output). */
+  #loopBack(p: Packet, d: Dst): void {
+    const dst = dstOf(p.buf, p.net);
+    if (isMulticast(dst) && !(d.dev.inet.groups?.has(dst) ?? false)) return;
+    const copy = this.#kernel.sim.pool.clone(p);
+    copy.type = PACKET_HOST;
+    this.#kernel.loopback.loopBack(copy, d.dev);
+  }
+}
+
+/** The flags of a locally made datagram: Linux sets DF unless the path's MTU is locked or path MTU discovery is off. */
+export const dfFlag = (kernel: Kernel, d: Dst): number =>
+  kernel.sysctl.ip_no_pmtu_disc === 0 && !d.mtuLocked ? IP_DF : 0;
+
+function withLinkHeader(p: Packet): Packet {
+  p.push(14);
+  p.buf.fill(0, p.start, p.start + 12);
+  p.view.setUint16(p.start + 12, 0x0800);
+  return p;
+}
+
+function rejectReason(d: Dst): DropReason {
+  switch (d.errno) {
+    case "EINVAL":
+      return BLACKHOLE;
+    case "EACCES":
+      return PROHIBIT;
+    case "EHOSTUNREACH":
+      return d.type === DST_ERROR && d.route !== null ? UNREACHABLE : NO_ROUTE;
+    default:
+      return NO_ROUTE;
+  }
+}
+
+function mix(src: number, dst: number, ports: number, seed: number): number {
+  let h = seed | 0;
+  for (const word of [src, dst, ports]) {
+    h = Math.imul(h ^ word, 0x85ebca6b);
+    h ^= h >>> 13;
+    h = Math.imul(h, 0xc2b2ae35);
+    h ^= h >>> 16;
+  }
+  return h >>> 0;
+}

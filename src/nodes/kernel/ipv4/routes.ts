@@ -1,0 +1,309 @@
+import { ANY, type Ipv4, isLoopback, isMulticast, LIMITED_BROADCAST } from "../../../core/addr.ts";
+import type { Errno } from "../../../core/errno.ts";
+import { NEVER } from "../../../core/time.ts";
+import { FibResult, type Flow } from "../fib/fib.ts";
+import type { NextHop } from "../fib/route.ts";
+import type { Kernel } from "../kernel.ts";
+import type { NetDevice } from "../netdev.ts";
+import {
+  DST_BROADCAST,
+  DST_ERROR,
+  DST_FORWARD,
+  DST_LOCAL,
+  DST_MARTIAN_DESTINATION,
+  DST_MARTIAN_SOURCE,
+  DST_MULTICAST,
+  DST_RP_FILTER,
+  Dst,
+} from "./dst.ts";
+
+const SLOTS_MIN = 8;
+const SLOTS_MAX = 16_384;
+const SCOPE_LINK = 253;
+const SCOPE_UNIVERSE = 0;
+
+/**
+ * Route look-ups with Linux's checks around them (net/ipv4/route.c), and their answers kept in a direct-mapped cache.
+ * An answer holds while nothing that could change it changed: `generation` counts such changes.
+ */
+export class Routes {
+  /** Counts changes of addresses, routes, rules, settings and devices. */
+  generation = 0;
+  readonly #kernel: Kernel;
+  #slots: (Dst | null)[] = new Array(SLOTS_MIN).fill(null);
+  #evictions = 0;
+  readonly #flow: Flow = { dst: 0, src: 0, tos: 0, mark: 0, iif: 0, oif: 0 };
+  readonly #result = new FibResult();
+  readonly #reverse = new FibResult();
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /** Everything that was looked up may be wrong now. */
+  invalidate(): void {
+    this.generation++;
+  }
+
+  /** Where a packet that came in by `dev` goes (`ip_route_input`). */
+  input(dst: Ipv4, src: Ipv4, dev: NetDevice, tos: number, mark: number): Dst {
+    const d = this.#cached(dst | 0, src | 0, dev.ifindex, tos, mark);
+    if (d !== null) return d;
+    const fresh = this.#slot(dst | 0, src | 0, dev.ifindex, tos, mark, dev);
+    this.#resolveInput(fresh, dst >>> 0, src >>> 0, dev, tos, mark);
+    return fresh;
+  }
+
+  /** Where a packet made here goes (`ip_route_output_key`). `src` 0: none chosen yet; `oif` 0: by any device. */
+  output(dst: Ipv4, src: Ipv4, oif: number, tos: number, mark: number): Dst {
+    const d = this.#cached(dst | 0, src | 0, ~oif, tos, mark);
+    if (d !== null) return d;
+    const fresh = this.#slot(dst | 0, src | 0, ~oif, tos, mark, this.#kernel.loopback);
+    this.#resolveOutput(fresh, dst >>> 0, src >>> 0, oif, tos, mark);
+    return fresh;
+  }
+
+  /** Whether an address is a host that could be routed to, not a broadcast, a group or ourselves (`inet_addr_type`). */
+  isUnicast(address: Ipv4): boolean {
+    const book = this.#kernel.addresses;
+    return (
+      address !== ANY &&
+      !isMulticast(address) &&
+      address !== LIMITED_BROADCAST &&
+      !book.isLocal(address) &&
+      !book.isBroadcast(address)
+    );
+  }
+
+  #cached(dst: number, src: number, iif: number, tos: number, mark: number): Dst | null {
+    const d = this.#slots[hash(dst, src, iif) & (this.#slots.length - 1)] as Dst | null;
+    if (
+      d === null ||
+      d.keyDst !== dst ||
+      d.keySrc !== src ||
+      d.keyIif !== iif ||
+      d.keyTos !== tos ||
+      d.keyMark !== mark
+    )
+      return null;
+    if (d.generation !== this.generation || d.perPacket) return null;
+    if (d.expiresAt !== NEVER && d.expiresAt <= this.#kernel.sim.now) return null;
+    return d;
+  }
+
+  /** A fresh answer in the question's slot. A busy cache grows, so that a router with many flows does not thrash. */
+  #slot(dst: number, src: number, iif: number, tos: number, mark: number, dev: NetDevice): Dst {
+    let at = hash(dst, src, iif) & (this.#slots.length - 1);
+    const old = this.#slots[at] as Dst | null;
+    if (old !== null && old.generation === this.generation && !old.perPacket) {
+      if (++this.#evictions > this.#slots.length && this.#slots.length < SLOTS_MAX) {
+        this.#grow();
+        at = hash(dst, src, iif) & (this.#slots.length - 1);
+      }
+    }
+    const d = new Dst(dev);
+    d.keyDst = dst;
+    d.keySrc = src;
+    d.keyIif = iif;
+    d.keyTos = tos;
+    d.keyMark = mark;
+    d.generation = this.generation;
+    this.#slots[at] = d;
+    return d;
+  }
+
+  #grow(): void {
+    const old = this.#slots;
+    this.#slots = new Array(old.length * 4).fill(null);
+    this.#evictions = 0;
+    for (const d of old) {
+      if (d !== null && d.generation === this.generation)
+        this.#slots[hash(d.keyDst, d.keySrc, d.keyIif) & (this.#slots.length - 1)] = d;
+    }
+  }
+
+  /** net/ipv4/route.c:ip_route_input_slow. */
+  #resolveInput(d: Dst, dst: Ipv4, src: Ipv4, dev: NetDevice, tos: number, mark: number): void {
+    d.dev = dev;
+    if (isMulticast(dst)) return this.#resolveMulticast(d, dst, src, dev);
+    if (isMulticast(src) || src === LIMITED_BROADCAST) return answer(d, DST_MARTIAN_SOURCE);
+    if (dst === LIMITED_BROADCAST || (src === ANY && dst === ANY)) return this.#broadcast(d, src, dev, tos, mark);
+    if (isZeroNet(src)) return answer(d, DST_MARTIAN_SOURCE);
+    if (isZeroNet(dst)) return answer(d, DST_MARTIAN_DESTINATION);
+    const loopbackAllowed = dev === this.#kernel.loopback || dev.inet.or("route_localnet");
+    if (!loopbackAllowed && isLoopback(dst)) return answer(d, DST_MARTIAN_DESTINATION);
+    if (!loopbackAllowed && isLoopback(src)) return answer(d, DST_MARTIAN_SOURCE);
+
+    const out = this.#result;
+    if (!this.#lookup(dst, src, tos, mark, dev.ifindex, 0, out))
+      return this.#noRoute(d, dev, out.errno || "ENETUNREACH");
+    const route = out.route;
+    if (route === null) return this.#noRoute(d, dev, out.errno || "ENETUNREACH");
+    d.route = route;
+    d.table = out.table;
+    d.rulePriority = out.rulePriority;
+    if (route.type === "broadcast") return this.#broadcast(d, src, dev, tos, mark);
+    if (route.type === "local") {
+      const verdict = this.#validateSource(src, dst, dev, tos, mark);
+      return answer(d, verdict < 0 ? -verdict : DST_LOCAL);
+    }
+    if (!dev.inet.forwarding) return this.#noRoute(d, dev, "EHOSTUNREACH");
+    if (route.type !== "unicast") return answer(d, DST_MARTIAN_DESTINATION);
+    const hop = this.#choose(d, out, src, dst);
+    const verdict = this.#validateSource(src, dst, dev, tos, mark);
+    if (verdict < 0) return answer(d, -verdict);
+    if (!this.#fillHop(d, hop, dst, kernelForwardsByPmtu(this.#kernel))) return this.#noRoute(d, dev, "EHOSTUNREACH");
+    d.type = DST_FORWARD;
+    // net/ipv4/route.c:__mkroute_input: the sender is a neighbour on the device that the packet would leave by.
+    d.redirect =
+      d.dev === dev &&
+      verdict > 0 &&
+      (dev.inet.or("shared_media") || this.#kernel.addresses.onLinkWith(dev.ifindex, src, d.nextHop));
+  }
+
+  #resolveMulticast(d: Dst, dst: Ipv4, src: Ipv4, dev: NetDevice): void {
+    if (isMulticast(src) || src === LIMITED_BROADCAST || (isLoopback(src) && dev !== this.#kernel.loopback))
+      return answer(d, DST_MARTIAN_SOURCE);
+    const joined = dst === ALL_HOSTS || (dev.inet.groups?.has(dst) ?? false);
+    if (!joined) return answer(d, DST_ERROR, "EINVAL");
+    answer(d, DST_MULTICAST);
+  }
+
+  #broadcast(d: Dst, src: Ipv4, dev: NetDevice, tos: number, mark: number): void {
+    if (!isZeroNet(src)) {
+      const verdict = this.#validateSource(src, LIMITED_BROADCAST, dev, tos, mark);
+      if (verdict < 0) return answer(d, -verdict);
+    }
+    answer(d, DST_BROADCAST);
+  }
+
+  /** `ip_error` answers with an ICMP message according to the errno; a host that does not forward stays silent. */
+  #noRoute(d: Dst, dev: NetDevice, errno: Errno): void {
+    answer(d, DST_ERROR, dev.inet.forwarding ? errno : "EHOSTUNREACH");
+  }
+
+  /**
+   * net/ipv4/fib_frontend.c:fib_validate_source. Positive: the source is a neighbour on this device; 0: it is not, and
+   * may pass; negative: the type of the refusal.
+   */
+  #validateSource(src: Ipv4, dst: Ipv4, dev: NetDevice, tos: number, mark: number): number {
+    const kernel = this.#kernel;
+    const mode = dev.inet.max("rp_filter");
+    const acceptLocal = dev === kernel.loopback || dev.inet.or("accept_local");
+    const out = this.#reverse;
+    if (!this.#lookup(src, dst, tos, mark, kernel.loopback.ifindex, 0, out) || out.route === null) {
+      return mode === 0 ? 0 : -DST_RP_FILTER;
+    }
+    const route = out.route;
+    if (route.type !== "unicast" && !(route.type === "local" && acceptLocal)) return -DST_MARTIAN_SOURCE;
+    for (const hop of route.nexthops) {
+      if (hop.ifindex === dev.ifindex || route.type === "local")
+        return hop.gateway === 0 && route.scope >= SCOPE_LINK ? 1 : 0;
+    }
+    if (mode === 0) return 0;
+    if (mode === 1) return -DST_RP_FILTER;
+    return 0; // Loose mode: any route to the source will do (RFC 3704 §2.4).
+  }
+
+  /** net/ipv4/route.c:ip_route_output_key_hash_rcu. */
+  #resolveOutput(d: Dst, dst: Ipv4, src: Ipv4, oif: number, tos: number, mark: number): void {
+    const kernel = this.#kernel;
+    const bound = oif === 0 ? undefined : kernel.deviceByIndex(oif);
+    if (src !== ANY && (isMulticast(src) || src === LIMITED_BROADCAST || isZeroNet(src)))
+      return answer(d, DST_ERROR, "EINVAL");
+    if (oif !== 0 && (bound === undefined || !bound.up))
+      return answer(d, DST_ERROR, bound === undefined ? "ENODEV" : "ENETUNREACH");
+    const target = dst === ANY ? src || LOOPBACK : dst;
+    if (bound !== undefined && (isMulticast(target) || target === LIMITED_BROADCAST))
+      return this.#onLink(d, target, src, bound, SCOPE_LINK);
+    const out = this.#result;
+    if (!this.#lookup(target, src, tos, mark, kernel.loopback.ifindex, oif, out) || out.route === null) {
+      // A packet for a device that has no route to it is taken for a neighbour there (ip_route_output_key: "oif" case).
+      const errno = out.errno || "ENETUNREACH";
+      if (bound !== undefined && errno === "ENETUNREACH" && out.route === null)
+        return this.#onLink(d, target, src, bound, SCOPE_UNIVERSE);
+      return answer(d, DST_ERROR, errno);
+    }
+    const route = out.route;
+    d.route = route;
+    d.table = out.table;
+    d.rulePriority = out.rulePriority;
+    if (route.type === "local") {
+      d.type = DST_LOCAL;
+      d.dev = kernel.loopback;
+      d.nextHop = target;
+      d.source = src || route.prefsrc || target;
+      d.mtu = kernel.loopback.mtu;
+      return;
+    }
+    if (!this.#fillHop(d, this.#choose(d, out, src, target), target, true)) return answer(d, DST_ERROR, "ENETUNREACH");
+    d.source =
+      src ||
+      route.prefsrc ||
+      kernel.addresses.selectSource(d.dev.ifindex, d.nextHop, d.viaGateway ? SCOPE_LINK : route.scope) ||
+      0;
+    d.type =
+      route.type === "broadcast" || isMulticast(target) || target === LIMITED_BROADCAST ? DST_BROADCAST : DST_FORWARD;
+  }
+
+  #onLink(d: Dst, dst: Ipv4, src: Ipv4, dev: NetDevice, scope: number): void {
+    d.type = isMulticast(dst) || dst === LIMITED_BROADCAST ? DST_BROADCAST : DST_FORWARD;
+    d.errno = "";
+    d.dev = dev;
+    d.nextHop = dst;
+    d.mtu = dev.mtu;
+    d.source = src || this.#kernel.addresses.selectSource(dev.ifindex, dst, scope) || 0;
+  }
+
+  #choose(d: Dst, out: FibResult, src: Ipv4, dst: Ipv4): NextHop | null {
+    if (out.nexthop !== null || out.route === null) return out.nexthop;
+    return this.#kernel.fib.selectPath(out.route, this.#kernel.ipv4.multipathHash(d, src, dst));
+  }
+
+  /** Device, next hop, MTU and what was learnt of the path; `usePmtu`: its MTU too (`ip_dst_mtu_maybe_forward`). */
+  #fillHop(d: Dst, hop: NextHop | null, dst: Ipv4, usePmtu: boolean): boolean {
+    const dev = hop === null ? undefined : this.#kernel.deviceByIndex(hop.ifindex);
+    if (hop === null || dev === undefined) return false;
+    d.dev = dev;
+    d.viaGateway = hop.gateway !== 0;
+    d.nextHop = hop.gateway || dst;
+    d.mtu = d.route?.mtu ? Math.min(d.route.mtu, MTU_MAX) : dev.mtu;
+    d.mtuLocked = d.route?.mtuLocked ?? false;
+    const known = this.#kernel.ipv4.exceptions.find(dst);
+    if (known !== undefined) {
+      if (usePmtu && known.mtu > 0) d.mtu = Math.min(d.mtu, known.mtu);
+      if (usePmtu) d.mtuLocked ||= known.locked;
+      if (known.gateway !== 0) d.nextHop = known.gateway;
+      d.expiresAt = known.expiresAt;
+    }
+    return true;
+  }
+
+  #lookup(dst: Ipv4, src: Ipv4, tos: number, mark: number, iif: number, oif: number, out: FibResult): boolean {
+    const flow = this.#flow;
+    flow.dst = dst;
+    flow.src = src;
+    flow.tos = tos;
+    flow.mark = mark;
+    flow.iif = iif;
+    flow.oif = oif;
+    return this.#kernel.fib.lookup(flow, out);
+  }
+}
+
+const LOOPBACK: Ipv4 = 0x7f000001;
+const ALL_HOSTS: Ipv4 = 0xe0000001;
+const MTU_MAX = 65_535;
+
+const kernelForwardsByPmtu = (kernel: Kernel): boolean => kernel.sysctl.ip_forward_use_pmtu !== 0;
+const isZeroNet = (a: Ipv4): boolean => a >>> 24 === 0;
+
+function hash(dst: number, src: number, iif: number): number {
+  const h = Math.imul(dst ^ Math.imul(src, 0x9e3779b1) ^ iif, 0x85ebca6b);
+  return h ^ (h >>> 15);
+}
+
+function answer(d: Dst, type: number, errno: Errno | "" = ""): void {
+  d.type = type;
+  d.errno = errno;
+}

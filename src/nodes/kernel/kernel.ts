@@ -1,0 +1,299 @@
+import { formatIp, type Ipv4 as Ipv4Address } from "../../core/addr.ts";
+import { DROP_REASONS, type DropReason, dropReason } from "../../core/drop.ts";
+import { done, type Outcome, refused } from "../../core/errno.ts";
+import type { Os } from "../../core/os.ts";
+import type { Packet } from "../../core/packet.ts";
+import type { Simulation } from "../../core/sim.ts";
+import {
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_QINQ,
+  ETHERTYPE_VLAN,
+  HEADER,
+} from "../../protocols/ethernet/wire.ts";
+import { dst as ipDst, src as ipSrc } from "../../protocols/ipv4/wire.ts";
+import { AddressBook } from "./addresses.ts";
+import { Arp } from "./arp.ts";
+import type { Cpu } from "./cpu.ts";
+import { LoopbackDevice } from "./dev/loopback.ts";
+import { Fib } from "./fib/fib.ts";
+import { DeviceConf, InDevice, NeighParms } from "./in-device.ts";
+import { Icmp } from "./ipv4/icmp.ts";
+import { Ipv4 } from "./ipv4/ipv4.ts";
+import { NeighTable } from "./neigh.ts";
+import type { NetDevice } from "./netdev.ts";
+import { KernelOs } from "./os.ts";
+import { RawSockets } from "./raw.ts";
+import { Sysctl } from "./sysctl.ts";
+import { Udp } from "./udp.ts";
+
+const UNKNOWN_TYPE = dropReason("unknown ethertype");
+const TOO_SHORT = dropReason("frame too short");
+const NO_VLAN = dropReason("no VLAN device for this tag");
+const POWERED_OFF = dropReason("node is powered off");
+
+/** Devices of one node, at most. */
+const DEVICES_MAX = 65_536;
+/** IFNAMSIZ without the closing zero. */
+const NAME_MAX = 15;
+
+/** What a device tells those who watch it. */
+export type DeviceEvent = "registered" | "unregistered" | "up" | "down" | "carrier" | "address" | "mtu" | "renamed";
+
+/** One Linux network namespace: devices, addresses, routes, neighbours, protocols and sockets, in Linux's own order. */
+export class Kernel {
+  readonly sim: Simulation;
+  readonly name: string;
+  readonly sysctl = new Sysctl();
+  /** Packets dropped here, by reason: see `DROP_REASONS`. */
+  readonly drops = new Float64Array(DROP_REASONS.length);
+  /** Makes this node's hashes differ from its neighbours', or equal-cost choices would line up along a path. */
+  readonly hashSeed: number;
+  readonly #devices: (NetDevice | undefined)[] = [undefined];
+  readonly #byName = new Map<string, NetDevice>();
+  readonly #watchers: ((dev: NetDevice, event: DeviceEvent) => void)[] = [];
+
+  readonly fib: Fib;
+  readonly addresses: AddressBook;
+  readonly neigh: NeighTable;
+  readonly arp: Arp;
+  readonly ipv4: Ipv4;
+  readonly icmp: Icmp;
+  readonly udp: Udp;
+  readonly raw: RawSockets;
+  readonly loopback: LoopbackDevice;
+  readonly os: Os;
+  /** `ip neigh add proxy`: "ifindex address". */
+  readonly proxyNeighbours = new Set<string>();
+  /** The processor that packets wait for, where a node has one. */
+  cpu: Cpu | null = null;
+  #powered = true;
+
+  constructor(sim: Simulation, name: string) {
+    this.sim = sim;
+    this.name = name;
+    this.hashSeed = sim.rngOnce(`hash ${name}`).u32();
+    const host = {
+      device: (ifindex: number) => this.#devices[ifindex],
+      isLocal: (address: Ipv4Address): boolean => this.addresses.isLocal(address),
+    };
+    this.fib = new Fib(host);
+    this.addresses = new AddressBook(this.fib, host);
+    this.neigh = new NeighTable(this);
+    this.ipv4 = new Ipv4(this);
+    this.fib.onChange(() => this.ipv4.routes.invalidate());
+    this.addresses.onChange(() => this.ipv4.routes.invalidate());
+    this.arp = new Arp(this);
+    this.icmp = new Icmp(this);
+    this.raw = new RawSockets(this);
+    this.udp = new Udp(this);
+    this.loopback = new LoopbackDevice(this, "lo", 1);
+    this.#install(this.loopback);
+    this.setUp(this.loopback, true);
+    this.os = new KernelOs(this);
+  }
+
+  // --- devices -------------------------------------------------------------------------------------------------
+
+  /** Every device, by ifindex. */
+  *devices(): Generator<NetDevice> {
+    for (const dev of this.#devices) if (dev !== undefined) yield dev;
+  }
+  device(name: string): NetDevice | undefined {
+    return this.#byName.get(name);
+  }
+  deviceByIndex(ifindex: number): NetDevice | undefined {
+    return this.#devices[ifindex];
+  }
+
+  /**
+   * Registers the device that `make` builds under the next free ifindex. `make` gets the name (with `%d` filled in) and
+   * the index.
+   */
+  register<D extends NetDevice>(name: string, make: (name: string, ifindex: number) => D): Outcome<D> {
+    const final = this.#freeName(name);
+    if (final === undefined) return refused("EINVAL", `"${name}" not a valid ifname`);
+    if (this.#byName.has(final)) return refused("EEXIST");
+    if (this.#devices.length >= DEVICES_MAX) return refused("ENOSPC");
+    const dev = make(final, this.#devices.length);
+    this.#install(dev);
+    return { ok: true, value: dev };
+  }
+
+  /** Takes a device down and away, with everything that hangs on it. */
+  unregister(dev: NetDevice): void {
+    if (this.#devices[dev.ifindex] !== dev) return;
+    this.setUp(dev, false);
+    for (const a of [...this.addresses.list(dev.ifindex)]) this.addresses.remove(dev.ifindex, a.address, a.length);
+    this.notify(dev, "unregistered");
+    this.neigh.flushDevice(dev);
+    this.fib.deviceRemoved(dev.ifindex);
+    this.#devices[dev.ifindex] = undefined;
+    this.#byName.delete(dev.name);
+    dev.destroyed();
+    this.ipv4.routes.invalidate();
+  }
+
+  /** `ip link set NAME name NEW`. */
+  rename(dev: NetDevice, name: string): Outcome {
+    const final = this.#freeName(name);
+    if (final === undefined) return refused("EINVAL", `"${name}" not a valid ifname`);
+    if (this.#byName.has(final)) return refused("EEXIST");
+    this.#byName.delete(dev.name);
+    dev.name = final;
+    this.#byName.set(final, dev);
+    this.notify(dev, "renamed");
+    return done;
+  }
+
+  /** `ip link set NAME up|down`: addresses, routes and neighbours follow as on Linux. */
+  setUp(dev: NetDevice, up: boolean): void {
+    if (dev.up === up) return;
+    dev.up = up;
+    dev.adminChanged();
+    if (up) {
+      this.addresses.deviceUp(dev.ifindex);
+      this.fib.deviceUp(dev.ifindex);
+    } else {
+      this.neigh.flushDevice(dev);
+      this.addresses.deviceDown(dev.ifindex);
+      this.fib.deviceDown(dev.ifindex);
+    }
+    this.ipv4.routes.invalidate();
+    this.notify(dev, up ? "up" : "down");
+  }
+
+  /** The other end of the device's medium came or went (`netif_carrier_on`, `netif_carrier_off`). */
+  setCarrier(dev: NetDevice, carrier: boolean): void {
+    if (dev.carrier === carrier) return;
+    dev.carrier = carrier;
+    this.fib.carrierChanged(dev.ifindex);
+    if (!carrier) this.neigh.flushDevice(dev, true);
+    this.ipv4.routes.invalidate();
+    this.notify(dev, "carrier");
+  }
+
+  setMac(dev: NetDevice, mac: number): void {
+    if (dev.mac === mac) return;
+    dev.mac = mac;
+    this.neigh.flushDevice(dev);
+    this.notify(dev, "address");
+    if (dev.up && dev.inet.conf.arp_notify !== 0) {
+      for (const a of this.addresses.list(dev.ifindex)) this.arp.announce(dev, a.address);
+    }
+  }
+
+  setMtu(dev: NetDevice, mtu: number): Outcome {
+    const [low, high] = dev.mtuRange;
+    if (mtu < low) return refused("EINVAL", "mtu less than device minimum");
+    if (mtu > high) return refused("EINVAL", "mtu greater than device maximum");
+    dev.mtu = mtu;
+    this.ipv4.routes.invalidate();
+    this.notify(dev, "mtu");
+    return done;
+  }
+
+  /** Calls `watcher` after every change of a device. */
+  watchDevices(watcher: (dev: NetDevice, event: DeviceEvent) => void): void {
+    this.#watchers.push(watcher);
+  }
+
+  notify(dev: NetDevice, event: DeviceEvent): void {
+    dev.rxHandler?.portChanged();
+    for (const watcher of this.#watchers) watcher(dev, event);
+    const { sim } = this;
+    if (sim.trace.on)
+      sim.trace.emit(sim.now, this.name, "link", { dev: dev.name, event, up: dev.up, carrier: dev.carrier });
+  }
+
+  /** The IPv4 state of a new device: settings are copied from `default`. */
+  newInDevice(dev: NetDevice): InDevice {
+    const conf = Object.assign(new DeviceConf(), this.sysctl.default);
+    return new InDevice(this, dev, conf, Object.assign(new NeighParms(), this.sysctl.neighDefault));
+  }
+
+  // --- packets -------------------------------------------------------------------------------------------------
+
+  /**
+   * net/core/dev.c:__netif_receive_skb_core: a frame that `dev` received, link header first, `type` and counters set.
+   * Takes ownership.
+   */
+  receive(p: Packet, dev: NetDevice): void {
+    p.iif = dev.ifindex;
+    if (dev.tapped) dev.tap(p, false);
+    if (dev.headerLength === 0) return this.ipv4.receive(p, dev);
+    if (p.end - p.start < HEADER) return this.drop(p, TOO_SHORT, dev.name);
+    const type = p.view.getUint16(p.start + 12);
+    const tagged = type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ;
+    if (tagged && dev.vlans?.handleTagged(p)) return;
+    if (dev.rxHandler?.handleFrame(p)) return;
+    if (type === ETHERTYPE_IPV4) {
+      p.start += HEADER;
+      return this.ipv4.receive(p, dev);
+    }
+    if (type === ETHERTYPE_ARP) {
+      p.start += HEADER;
+      return this.arp.receive(p, dev);
+    }
+    this.drop(p, tagged ? NO_VLAN : UNKNOWN_TYPE, dev.name);
+  }
+
+  /** The packet reached its end. */
+  consume(p: Packet): void {
+    this.sim.pool.release(p);
+  }
+
+  /** The packet ends here, counted under `reason`; `where` names the device or the rule. */
+  drop(p: Packet, reason: DropReason, where: string): void {
+    this.drops[reason]! += 1;
+    const { sim } = this;
+    if (p.record !== 0) sim.capture?.comment(p.record, `dropped by ${this.name} (${where}): ${DROP_REASONS[reason]}`);
+    if (sim.trace.on) {
+      const addressed = p.net > 0 && p.net + 20 <= p.end;
+      sim.trace.emit(sim.now, this.name, "drop", {
+        reason: DROP_REASONS[reason] as string,
+        where,
+        length: p.length,
+        ...(addressed ? { src: formatIp(ipSrc(p.buf, p.net)), dst: formatIp(ipDst(p.buf, p.net)) } : {}),
+      });
+    }
+    sim.pool.release(p);
+  }
+
+  // --- power ---------------------------------------------------------------------------------------------------
+
+  get powered(): boolean {
+    return this.#powered;
+  }
+  /** A node without power loses its carriers, and hears nothing. Its configuration survives: it is what a boot would load. */
+  setPower(on: boolean): void {
+    if (this.#powered === on) return;
+    this.#powered = on;
+    for (const dev of this.devices()) if (dev !== this.loopback) dev.powerChanged(on);
+  }
+  /** Takes a frame that arrived while the node is off. */
+  refuseWhileOff(p: Packet): boolean {
+    if (this.#powered) return false;
+    this.drop(p, POWERED_OFF, this.name);
+    return true;
+  }
+
+  #install(dev: NetDevice): void {
+    this.#devices[dev.ifindex] = dev;
+    this.#byName.set(dev.name, dev);
+    this.notify(dev, "registered");
+  }
+
+  #freeName(name: string): string | undefined {
+    if (name.includes("%d")) {
+      for (let i = 0; i < DEVICES_MAX; i++) {
+        const candidate = name.replace("%d", String(i));
+        if (!this.#byName.has(candidate)) return candidate.length <= NAME_MAX ? candidate : undefined;
+      }
+      return undefined;
+    }
+    return name.length === 0 || name.length > NAME_MAX || /[\s/:]/.test(name) || name === "." || name === ".."
+      ? undefined
+      : name;
+  }
+}

@@ -1,0 +1,376 @@
+import {
+  BROADCAST_MAC,
+  formatIp,
+  formatMac,
+  type Ipv4,
+  isLoopback,
+  isMulticast,
+  LIMITED_BROADCAST,
+  type Mac,
+  multicastMac,
+} from "../../core/addr.ts";
+import { dropReason } from "../../core/drop.ts";
+import type { Packet } from "../../core/packet.ts";
+import { Alarm } from "../../core/sim.ts";
+import { type Nanos, NEVER, S } from "../../core/time.ts";
+import { ETHERTYPE_IPV4 } from "../../protocols/ethernet/wire.ts";
+import type { Kernel } from "./kernel.ts";
+import type { NetDevice } from "./netdev.ts";
+
+/** Neighbour states as Linux has them (`include/net/neighbour.h`). */
+export type NeighState =
+  | "none"
+  | "incomplete"
+  | "reachable"
+  | "stale"
+  | "delay"
+  | "probe"
+  | "failed"
+  | "noarp"
+  | "permanent";
+
+const FAILED = dropReason("neigh: resolution failed");
+const QUEUE_FULL = dropReason("neigh: queue full");
+const TABLE_FULL = dropReason("neigh: table full");
+
+/** skb->truesize of a full-size frame on Linux: what `unres_qlen_bytes` counts. */
+const TRUESIZE_OVERHEAD = 768;
+const GC_INTERVAL: Nanos = 5 * S;
+
+/** One neighbour on one device: its link address, and how sure we are of it. */
+export class Neighbour {
+  readonly dev: NetDevice;
+  readonly ip: Ipv4;
+  mac: Mac = 0;
+  state: NeighState = "none";
+  /** A header can be written and nothing is to be done first. */
+  ready = false;
+  /** Removed from the table: whoever cached it must look again. */
+  dead = false;
+  usedAt: Nanos = 0;
+  confirmedAt: Nanos = 0;
+  updatedAt: Nanos = 0;
+  probes = 0;
+  readonly #table: NeighTable;
+  #alarm: Alarm | null = null;
+  #queue: Packet[] | null = null;
+  #queuedBytes = 0;
+  /** The Ethernet header as four words, ready to be stored: destination, source, type. */
+  #w0 = 0;
+  #w1 = 0;
+  #w2 = 0;
+
+  constructor(table: NeighTable, dev: NetDevice, ip: Ipv4) {
+    this.#table = table;
+    this.dev = dev;
+    this.ip = ip;
+  }
+
+  /** Sends an IPv4 packet to this neighbour, or keeps it until the address is known. Takes ownership. */
+  output(p: Packet): void {
+    this.usedAt = this.#table.kernel.sim.now;
+    if (!this.ready && !this.#resolve(p)) return;
+    const dev = this.dev;
+    if (dev.headerLength !== 0) {
+      p.push(14);
+      const view = p.view;
+      const o = p.start;
+      view.setInt32(o, this.#w0);
+      view.setInt32(o + 4, this.#w1);
+      view.setInt32(o + 8, this.#w2);
+      view.setInt16(o + 12, ETHERTYPE_IPV4);
+    }
+    dev.send(p);
+  }
+
+  /** The header was computed from addresses that changed. */
+  refreshHeader(): void {
+    const source = this.dev.mac;
+    this.#w0 = Math.floor(this.mac / 0x1_0000) | 0;
+    this.#w1 = ((this.mac & 0xffff) << 16) | Math.floor(source / 0x1_0000_0000);
+    this.#w2 = source | 0;
+  }
+
+  /** net/core/neighbour.c:neigh_update. `override` lets another link address replace the known one. */
+  update(mac: Mac | undefined, state: NeighState, override: boolean, admin = false): void {
+    const now = this.#table.kernel.sim.now;
+    const old = this.state;
+    const wasValid = isValid(old);
+    if (!admin && (old === "noarp" || old === "permanent")) return;
+    let next = state;
+    if (!isValid(next)) return this.#invalidate(next);
+    const address = mac ?? this.mac;
+    const sameAddress = wasValid && address === this.mac;
+    if (isConnected(next)) this.confirmedAt = now;
+    if (wasValid && !sameAddress && !override) return;
+    if (sameAddress && next === "stale" && !admin) next = old;
+    if (next !== old || !sameAddress) this.updatedAt = now;
+    if (!sameAddress) {
+      this.mac = address;
+      this.refreshHeader();
+      if (!isConnected(next)) this.confirmedAt = now - 2 * this.dev.inet.neighParms.baseReachableNs;
+    }
+    if (next !== old) {
+      if (next === "probe") this.probes = 0;
+      this.#enter(next, next === "reachable" ? now + this.#table.reachableNs(this.dev) : isTimed(next) ? now : NEVER);
+    }
+    if (!wasValid) this.#flushQueue();
+  }
+
+  /** A higher layer has had an answer from it (`neigh_confirm`). */
+  confirm(): void {
+    this.confirmedAt = this.#table.kernel.sim.now;
+  }
+
+  /** The neighbour leaves the table: waiting packets are dropped. */
+  die(): void {
+    this.dead = true;
+    this.ready = false;
+    this.#alarm?.set(NEVER);
+    this.#dropQueue();
+  }
+
+  /** net/core/neighbour.c:__neigh_event_send. True when the packet may go now. */
+  #resolve(p: Packet): boolean {
+    const kernel = this.#table.kernel;
+    if (this.dead) {
+      kernel.drop(p, FAILED, this.dev.name);
+      return false;
+    }
+    const parms = this.dev.inet.neighParms;
+    if (this.state === "stale") {
+      this.updatedAt = kernel.sim.now;
+      this.#enter("delay", kernel.sim.now + parms.delayFirstProbeNs);
+      return true;
+    }
+    const idle = this.state !== "incomplete";
+    if (idle && parms.mcastSolicit + parms.appSolicit === 0) {
+      this.#enter("failed", NEVER);
+      kernel.drop(p, FAILED, this.dev.name);
+      return false;
+    }
+    if (idle) {
+      this.probes = parms.ucastSolicit;
+      this.updatedAt = kernel.sim.now;
+      this.#enter("incomplete", kernel.sim.now + parms.retransNs);
+    }
+    this.#enqueue(p);
+    if (idle) this.#solicit();
+    return false;
+  }
+
+  #enqueue(p: Packet): void {
+    this.#queue ??= [];
+    this.#queuedBytes += p.length + TRUESIZE_OVERHEAD;
+    while (this.#queuedBytes > this.dev.inet.neighParms.unresQueueBytes) {
+      const oldest = this.#queue.shift();
+      if (oldest === undefined) break;
+      this.#queuedBytes -= oldest.length + TRUESIZE_OVERHEAD;
+      this.#table.kernel.drop(oldest, QUEUE_FULL, this.dev.name);
+    }
+    this.#queue.push(p);
+  }
+
+  #flushQueue(): void {
+    const queue = this.#takeQueue();
+    for (const p of queue) this.output(p);
+  }
+  #dropQueue(): void {
+    for (const p of this.#takeQueue()) this.#table.kernel.drop(p, FAILED, this.dev.name);
+  }
+  #takeQueue(): readonly Packet[] {
+    const queue = this.#queue ?? [];
+    this.#queue = null;
+    this.#queuedBytes = 0;
+    return queue;
+  }
+
+  #enter(state: NeighState, wakeAt: Nanos): void {
+    const old = this.state;
+    this.state = state;
+    this.ready = isReady(state);
+    if (wakeAt !== NEVER || this.#alarm !== null) {
+      this.#alarm ??= new Alarm(this.#table.kernel.sim, this.#table.kernel.name, () => this.#tick());
+      this.#alarm.set(wakeAt);
+    }
+    if (old !== state) this.#table.changed(this, old);
+  }
+
+  #invalidate(state: NeighState): void {
+    const old = this.state;
+    this.updatedAt = this.#table.kernel.sim.now;
+    this.#enter(state, NEVER);
+    if (old === "incomplete" || old === "probe") this.#fail();
+  }
+
+  /** net/core/neighbour.c:neigh_timer_handler. */
+  #tick(): void {
+    const now = this.#table.kernel.sim.now;
+    const parms = this.dev.inet.neighParms;
+    switch (this.state) {
+      case "reachable": {
+        const until = this.confirmedAt + this.#table.reachableNs(this.dev);
+        if (now < until) return this.#alarm?.set(until);
+        this.updatedAt = now;
+        if (now <= this.usedAt + parms.delayFirstProbeNs) return this.#enter("delay", now + parms.delayFirstProbeNs);
+        return this.#enter("stale", NEVER);
+      }
+      case "delay":
+        this.updatedAt = now;
+        if (now <= this.confirmedAt + parms.delayFirstProbeNs) {
+          return this.#enter("reachable", this.confirmedAt + this.#table.reachableNs(this.dev));
+        }
+        this.probes = 0;
+        this.#enter("probe", now + parms.retransNs);
+        return this.#solicit();
+      case "incomplete":
+      case "probe":
+        if (this.probes >= this.#probesMax()) {
+          this.updatedAt = now;
+          this.#enter("failed", NEVER);
+          return this.#fail();
+        }
+        this.#alarm?.set(now + parms.retransNs);
+        return this.#solicit();
+      default:
+        return;
+    }
+  }
+
+  #probesMax(): number {
+    const parms = this.dev.inet.neighParms;
+    return parms.ucastSolicit + parms.appSolicit + (this.state === "probe" ? parms.mcastResolicit : parms.mcastSolicit);
+  }
+
+  #solicit(): void {
+    const unicast = this.state === "probe" && this.probes < this.dev.inet.neighParms.ucastSolicit;
+    this.probes++;
+    this.#table.solicit(this, unicast ? this.mac : BROADCAST_MAC, this.#queue?.[0]);
+  }
+
+  /** net/ipv4/arp.c:arp_error_report: every waiting packet's sender is told. */
+  #fail(): void {
+    for (const p of this.#takeQueue()) this.#table.kernel.ipv4.linkFailure(p, FAILED, this.dev);
+  }
+}
+
+/** The ARP table of a node: neighbours by device and address, their number bounded as by `gc_thresh1..3`. */
+export class NeighTable {
+  readonly kernel: Kernel;
+  /** Who sends the requests (`arp_solicit`): `packet` is the first that waits, whose source the request may use. */
+  solicit: (neighbour: Neighbour, to: Mac, packet: Packet | undefined) => void = () => {};
+  gcThresh1 = 128;
+  gcThresh2 = 512;
+  gcThresh3 = 1024;
+  #entries = 0;
+  #collectedAt: Nanos = Number.NEGATIVE_INFINITY;
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  /** Entries that count against the thresholds. */
+  get size(): number {
+    return this.#entries;
+  }
+
+  find(dev: NetDevice, ip: Ipv4): Neighbour | undefined {
+    return dev.inet.neighbours?.get(ip);
+  }
+
+  /** The neighbour, made if need be; undefined when the table is full. */
+  findOrCreate(dev: NetDevice, ip: Ipv4): Neighbour | undefined {
+    const known = dev.inet.neighbours?.get(ip);
+    if (known !== undefined) return known;
+    if (!this.#makeRoom()) return undefined;
+    const n = new Neighbour(this, dev, ip);
+    dev.inet.neighbours ??= new Map();
+    dev.inet.neighbours.set(ip, n);
+    this.#entries++;
+    const fixed = fixedMac(dev, ip);
+    if (fixed !== undefined) {
+      n.mac = fixed;
+      n.refreshHeader();
+      n.state = "noarp";
+      n.ready = true;
+    }
+    return n;
+  }
+
+  /** Sends a packet to `ip` on `dev`. Takes ownership. */
+  output(dev: NetDevice, ip: Ipv4, p: Packet): void {
+    const n = this.findOrCreate(dev, ip);
+    if (n === undefined) return this.kernel.drop(p, TABLE_FULL, dev.name);
+    n.output(p);
+  }
+
+  remove(n: Neighbour): void {
+    if (n.dev.inet.neighbours?.get(n.ip) !== n) return;
+    n.dev.inet.neighbours.delete(n.ip);
+    this.#entries--;
+    n.die();
+  }
+
+  /** The device went down or changed its address (`neigh_ifdown`, `neigh_changeaddr`); permanent entries stay on a carrier loss. */
+  flushDevice(dev: NetDevice, keepPermanent = false): void {
+    for (const n of [...(dev.inet.neighbours?.values() ?? [])]) {
+      if (!(keepPermanent && n.state === "permanent")) this.remove(n);
+    }
+  }
+
+  *entries(): Generator<Neighbour> {
+    for (const dev of this.kernel.devices()) yield* dev.inet.neighbours?.values() ?? [];
+  }
+
+  /** Reachable time is random between half and one and a half of the base (`neigh_rand_reach_time`), drawn per device. */
+  reachableNs(dev: NetDevice): Nanos {
+    const base = dev.inet.neighParms.baseReachableNs;
+    let share = this.#reachable.get(dev.ifindex);
+    if (share === undefined) {
+      share = 0.5 + this.kernel.sim.rngOnce(`reachable ${dev.label}`).float();
+      this.#reachable.set(dev.ifindex, share);
+    }
+    return Math.floor(base * share);
+  }
+  readonly #reachable = new Map<number, number>();
+
+  changed(n: Neighbour, from: NeighState): void {
+    const { sim, name } = this.kernel;
+    if (!sim.trace.on) return;
+    sim.trace.emit(sim.now, name, "neigh.state", {
+      dev: n.dev.name,
+      ip: formatIp(n.ip),
+      mac: isValid(n.state) ? formatMac(n.mac) : "",
+      from,
+      to: n.state,
+    });
+  }
+
+  /** net/core/neighbour.c:neigh_alloc: collects when the table is large; refuses when that freed nothing. */
+  #makeRoom(): boolean {
+    const now = this.kernel.sim.now;
+    if (this.#entries < this.gcThresh3 && (this.#entries < this.gcThresh2 || now < this.#collectedAt + GC_INTERVAL))
+      return true;
+    this.#collectedAt = now;
+    for (const n of this.entries()) {
+      const collectable =
+        n.state === "failed" || n.state === "noarp" || (n.state === "stale" && now > n.updatedAt + GC_INTERVAL);
+      if (collectable) this.remove(n);
+      if (this.#entries < this.gcThresh2) break;
+    }
+    return this.#entries < this.gcThresh3;
+  }
+}
+
+const isValid = (s: NeighState): boolean => s !== "none" && s !== "incomplete" && s !== "failed";
+const isConnected = (s: NeighState): boolean => s === "permanent" || s === "noarp" || s === "reachable";
+const isReady = (s: NeighState): boolean => isConnected(s) || s === "delay" || s === "probe";
+const isTimed = (s: NeighState): boolean => s === "delay" || s === "probe";
+
+/** Link addresses that need no asking (net/ipv4/arp.c:arp_constructor). */
+function fixedMac(dev: NetDevice, ip: Ipv4): Mac | undefined {
+  if (dev.noArp) return dev.headerLength === 0 || isLoopback(ip) ? 0 : dev.mac;
+  if (isMulticast(ip)) return multicastMac(ip);
+  if (ip === LIMITED_BROADCAST || dev.kernel.addresses.isBroadcast(ip)) return BROADCAST_MAC;
+  return undefined;
+}

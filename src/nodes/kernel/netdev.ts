@@ -1,0 +1,186 @@
+import { type Mac, parseMac } from "../../core/addr.ts";
+import { dropReason } from "../../core/drop.ts";
+import type { Packet } from "../../core/packet.ts";
+import type { InDevice } from "./in-device.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** Sees the frames of a device: a packet socket or a capture. The frame is looked at, never kept. */
+export interface Tap {
+  frame(dev: NetDevice, p: Packet, outgoing: boolean): void;
+}
+
+/** Takes over what a device receives, as a bridge does with its ports (`netdev_rx_handler_register`). */
+export interface RxHandler {
+  /** The device that the port belongs to: what `ip link` prints as `master`. */
+  readonly master: NetDevice;
+  /** Takes the frame, and ownership of it; false gives it back for the device's own protocols. */
+  handleFrame(p: Packet): boolean;
+  /** The port's device changed: carrier, up or down, address, MTU. */
+  portChanged(): void;
+}
+
+/** Takes the VLAN-tagged frames of a device for the VLAN devices on it. */
+export interface VlanDemux {
+  /** Takes the frame, and ownership of it, when a VLAN device for its tag exists. */
+  handleTagged(p: Packet): boolean;
+}
+
+/** A queueing discipline: what stands between the stack and the driver. */
+export interface Qdisc {
+  /** Takes the packet; sends what may go now. */
+  enqueue(p: Packet): void;
+}
+
+/** Counters as `ip -s link` prints them. */
+export interface DeviceStats {
+  rxPackets: number;
+  rxBytes: number;
+  rxErrors: number;
+  rxDropped: number;
+  rxMulticast: number;
+  txPackets: number;
+  txBytes: number;
+  txErrors: number;
+  txDropped: number;
+  txCarrierErrors: number;
+  collisions: number;
+}
+
+const DOWN = dropReason("device is down");
+
+export const ETHERNET_HEADER = 14;
+export const ETHERNET_MTU_MIN = 68;
+export const ETHERNET_MTU_MAX = 65_535;
+
+/** A network device: `ndo_start_xmit` is `transmit`, `netif_receive_skb` is `Kernel.receive`. */
+export abstract class NetDevice {
+  readonly kernel: Kernel;
+  /** What `ip -d link` names as the type; empty for a physical card. */
+  abstract readonly kind: string;
+  name: string;
+  readonly ifindex: number;
+  mtu = 1500;
+  /** IFF_UP: the administrator's wish. */
+  up = false;
+  /** Whether the other end is there. */
+  carrier = true;
+  promiscuity = 0;
+  allmulti = 0;
+  /** Octets of its link header: 14, or 0 for a device that carries bare IP packets. */
+  headerLength = ETHERNET_HEADER;
+  /** IFF_NOARP: neighbours are not asked for. */
+  noArp = false;
+  multicast = true;
+  txQueueLength = 1000;
+  alias = "";
+  group = 0;
+  readonly stats: DeviceStats = {
+    rxPackets: 0,
+    rxBytes: 0,
+    rxErrors: 0,
+    rxDropped: 0,
+    rxMulticast: 0,
+    txPackets: 0,
+    txBytes: 0,
+    txErrors: 0,
+    txDropped: 0,
+    txCarrierErrors: 0,
+    collisions: 0,
+  };
+  rxHandler: RxHandler | null = null;
+  vlans: VlanDemux | null = null;
+  qdisc: Qdisc | null = null;
+  /** IPv4 state: configuration, addresses, neighbours. */
+  readonly inet: InDevice;
+  #taps: readonly Tap[] | null = null;
+  #mac: Mac = 0;
+  /** The MAC as the data path compares it: first two octets, last four (signed). */
+  macHigh = 0;
+  macLow = 0;
+
+  constructor(kernel: Kernel, name: string, ifindex: number) {
+    this.kernel = kernel;
+    this.name = name;
+    this.ifindex = ifindex;
+    this.inet = kernel.newInDevice(this);
+  }
+
+  get label(): string {
+    return `${this.kernel.name}-${this.name}`;
+  }
+  get mac(): Mac {
+    return this.#mac;
+  }
+  set mac(mac: Mac) {
+    this.#mac = mac;
+    this.macHigh = Math.floor(mac / 0x1_0000_0000);
+    this.macLow = mac | 0;
+  }
+  /** Up and connected: IFF_RUNNING. */
+  get running(): boolean {
+    return this.up && this.carrier;
+  }
+  /** The bridge it is a port of. */
+  get master(): NetDevice | undefined {
+    return this.rxHandler?.master;
+  }
+  /** The ifindex of the lower device, which `ip link` prints after `@`; 0 when none. */
+  get lowerIfindex(): number {
+    return 0;
+  }
+  get speedBps(): number {
+    return 0;
+  }
+
+  /** Hands a complete frame to the driver. Takes ownership. */
+  abstract transmit(p: Packet): void;
+
+  /** Called by the kernel when the device is removed, after it went down. */
+  destroyed(): void {}
+  /** Called by the kernel after `up` changed. */
+  adminChanged(): void {}
+  /** Called by the kernel when the node's power comes or goes. */
+  powerChanged(_on: boolean): void {}
+  /** The largest and smallest MTU that it accepts. */
+  get mtuRange(): readonly [number, number] {
+    return [ETHERNET_MTU_MIN, ETHERNET_MTU_MAX];
+  }
+
+  /** `dev_queue_xmit`: taps, queueing discipline, driver. The frame has its link header. Takes ownership. */
+  send(p: Packet): void {
+    if (!this.up) {
+      this.stats.txDropped++;
+      return this.kernel.drop(p, DOWN, this.name);
+    }
+    if (this.#taps !== null) this.tap(p, true);
+    if (this.qdisc !== null) this.qdisc.enqueue(p);
+    else this.transmit(p);
+  }
+
+  get tapped(): boolean {
+    return this.#taps !== null;
+  }
+  addTap(tap: Tap): void {
+    this.#taps = [...(this.#taps ?? []), tap];
+  }
+  removeTap(tap: Tap): void {
+    const left = (this.#taps ?? []).filter((t) => t !== tap);
+    this.#taps = left.length === 0 ? null : left;
+  }
+  /** Shows a frame to the taps. */
+  tap(p: Packet, outgoing: boolean): void {
+    for (const tap of this.#taps ?? []) tap.frame(this, p, outgoing);
+  }
+}
+
+/** A random, locally administered unicast MAC, as `eth_hw_addr_random` makes them; the seed and the name decide. */
+export function randomMac(kernel: Kernel, ifname: string): Mac {
+  const draw = kernel.sim.rngOnce(`mac ${kernel.name}-${ifname}`);
+  return ((draw.int(256) & 0xfc) | 2) * 0x100_0000_0000 + draw.int(256) * 0x1_0000_0000 + draw.u32();
+}
+
+/** A MAC that a card may have: six octets, not a group address, not all zeros (`is_valid_ether_addr`). */
+export function parseDeviceMac(text: string): Mac | undefined {
+  const mac = parseMac(text);
+  return mac === undefined || mac === 0 || (Math.floor(mac / 0x100_0000_0000) & 1) === 1 ? undefined : mac;
+}

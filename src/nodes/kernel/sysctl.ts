@@ -1,0 +1,46 @@
+import { DeviceConf, NeighParms } from "./in-device.ts";
+
+/** `net.ipv4.*` of one node, under Linux's names and with its defaults. Only settings that something obeys stand here. */
+export class Sysctl {
+  readonly all = new DeviceConf();
+  readonly default = new DeviceConf();
+  readonly neighDefault = new NeighParms();
+
+  ip_default_ttl = 64;
+  ip_no_pmtu_disc = 0;
+  ip_forward_use_pmtu = 0;
+  ip_nonlocal_bind = 0;
+  min_pmtu = 552;
+  mtu_expires_s = 600;
+  fib_multipath_hash_policy = 0;
+
+  icmp_echo_ignore_all = 0;
+  icmp_echo_ignore_broadcasts = 1;
+  icmp_ignore_bogus_error_responses = 1;
+  icmp_errors_use_inbound_ifaddr = 0;
+  /** Milliseconds between two errors to one destination, for the types in the mask. */
+  icmp_ratelimit = 1000;
+  icmp_ratemask = 6168;
+  icmp_msgs_per_sec = 1000;
+  icmp_msgs_burst = 50;
+  redirect_load_ms = 20;
+  redirect_number = 9;
+  redirect_silence_ms = 20_480;
+
+  ipfrag_high_thresh = 4 * 1024 * 1024;
+  ipfrag_low_thresh = 3 * 1024 * 1024;
+  ipfrag_time = 30;
+  ipfrag_max_dist = 64;
+
+  ip_local_port_range_low = 32_768;
+  ip_local_port_range_high = 60_999;
+  rmem_default = 212_992;
+  wmem_default = 212_992;
+  netdev_max_backlog = 1000;
+
+  constructor() {
+    this.default.accept_source_route = 1;
+    this.all.accept_source_route = 0;
+    this.all.accept_redirects = 1;
+  }
+}
