@@ -1,12 +1,7 @@
 import { type Ipv4 as Ipv4Address, isMulticast } from "../../../core/addr.ts";
 import { type DropReason, dropReason } from "../../../core/drop.ts";
 import { PACKET_HOST, PACKET_OTHERHOST, type Packet } from "../../../core/packet.ts";
-import {
-  CODE_FRAG_NEEDED,
-  CODE_TTL_EXCEEDED,
-  TYPE_DEST_UNREACH,
-  TYPE_TIME_EXCEEDED,
-} from "../../../protocols/icmp/wire.ts";
+import { ICMP_DEST_UNREACH, ICMP_EXC_TTL, ICMP_FRAG_NEEDED, ICMP_TIME_EXCEEDED } from "../../../protocols/icmp/wire.ts";
 import {
   decrementTtl,
   dontFragment,
@@ -45,8 +40,11 @@ import { Routes } from "./routes.ts";
 /** A protocol above IPv4. `p.start` is at its header, `p.net` at the IP header. Takes ownership. */
 export interface Transport {
   receive(p: Packet, dev: NetDevice, d: Dst): void;
-  /** An ICMP error about something sent: `p.start` is at the quoted transport header, `p.net` at the quoted IP header. Looks only. */
-  error?(p: Packet, icmpType: number, icmpCode: number, info: number): void;
+  /**
+   * An ICMP error about something that was sent: `p.start` is at the quoted transport header, `p.net` at the quoted IP
+   * header, `outer` is the offset of the error's own IP header. Looks only.
+   */
+  error?(p: Packet, outer: number, icmpType: number, icmpCode: number, info: number): void;
 }
 
 const OTHER_HOST = dropReason("other host: the frame is addressed to another MAC");
@@ -145,7 +143,7 @@ export class Ipv4 {
     const net = p.net;
     if (p.type !== PACKET_HOST) return kernel.drop(p, L2_BROADCAST, dev.name);
     if (ttlOf(buf, net) <= 1) {
-      kernel.icmp.error(p, TYPE_TIME_EXCEEDED, CODE_TTL_EXCEEDED, 0);
+      kernel.icmp.error(p, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
       return kernel.drop(p, TTL_EXCEEDED, dev.name);
     }
     if (headerLength(buf, net) > 20 && !this.options.forward(p, d)) return;
@@ -158,7 +156,7 @@ export class Ipv4 {
   }
 
   #tooBig(p: Packet, d: Dst): void {
-    this.#kernel.icmp.error(p, TYPE_DEST_UNREACH, CODE_FRAG_NEEDED, d.mtu);
+    this.#kernel.icmp.error(p, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, d.mtu);
     this.#kernel.drop(p, TOO_BIG, d.dev.name);
   }
 

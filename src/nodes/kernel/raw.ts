@@ -1,0 +1,135 @@
+import { ANY, type Ipv4, isMulticast } from "../../core/addr.ts";
+import { done, type Outcome, refused } from "../../core/errno.ts";
+import type { RawSocket, SendOptions } from "../../core/os.ts";
+import type { Packet } from "../../core/packet.ts";
+import { dst, LENGTH_MAX, protocol as protocolOf } from "../../protocols/ipv4/wire.ts";
+import type { Kernel } from "./kernel.ts";
+import { DatagramSocketBase, describe, socketError } from "./socket.ts";
+
+/** Raw sockets of one node, at most. */
+const SOCKETS_MAX = 4096;
+
+/** Raw IPv4 sockets (net/ipv4/raw.c): every one hears every packet of its protocol. */
+export class RawSockets {
+  readonly #kernel: Kernel;
+  readonly #sockets = new Map<number, RawSock[]>();
+  #count = 0;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  socket(protocol: number): RawSock {
+    const s = new RawSock(this.#kernel, this, protocol);
+    if (this.#count++ < SOCKETS_MAX) this.#sockets.set(protocol, [...(this.#sockets.get(protocol) ?? []), s]);
+    else s.close();
+    return s;
+  }
+
+  remove(s: RawSock): void {
+    const left = (this.#sockets.get(s.protocol) ?? []).filter((other) => other !== s);
+    if (left.length === 0) this.#sockets.delete(s.protocol);
+    else this.#sockets.set(s.protocol, left);
+    this.#count--;
+  }
+
+  /** Shows a packet (`p.start` behind its IP header) to the sockets of its protocol. True when one heard it. */
+  deliver(p: Packet, protocol: number): boolean {
+    if (this.#sockets.size === 0) return false;
+    const sockets = this.#sockets.get(protocol);
+    if (sockets === undefined) return false;
+    let heard = false;
+    for (const s of sockets) heard = s.deliver(p) || heard;
+    return heard;
+  }
+
+  /** Tells the sockets of the quoted packet's protocol of an ICMP error; see `Transport.error`. */
+  error(p: Packet, outer: number, type: number, code: number, info: number): void {
+    for (const s of this.#sockets.get(protocolOf(p.buf, p.net)) ?? []) s.fail(p, outer, type, code, info);
+  }
+}
+
+export class RawSock extends DatagramSocketBase implements RawSocket {
+  readonly protocol: number;
+  localAddress: Ipv4 = ANY;
+  readonly #raw: RawSockets;
+  #closed = false;
+
+  constructor(kernel: Kernel, raw: RawSockets, protocol: number) {
+    super(kernel);
+    this.#raw = raw;
+    this.protocol = protocol;
+  }
+
+  bind(address: Ipv4): Outcome {
+    if (address !== ANY && !this.kernel.addresses.isLocal(address) && !isMulticast(address))
+      return refused("EADDRNOTAVAIL");
+    this.localAddress = address;
+    return done;
+  }
+
+  /** net/ipv4/raw.c:raw_sendmsg. */
+  sendTo(payload: Uint8Array, to: Ipv4, extra?: SendOptions): Outcome {
+    if (this.#closed) return refused("EBADF");
+    const options = extra?.options ?? this.options.options;
+    const bytes = 20 + (options?.length ?? 0) + payload.length;
+    if (bytes > LENGTH_MAX) return refused("EMSGSIZE");
+    const route = this.route(to, this.localAddress, extra);
+    if (!route.ok) return route;
+    const d = route.value;
+    const flags = this.flags(d, bytes, extra);
+    if (!flags.ok) {
+      this.errorHandler?.({
+        errno: "EMSGSIZE",
+        icmpType: 0,
+        icmpCode: 0,
+        offender: ANY,
+        mtuBytes: d.mtu,
+        destination: to,
+        destinationPort: 0,
+        sourcePort: 0,
+        ttl: 0,
+      });
+      return flags;
+    }
+    const { kernel } = this;
+    const source = extra?.source ?? this.options.source ?? (this.localAddress === ANY ? d.source : this.localAddress);
+    const p = kernel.sim.pool.alloc(payload.length);
+    p.buf.set(payload, p.start);
+    p.cacheSum(Math.min(p.start + 8, p.end));
+    p.mark = extra?.mark ?? this.options.mark ?? 0;
+    kernel.ipv4.send(
+      p,
+      d,
+      this.protocol,
+      source,
+      to,
+      this.ttl(to, extra),
+      extra?.tos ?? this.options.tos ?? 0,
+      flags.value,
+      options,
+    );
+    return done;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.leaveAllGroups();
+    this.#raw.remove(this);
+  }
+
+  /** True when the packet is for this socket. */
+  deliver(p: Packet): boolean {
+    const to = dst(p.buf, p.net);
+    if (this.localAddress !== ANY && this.localAddress !== to) return false;
+    const bound = this.options.ifname;
+    if (bound !== undefined && this.kernel.deviceByIndex(p.iif)?.name !== bound) return false;
+    if (this.handler !== null) this.handler(p.buf, p.start, p.end, describe(p));
+    return true;
+  }
+
+  fail(p: Packet, outer: number, type: number, code: number, info: number): void {
+    this.errorHandler?.(socketError(p, outer, type, code, info, 0, 0));
+  }
+}

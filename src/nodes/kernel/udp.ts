@@ -1,0 +1,320 @@
+import { ANY, type Ipv4, isMulticast } from "../../core/addr.ts";
+import { fold16, pseudoHeader } from "../../core/checksum.ts";
+import { dropReason } from "../../core/drop.ts";
+import { done, type Errno, type Outcome, refused } from "../../core/errno.ts";
+import type { SendOptions, UdpSocket } from "../../core/os.ts";
+import { PACKET_HOST, type Packet } from "../../core/packet.ts";
+import { dst, IPPROTO_UDP, src } from "../../protocols/ipv4/wire.ts";
+import { checksum, dport, HEADER, LENGTH_MAX, length, sealSum, sport, writeHeader } from "../../protocols/udp/wire.ts";
+import { DST_LOCAL, type Dst } from "./ipv4/dst.ts";
+import type { Transport } from "./ipv4/ipv4.ts";
+import type { Kernel } from "./kernel.ts";
+import type { NetDevice } from "./netdev.ts";
+import { DatagramSocketBase, describe, icmpErrno, socketError } from "./socket.ts";
+
+const MALFORMED = dropReason("udp: malformed");
+const BAD_CHECKSUM = dropReason("udp: bad checksum");
+const NO_SOCKET = dropReason("udp: no socket on this port");
+
+/** Sockets of one node, at most. */
+const SOCKETS_MAX = 65_536;
+const PAYLOAD_MAX = LENGTH_MAX - 20 - HEADER;
+
+/** Takes a tunnel's datagram (`p.start` at the UDP header), and ownership of it; false leaves it to the sockets. */
+export type TunnelReceiver = (p: Packet, dev: NetDevice) => boolean;
+
+/** UDP (RFC 768) and its sockets (net/ipv4/udp.c). */
+export class Udp implements Transport {
+  readonly #kernel: Kernel;
+  readonly #ports = new Map<number, UdpSock[]>();
+  readonly #tunnels = new Map<number, TunnelReceiver>();
+  #sockets = 0;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    kernel.ipv4.register(IPPROTO_UDP, this);
+  }
+
+  /** Every bound socket, by port. */
+  *sockets(): Generator<UdpSock> {
+    for (const bound of this.#ports.values()) yield* bound;
+  }
+
+  socket(): UdpSock {
+    return new UdpSock(this.#kernel, this);
+  }
+
+  /** Opens a port for a tunnel device (`setup_udp_tunnel_sock`). */
+  registerTunnel(port: number, receiver: TunnelReceiver): Outcome {
+    if (this.#tunnels.has(port) || this.#ports.has(port)) return refused("EADDRINUSE");
+    this.#tunnels.set(port, receiver);
+    return done;
+  }
+  unregisterTunnel(port: number): void {
+    this.#tunnels.delete(port);
+  }
+
+  /** net/ipv4/udp.c:__udp4_lib_rcv. */
+  receive(p: Packet, dev: NetDevice, d: Dst): void {
+    const kernel = this.#kernel;
+    const o = p.start;
+    if (p.end - o < HEADER) return kernel.drop(p, MALFORMED, dev.name);
+    const bytes = length(p.buf, o);
+    if (bytes < HEADER || bytes > p.end - o) return kernel.drop(p, MALFORMED, dev.name);
+    p.trim(bytes);
+    const source = src(p.buf, p.net);
+    const destination = dst(p.buf, p.net);
+    if (
+      checksum(p.buf, o) !== 0 &&
+      fold16(p.sumOf(o) + pseudoHeader(source, destination, IPPROTO_UDP, bytes)) !== 0xffff
+    ) {
+      return kernel.drop(p, BAD_CHECKSUM, dev.name);
+    }
+    const port = dport(p.buf, o);
+    const tunnel = this.#tunnels.get(port);
+    if (tunnel?.(p, dev)) return;
+    if (d.type !== DST_LOCAL) return this.#deliverToAll(p, source, destination, port, dev);
+    const socket = this.#find(source, sport(p.buf, o), destination, port, dev);
+    if (socket === undefined) {
+      if (p.type === PACKET_HOST) return kernel.icmp.portUnreachable(p, dev);
+      return kernel.drop(p, NO_SOCKET, dev.name);
+    }
+    socket.deliver(p);
+    kernel.consume(p);
+  }
+
+  error(p: Packet, outer: number, type: number, code: number, info: number): void {
+    if (p.end - p.start < HEADER) return;
+    const local = src(p.buf, p.net);
+    const remote = dst(p.buf, p.net);
+    const socket = this.#find(remote, dport(p.buf, p.start), local, sport(p.buf, p.start), undefined);
+    socket?.fail(p, outer, type, code, info);
+  }
+
+  /** Puts a socket on a port; 0 draws a free one from `ip_local_port_range`. */
+  bind(socket: UdpSock, address: Ipv4, port: number): Outcome<number> {
+    if (this.#sockets >= SOCKETS_MAX) return refused("ENOBUFS");
+    const chosen = port === 0 ? this.#ephemeral(address) : port;
+    if (chosen === undefined || !this.#isFree(address, chosen)) return refused("EADDRINUSE");
+    const bound = this.#ports.get(chosen);
+    if (bound === undefined) this.#ports.set(chosen, [socket]);
+    else bound.push(socket);
+    this.#sockets++;
+    return { ok: true, value: chosen };
+  }
+
+  unbind(socket: UdpSock): void {
+    const left = (this.#ports.get(socket.localPort) ?? []).filter((s) => s !== socket);
+    if (left.length === 0) this.#ports.delete(socket.localPort);
+    else this.#ports.set(socket.localPort, left);
+    this.#sockets--;
+  }
+
+  #isFree(address: Ipv4, port: number): boolean {
+    if (this.#tunnels.has(port)) return false;
+    return (this.#ports.get(port) ?? []).every(
+      (s) => address !== ANY && s.localAddress !== ANY && s.localAddress !== address,
+    );
+  }
+
+  #ephemeral(address: Ipv4): number | undefined {
+    const { sim, name, sysctl } = this.#kernel;
+    const low = sysctl.ip_local_port_range_low;
+    const count = sysctl.ip_local_port_range_high - low + 1;
+    const first = sim.rng(`udp ports ${name}`).int(count);
+    for (let i = 0; i < count; i++) {
+      const port = low + ((first + i) % count);
+      if (this.#isFree(address, port)) return port;
+    }
+    return undefined;
+  }
+
+  /** The socket that fits best: bound to the address, connected to the peer, bound to the device (compute_score). */
+  #find(
+    source: Ipv4,
+    sourcePort: number,
+    destination: Ipv4,
+    port: number,
+    dev: NetDevice | undefined,
+  ): UdpSock | undefined {
+    const bound = this.#ports.get(port);
+    if (bound === undefined) return undefined;
+    let best: UdpSock | undefined;
+    let bestScore = -1;
+    for (const s of bound) {
+      const score = s.score(source, sourcePort, destination, dev);
+      if (score > bestScore) {
+        best = s;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+
+  #deliverToAll(p: Packet, source: Ipv4, destination: Ipv4, port: number, dev: NetDevice): void {
+    let heard = false;
+    for (const s of this.#ports.get(port) ?? []) {
+      const joined = !isMulticast(destination) || s.joined(destination, dev);
+      if (joined && s.score(source, sport(p.buf, p.start), destination, dev) >= 0) {
+        s.deliver(p);
+        heard = true;
+      }
+    }
+    if (heard) this.#kernel.consume(p);
+    else this.#kernel.drop(p, NO_SOCKET, dev.name);
+  }
+}
+
+export class UdpSock extends DatagramSocketBase implements UdpSocket {
+  localAddress: Ipv4 = ANY;
+  localPort = 0;
+  remoteAddress: Ipv4 = ANY;
+  remotePort = 0;
+  readonly #udp: Udp;
+  #pending: Errno | null = null;
+  #closed = false;
+
+  constructor(kernel: Kernel, udp: Udp) {
+    super(kernel);
+    this.#udp = udp;
+  }
+
+  bind(address: Ipv4, port: number): Outcome {
+    if (this.#closed) return refused("EBADF");
+    if (this.localPort !== 0) return refused("EINVAL");
+    const { addresses, sysctl } = this.kernel;
+    const ours =
+      address === ANY || isMulticast(address) || addresses.isLocal(address) || addresses.isBroadcast(address);
+    if (!ours && sysctl.ip_nonlocal_bind === 0) return refused("EADDRNOTAVAIL");
+    const bound = this.#udp.bind(this, address, port);
+    if (!bound.ok) return bound;
+    this.localAddress = address;
+    this.localPort = bound.value;
+    return done;
+  }
+
+  connect(address: Ipv4, port: number): Outcome {
+    const d = this.route(address, this.localAddress);
+    if (!d.ok) return d;
+    if (this.localPort === 0) {
+      const bound = this.bind(d.value.source, 0);
+      if (!bound.ok) return bound;
+    }
+    this.remoteAddress = address;
+    this.remotePort = port;
+    return done;
+  }
+
+  send(payload: Uint8Array): Outcome {
+    if (this.remotePort === 0) return refused("EDESTADDRREQ");
+    return this.sendTo(payload, this.remoteAddress, this.remotePort);
+  }
+
+  /** net/ipv4/udp.c:udp_sendmsg. */
+  sendTo(payload: Uint8Array, to: Ipv4, port: number, extra?: SendOptions): Outcome {
+    if (this.#pending !== null) return this.#takePending();
+    if (port < 1 || port > 65_535) return refused("EINVAL");
+    if (payload.length > PAYLOAD_MAX) return refused("EMSGSIZE");
+    if (this.localPort === 0) {
+      const bound = this.bind(ANY, 0);
+      if (!bound.ok) return bound;
+    }
+    const route = this.route(to, this.localAddress, extra);
+    if (!route.ok) return route;
+    const d = route.value;
+    const options = extra?.options ?? this.options.options;
+    const bytes = HEADER + payload.length;
+    const flags = this.flags(d, bytes + 20 + (options?.length ?? 0), extra);
+    if (!flags.ok) {
+      this.#tooLong(d, to, port);
+      return flags;
+    }
+    const { kernel } = this;
+    const source = extra?.source ?? this.options.source ?? (this.localAddress === ANY ? d.source : this.localAddress);
+    const p = kernel.sim.pool.alloc(bytes);
+    const data = p.start + HEADER;
+    p.buf.set(payload, data);
+    p.cacheSum(data);
+    writeHeader(p.buf, p.start, this.localPort, port, bytes);
+    sealSum(p.buf, p.start, p.end, source, to, p.sum);
+    p.mark = extra?.mark ?? this.options.mark ?? 0;
+    kernel.ipv4.send(
+      p,
+      d,
+      IPPROTO_UDP,
+      source,
+      to,
+      this.ttl(to, extra),
+      extra?.tos ?? this.options.tos ?? 0,
+      flags.value,
+      options,
+    );
+    return done;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.leaveAllGroups();
+    if (this.localPort !== 0) this.#udp.unbind(this);
+  }
+
+  /** How well a datagram fits this socket; -1 when it is not for it (net/ipv4/udp.c:compute_score). */
+  score(source: Ipv4, sourcePort: number, destination: Ipv4, dev: NetDevice | undefined): number {
+    let score = 0;
+    if (this.localAddress !== ANY) {
+      if (this.localAddress !== destination) return -1;
+      score += 4;
+    }
+    if (this.remotePort !== 0) {
+      if (this.remoteAddress !== source || this.remotePort !== sourcePort) return -1;
+      score += 8;
+    }
+    if (this.options.ifname !== undefined && dev !== undefined) {
+      if (this.options.ifname !== dev.name) return -1;
+      score += 4;
+    }
+    return score;
+  }
+
+  joined(group: Ipv4, dev: NetDevice): boolean {
+    return this.groups.some((g) => g.group === group && g.ifname === dev.name);
+  }
+
+  /** Shows the datagram to the program; `p.start` is at the UDP header. */
+  deliver(p: Packet): void {
+    if (this.handler === null) return;
+    const info = describe(p);
+    info.sourcePort = sport(p.buf, p.start);
+    info.destinationPort = dport(p.buf, p.start);
+    this.handler(p.buf, p.start + HEADER, p.end, info);
+  }
+
+  /** net/ipv4/udp.c:__udp4_lib_err. */
+  fail(p: Packet, outer: number, type: number, code: number, info: number): void {
+    const error = socketError(p, outer, type, code, info, this.localPort, dport(p.buf, p.start));
+    if (this.errorHandler !== null) this.errorHandler(error);
+    else if (this.remotePort !== 0 && icmpErrno(type, code).fatal) this.#pending = error.errno;
+  }
+
+  #takePending(): Outcome {
+    const errno = this.#pending as Errno;
+    this.#pending = null;
+    return refused(errno);
+  }
+
+  /** A local error: the datagram does not fit the path (net/ipv4/ip_sockglue.c:ip_local_error). */
+  #tooLong(d: Dst, to: Ipv4, port: number): void {
+    this.errorHandler?.({
+      errno: "EMSGSIZE",
+      icmpType: 0,
+      icmpCode: 0,
+      offender: ANY,
+      mtuBytes: d.mtu,
+      destination: to,
+      destinationPort: port,
+      sourcePort: this.localPort,
+      ttl: 0,
+    });
+  }
+}
