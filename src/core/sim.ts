@@ -24,6 +24,12 @@ export interface BugSite {
   readonly label: string;
 }
 
+/** `heartbeat` asked for an end: a person pressed Ctrl-C. */
+export class Interrupted extends Error {}
+
+/** Events between two heartbeats, less one: a mask. */
+const HEARTBEAT_MASK = 0x3fff;
+
 /** The engine: simulated time, the queue, the random streams, the packet pool, the trace bus and the fingerprint of one run. */
 export class Simulation {
   now: Nanos = 0;
@@ -36,6 +42,8 @@ export class Simulation {
   fingerprinting = true;
   /** Where captured frames are written, for comments on their fate; null while nobody captures. */
   capture: { comment(record: number, text: string): void } | null = null;
+  /** Called every 16,384 events, for progress; false interrupts the run. */
+  heartbeat: (() => boolean) | null = null;
   readonly seed: number;
   readonly #queue = new EventQueue();
   readonly #streams = new Map<string, RandomStream>();
@@ -100,13 +108,15 @@ export class Simulation {
     try {
       for (let at = queue.nextAt(); at <= until && at !== NEVER && !this.#halted; at = queue.nextAt()) {
         this.now = at;
-        this.events++;
+        if ((++this.events & HEARTBEAT_MASK) === 0 && this.heartbeat?.() === false)
+          throw new Interrupted("interrupted");
         const sequence = queue.nextSequence();
         handler = queue.take();
         handler.fire(sequence);
       }
       if (until !== NEVER && !this.#halted && until > this.now) this.now = until;
     } catch (cause) {
+      if (cause instanceof Interrupted) throw cause;
       const label = handler?.label ?? "?";
       const what = cause instanceof Error ? cause.message : String(cause);
       throw new SimulationBug(what, { seed: this.seed, event: this.events, at: this.now, label }, cause);

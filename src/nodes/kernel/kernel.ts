@@ -193,6 +193,16 @@ export class Kernel {
     return done;
   }
 
+  /** `net.ipv4.ip_forward`: sets forwarding everywhere, and resets what routers and hosts do differently (inet_forward_change). */
+  setForwarding(on: boolean): void {
+    const value = on ? 1 : 0;
+    this.sysctl.all.forwarding = value;
+    this.sysctl.all.accept_redirects = on ? 0 : 1;
+    this.sysctl.default.forwarding = value;
+    for (const dev of this.devices()) dev.inet.conf.forwarding = value;
+    this.ipv4.routes.invalidate();
+  }
+
   /** Calls `watcher` after every change of a device. */
   watchDevices(watcher: (dev: NetDevice, event: DeviceEvent) => void): void {
     this.#watchers.push(watcher);

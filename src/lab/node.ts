@@ -1,0 +1,103 @@
+import type { Running } from "../console/process.ts";
+import { type PingOptions, type PingResult, startPing } from "../console/programs/ping.ts";
+import { startCommand } from "../console/shell.ts";
+import { formatIp, type Ipv4, parseIp, parsePrefix } from "../core/addr.ts";
+import { strerror } from "../core/errno.ts";
+import type { Daemon } from "../core/os.ts";
+import { startDaemon } from "../nodes/daemons.ts";
+import type { Kernel } from "../nodes/kernel/kernel.ts";
+import type { NetDevice } from "../nodes/kernel/netdev.ts";
+import { LabError } from "./errors.ts";
+import type { Net } from "./net.ts";
+
+/** A node as scenarios and the console handle it: commands, pings, power. */
+export class LabNode {
+  readonly net: Net;
+  readonly kernel: Kernel;
+
+  constructor(net: Net, kernel: Kernel) {
+    this.net = net;
+    this.kernel = kernel;
+  }
+
+  get name(): string {
+    return this.kernel.name;
+  }
+
+  /** Runs a command to its end, moving time as far as it needs, and returns what it printed. A command that fails is an error of the scenario. */
+  sh(command: string): string {
+    const done = this.exec(command);
+    if (done.status !== 0)
+      throw new LabError(`${this.name}: ${command}\n  ${done.output.trim() || `status ${done.status}`}`);
+    return done.output;
+  }
+
+  /** Runs a command to its end and returns it, whatever its status. */
+  exec(command: string): Running {
+    const running = this.spawn(command);
+    running.onExit(() => this.net.sim.halt());
+    this.net.runUntil(() => running.ended, `${this.name}: ${command}`);
+    return running;
+  }
+
+  /** Starts a command and returns at once: it runs while time moves. */
+  spawn(command: string): Running {
+    return startCommand(this.kernel, this.net.world, command);
+  }
+
+  /** Pings and waits for the outcome. One echo unless told otherwise. */
+  ping(to: string, options: Omit<PingOptions, "to"> = {}): PingResult {
+    let result: PingResult | undefined;
+    startPing(this.kernel.os, { count: 1, ...options, to: this.net.address(to) }, (r) => {
+      result = r;
+      this.net.sim.halt();
+    });
+    this.net.runUntil(() => result !== undefined, `${this.name}: ping ${to}`);
+    return result as PingResult;
+  }
+
+  /** Starts a daemon by its name (see `nodes/daemons.ts`). */
+  run(daemon: string, config: unknown): Daemon {
+    const started = startDaemon(this.kernel.os, daemon, config);
+    if (!started.ok) throw new LabError(`${this.name}: ${daemon}: ${started.detail ?? strerror(started.errno)}`);
+    return started.value;
+  }
+
+  /** A device by name. */
+  dev(name: string): NetDevice {
+    const dev = this.kernel.device(name);
+    if (dev === undefined)
+      throw new LabError(
+        `${this.name} has no device ${name}; it has ${[...this.kernel.devices()].map((d) => d.name).join(", ")}`,
+      );
+    return dev;
+  }
+
+  /** Gives a device an address: `10.0.0.1/24`. */
+  addAddress(dev: string, prefix: string): void {
+    const parsed = parsePrefix(prefix);
+    if (parsed === undefined)
+      throw new LabError(`${this.name} ${dev}: address "${prefix}": expected a form such as 10.0.0.1/24`);
+    const added = this.kernel.addresses.add(this.dev(dev).ifindex, parsed);
+    if (!added.ok) throw new LabError(`${this.name} ${dev}: ${prefix}: ${strerror(added.errno)}`);
+  }
+
+  /** Its first address that is not a loopback one. */
+  get ip(): string {
+    const own = this.kernel.addresses.list().find((a) => a.address >>> 24 !== 127);
+    if (own === undefined) throw new LabError(`${this.name} has no address`);
+    return formatIp(own.address);
+  }
+
+  /** Pulls the plug, or puts it back. Its configuration survives. */
+  power(on: boolean): void {
+    this.kernel.setPower(on);
+  }
+}
+
+/** An address given as text; an error names what was expected. */
+export function ipOf(text: string): Ipv4 {
+  const ip = parseIp(text);
+  if (ip === undefined) throw new LabError(`"${text}": expected an IPv4 address or the name of a node`);
+  return ip;
+}

@@ -1,0 +1,45 @@
+import { type Nanos, parseDuration } from "../core/time.ts";
+import { LabError } from "./errors.ts";
+
+/** A span as people write it: `50us`, `1.5ms`, `30s`; a number counts seconds. */
+export type Duration = string | number;
+/** A rate as tc writes it: `1Gbit`, `100mbit`, `8MBps`; a number counts bits per second. */
+export type Rate = string | number;
+
+export function duration(value: Duration, what = "duration"): Nanos {
+  const ns = parseDuration(String(value));
+  if (ns === undefined) throw new LabError(`${what} "${value}": expected a time such as 50us, 1.5ms or 30s`);
+  return ns;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  bit: 1,
+  kbit: 1e3,
+  mbit: 1e6,
+  gbit: 1e9,
+  tbit: 1e12,
+  kibit: 1024,
+  mibit: 1024 ** 2,
+  gibit: 1024 ** 3,
+  bps: 8,
+  kbps: 8e3,
+  mbps: 8e6,
+  gbps: 8e9,
+};
+
+/** Bits per second (`tc`'s units: `bit` is a bit, `bps` a byte per second). */
+export function rate(value: Rate, what = "rate"): number {
+  const m = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(value));
+  const unit = m?.[2] === "" ? 1 : UNITS[(m?.[2] ?? "?").toLowerCase()];
+  if (m === null || unit === undefined)
+    throw new LabError(`${what} "${value}": expected a rate such as 100mbit or 1Gbit`);
+  return Math.round(Number(m[1]) * unit);
+}
+
+/** A probability: `1%`, `0.01`. */
+export function probability(value: string | number, what = "probability"): number {
+  const m = /^(\d+(?:\.\d+)?)(%?)$/.exec(String(value));
+  const p = m === null ? Number.NaN : Number(m[1]) / (m[2] === "%" ? 100 : 1);
+  if (!(p >= 0 && p <= 1)) throw new LabError(`${what} "${value}": expected a share such as 1% or 0.01`);
+  return p;
+}
