@@ -166,9 +166,9 @@ export const sealSum = (b: Uint8Array, o: number, bodySum: number): void =>
 export const adjustChecksum16 = (b: Uint8Array, o: number, before: number, after: number): void =>
   setU16(b, o + 2, updateChecksum(u16(b, o + 2), before, after));
 
-/** Whether the checksum of the message [o, end) is right; `unverified` when it went on to `wireEnd`, or is a `fragment`. */
-export function verify(b: Uint8Array, o: number, end: number, wireEnd = end, fragment = false): ChecksumStatus {
-  if (end - o < 4 || wireEnd > end || fragment) return "unverified";
+/** Whether the checksum of the message [o, end) is right; `unverified` when it goes on up to `wireEnd` (a fragment: Infinity). */
+export function verify(b: Uint8Array, o: number, end: number, wireEnd = end): ChecksumStatus {
+  if (end - o < 4 || wireEnd > end) return "unverified";
   return fold16(sum16(b, o, end)) === 0xffff ? "good" : "bad";
 }
 

@@ -342,8 +342,8 @@ export function finalDst(b: Uint8Array, o: number): number {
   return u32(b, at + length - 4);
 }
 
-/** The length octet of the option at `at`; 0 when it is missing, below 2 or beyond `end`. */
-function optionLength(b: Uint8Array, at: number, end: number): number {
+/** The length octet of the option at `at`, in a list of IP or TCP; 0 when it is missing, below 2 or beyond `end`. */
+export function optionLength(b: Uint8Array, at: number, end: number): number {
   if (end - at < 2) return 0;
   const length = u8(b, at + 1);
   return length < 2 || length > end - at ? 0 : length;

@@ -1,7 +1,7 @@
 import { i32, setU16, setU32, u8, u16, u32 } from "../../core/bytes.ts";
 import { complement16, fold16, pseudoHeader, sum16, updateChecksum } from "../../core/checksum.ts";
 import { bad, type Decoded, good } from "../../core/result.ts";
-import { type ChecksumStatus, IPPROTO_TCP, updateChecksum32 } from "../ipv4/wire.ts";
+import { type ChecksumStatus, IPPROTO_TCP, optionLength, updateChecksum32 } from "../ipv4/wire.ts";
 
 /** TCP headers and options (RFC 9293, RFC 7323, RFC 2018 and others). */
 
@@ -222,18 +222,10 @@ export const adjustChecksum32 = (b: Uint8Array, o: number, before: number, after
 
 /**
  * Whether the checksum of the segment [o, end) is right between the addresses; for a source route, `dst` is where it ends.
- * `unverified` when the segment went on to `wireEnd`, or is but a `fragment`.
+ * `unverified` when the segment goes on up to `wireEnd` (a fragment: Infinity).
  */
-export function verify(
-  b: Uint8Array,
-  o: number,
-  end: number,
-  src: number,
-  dst: number,
-  wireEnd = end,
-  fragment = false,
-): ChecksumStatus {
-  if (end - o < HEADER || wireEnd > end || fragment) return "unverified";
+export function verify(b: Uint8Array, o: number, end: number, src: number, dst: number, wireEnd = end): ChecksumStatus {
+  if (end - o < HEADER || wireEnd > end) return "unverified";
   return fold16(sum16(b, o, end) + pseudoHeader(src, dst, IPPROTO_TCP, end - o)) === 0xffff ? "good" : "bad";
 }
 
@@ -368,13 +360,6 @@ function takeTimestamps(b: Uint8Array, at: number, into: ReceivedOptions): void 
   into.tsecr = u32(b, at + 6);
 }
 
-/** The length octet of the option at `at`; 0 when it is missing, below 2 or beyond `end`. */
-function optionLength(b: Uint8Array, at: number, end: number): number {
-  if (end - at < 2) return 0;
-  const length = u8(b, at + 1);
-  return length < 2 || length > end - at ? 0 : length;
-}
-
 const KINDS = {
   eol: TCPOPT_EOL,
   nop: TCPOPT_NOP,
@@ -390,26 +375,29 @@ const KINDS = {
   mptcp: TCPOPT_MPTCP,
 } as const;
 
+/** Lengths of the options that have but one. */
+const LENGTHS: Readonly<Record<number, number>> = { 2: 4, 3: 3, 4: 2, 8: 10, 19: 18, 28: 4 };
+
 /** The option of `length` octets at `at`, all of them within `raw`. */
 function parseOption(raw: Uint8Array, at: number, length: number): TcpOption {
   const type = u8(raw, at);
   const data = raw.slice(at + 2, at + length);
   const unknown: TcpOption = { kind: "unknown", type, data };
+  if (length !== (LENGTHS[type] ?? length)) return unknown;
   switch (type) {
     case TCPOPT_MSS:
-      return length === 4 ? { kind: "mss", mss: u16(data, 0) } : unknown;
+      return { kind: "mss", mss: u16(data, 0) };
     case TCPOPT_WINDOW:
-      return length === 3 ? { kind: "windowScale", shift: u8(data, 0) } : unknown;
+      return { kind: "windowScale", shift: u8(data, 0) };
     case TCPOPT_SACK_PERM:
-      return length === 2 ? { kind: "sackPermitted" } : unknown;
+      return { kind: "sackPermitted" };
     case TCPOPT_SACK:
       return length % 8 === 2 ? { kind: "sack", blocks: sackBlocks(data) } : unknown;
     case TCPOPT_TIMESTAMP:
-      return length === 10 ? { kind: "timestamps", tsval: u32(data, 0), tsecr: u32(data, 4) } : unknown;
+      return { kind: "timestamps", tsval: u32(data, 0), tsecr: u32(data, 4) };
     case TCPOPT_MD5SIG:
-      return length === 18 ? { kind: "md5", digest: data } : unknown;
+      return { kind: "md5", digest: data };
     case TCPOPT_USER_TIMEOUT:
-      if (length !== 4) return unknown;
       return { kind: "userTimeout", minutes: u8(data, 0) > 0x7f, timeout: u16(data, 0) & 0x7fff };
     case TCPOPT_AO:
       if (length < 4) return unknown;
@@ -426,38 +414,34 @@ function parseOption(raw: Uint8Array, at: number, length: number): TcpOption {
 const sackBlocks = (data: Uint8Array): SackBlock[] =>
   Array.from({ length: data.length >> 3 }, (_, i) => ({ left: u32(data, 8 * i), right: u32(data, 8 * i + 4) }));
 
-function optionOctets(option: TcpOption): readonly number[] {
+function optionOctets(option: TcpOption): number[] {
   const kind = optionKind(option);
-  return kind <= TCPOPT_NOP && option.kind !== "unknown" ? [kind] : tlv(kind, optionData(option));
-}
-
-const tlv = (kind: number, data: ArrayLike<number>): number[] => [kind, 2 + data.length, ...Array.from(data)];
-
-function optionData(option: TcpOption): ArrayLike<number> {
+  const tlv = (...data: readonly number[]): number[] => [kind, 2 + data.length, ...data];
   switch (option.kind) {
     case "eol":
     case "nop":
+      return [kind];
     case "sackPermitted":
-      return [];
+      return tlv();
     case "mss":
-      return octets16(option.mss);
+      return tlv(...octets16(option.mss));
     case "windowScale":
-      return [option.shift];
+      return tlv(option.shift);
     case "sack":
-      return option.blocks.flatMap(({ left, right }) => [...octets32(left), ...octets32(right)]);
+      return tlv(...option.blocks.flatMap(({ left, right }) => [...octets32(left), ...octets32(right)]));
     case "timestamps":
-      return [...octets32(option.tsval), ...octets32(option.tsecr)];
+      return tlv(...octets32(option.tsval), ...octets32(option.tsecr));
     case "md5":
-      return option.digest;
+      return tlv(...option.digest);
     case "userTimeout":
-      return octets16((option.minutes ? 0x8000 : 0) | option.timeout);
+      return tlv(...octets16((option.minutes ? 0x8000 : 0) | option.timeout));
     case "authentication":
-      return [option.keyId, option.rnextKeyId, ...option.mac];
+      return tlv(option.keyId, option.rnextKeyId, ...option.mac);
     case "fastOpen":
-      return option.cookie;
+      return tlv(...option.cookie);
     case "mptcp":
     case "unknown":
-      return option.data;
+      return tlv(...option.data);
   }
 }
 

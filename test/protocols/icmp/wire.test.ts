@@ -42,7 +42,7 @@ it("seals what it verifies, and says when it cannot", () =>
       const b = bytesOf(m);
       expect(icmp.verify(b, 0, b.length)).toBe("good");
       expect(icmp.verify(b, 0, b.length, b.length + 1)).toBe("unverified");
-      expect(icmp.verify(b, 0, b.length, b.length, true)).toBe("unverified");
+      expect(icmp.verify(b, 0, b.length, Number.POSITIVE_INFINITY)).toBe("unverified");
       expect(icmp.verify(b, 0, 3)).toBe("unverified");
       const c = b.slice();
       icmp.setChecksum(c, 0, 0xdead);
