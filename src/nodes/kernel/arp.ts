@@ -15,6 +15,7 @@ import {
 } from "../../protocols/arp/wire.ts";
 import { ETHERTYPE_ARP, HEADER, writeHeader } from "../../protocols/ethernet/wire.ts";
 import { src as ipSource } from "../../protocols/ipv4/wire.ts";
+import { SCOPE_HOST, SCOPE_LINK } from "./fib/route.ts";
 import { DST_FORWARD, DST_LOCAL } from "./ipv4/dst.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Neighbour } from "./neigh.ts";
@@ -24,8 +25,6 @@ const MALFORMED = dropReason("arp: malformed");
 const IGNORED = dropReason("arp: ignored");
 const OTHER_HOST = dropReason("other host: the frame is addressed to another MAC");
 
-const SCOPE_LINK = 253;
-const SCOPE_HOST = 254;
 
 /** RFC 826 as Linux speaks it (net/ipv4/arp.c). */
 export class Arp {

@@ -2,7 +2,7 @@ import { ANY, type Ipv4, isLoopback, isMulticast, LIMITED_BROADCAST } from "../.
 import type { Errno } from "../../../core/errno.ts";
 import { NEVER } from "../../../core/time.ts";
 import { FibResult, type Flow } from "../fib/fib.ts";
-import type { NextHop } from "../fib/route.ts";
+import { type NextHop, SCOPE_GLOBAL, SCOPE_HOST, SCOPE_LINK } from "../fib/route.ts";
 import type { Kernel } from "../kernel.ts";
 import type { NetDevice } from "../netdev.ts";
 import {
@@ -19,8 +19,6 @@ import {
 
 const SLOTS_MIN = 8;
 const SLOTS_MAX = 16_384;
-const SCOPE_LINK = 253;
-const SCOPE_UNIVERSE = 0;
 
 /**
  * Route look-ups with Linux's checks around them (net/ipv4/route.c), and their answers kept in a direct-mapped cache.
@@ -198,7 +196,7 @@ export class Routes {
     if (route.type !== "unicast" && !(route.type === "local" && acceptLocal)) return -DST_MARTIAN_SOURCE;
     for (const hop of route.nexthops) {
       if (hop.ifindex === dev.ifindex || route.type === "local")
-        return hop.gateway === 0 && route.scope >= SCOPE_LINK ? 1 : 0;
+        return hop.scope >= SCOPE_HOST ? 1 : 0;
     }
     if (mode === 0) return 0;
     if (mode === 1) return -DST_RP_FILTER;
@@ -221,7 +219,7 @@ export class Routes {
       // A packet for a device that has no route to it is taken for a neighbour there (ip_route_output_key: "oif" case).
       const errno = out.errno || "ENETUNREACH";
       if (bound !== undefined && errno === "ENETUNREACH" && out.route === null)
-        return this.#onLink(d, target, src, bound, SCOPE_UNIVERSE);
+        return this.#onLink(d, target, src, bound, SCOPE_GLOBAL);
       return answer(d, DST_ERROR, errno);
     }
     const route = out.route;
