@@ -1,0 +1,5 @@
+import type { SystemProgram } from "./process.ts";
+import { PROGRAMS } from "./programs/registry.ts";
+
+/** Every command that can be typed at a node, by name: the one place that lists them. */
+export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, SystemProgram>([...PROGRAMS]);
