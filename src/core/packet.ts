@@ -113,7 +113,7 @@ export class PacketPool {
     const c = this.alloc(p.end - p.start);
     c.buf.set(p.buf.subarray(p.start, p.end), c.start);
     const shift = c.start - p.start;
-    c.net = p.net + shift;
+    c.net = p.net === 0 ? 0 : p.net + shift;
     c.iif = p.iif;
     c.mark = p.mark;
     c.priority = p.priority;

@@ -12,6 +12,7 @@ import {
   HEADER,
 } from "../../protocols/ethernet/wire.ts";
 import { dst as ipDst, src as ipSrc } from "../../protocols/ipv4/wire.ts";
+import { removeTag, TAG, VID_NONE, vid } from "../../protocols/vlan/wire.ts";
 import { AddressBook } from "./addresses.ts";
 import { Arp } from "./arp.ts";
 import type { Cpu } from "./cpu.ts";
@@ -125,6 +126,8 @@ export class Kernel {
     if (this.#devices[dev.ifindex] !== dev) return;
     this.setUp(dev, false);
     for (const a of [...this.addresses.list(dev.ifindex)]) this.addresses.remove(dev.ifindex, a.address, a.length);
+    dev.vlans?.lowerRemoved();
+    dev.rxHandler?.portRemoved();
     this.notify(dev, "unregistered");
     this.neigh.flushDevice(dev);
     this.fib.deviceRemoved(dev.ifindex);
@@ -147,8 +150,10 @@ export class Kernel {
   }
 
   /** `ip link set NAME up|down`: addresses, routes and neighbours follow as on Linux. */
-  setUp(dev: NetDevice, up: boolean): void {
-    if (dev.up === up) return;
+  setUp(dev: NetDevice, up: boolean): Outcome {
+    if (dev.up === up) return done;
+    const opened = up ? dev.mayOpen() : done;
+    if (!opened.ok) return opened;
     dev.up = up;
     dev.adminChanged();
     if (up) {
@@ -161,6 +166,7 @@ export class Kernel {
     }
     this.ipv4.routes.invalidate();
     this.notify(dev, up ? "up" : "down");
+    return done;
   }
 
   /** The other end of the device's medium came or went (`netif_carrier_on`, `netif_carrier_off`). */
@@ -174,8 +180,10 @@ export class Kernel {
   }
 
   setMac(dev: NetDevice, mac: number): void {
-    if (dev.mac === mac) return;
+    const changed = dev.mac !== mac;
     dev.mac = mac;
+    dev.macChosen();
+    if (!changed) return;
     this.neigh.flushDevice(dev);
     this.notify(dev, "address");
     if (dev.up && dev.inet.conf.arp_notify !== 0) {
@@ -187,6 +195,8 @@ export class Kernel {
     const [low, high] = dev.mtuRange;
     if (mtu < low) return refused("EINVAL", "mtu less than device minimum");
     if (mtu > high) return refused("EINVAL", "mtu greater than device maximum");
+    const allowed = dev.mayChangeMtu(mtu);
+    if (!allowed.ok) return allowed;
     dev.mtu = mtu;
     this.ipv4.routes.invalidate();
     this.notify(dev, "mtu");
@@ -209,7 +219,8 @@ export class Kernel {
   }
 
   notify(dev: NetDevice, event: DeviceEvent): void {
-    dev.rxHandler?.portChanged();
+    dev.rxHandler?.portChanged(event);
+    dev.vlans?.lowerChanged(event);
     for (const watcher of this.#watchers) watcher(dev, event);
     const { sim } = this;
     if (sim.trace.on)
@@ -237,15 +248,8 @@ export class Kernel {
     const tagged = type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ;
     if (tagged && dev.vlans?.handleTagged(p)) return;
     if (dev.rxHandler?.handleFrame(p)) return;
-    if (type === ETHERTYPE_IPV4) {
-      p.start += HEADER;
-      return this.ipv4.receive(p, dev);
-    }
-    if (type === ETHERTYPE_ARP) {
-      p.start += HEADER;
-      return this.arp.receive(p, dev);
-    }
-    this.drop(p, tagged ? NO_VLAN : UNKNOWN_TYPE, dev.name);
+    if (tagged) return this.#receiveTagged(p, dev);
+    this.#deliver(p, dev, type);
   }
 
   /** The packet reached its end. */
@@ -286,6 +290,30 @@ export class Kernel {
     if (this.#powered) return false;
     this.drop(p, POWERED_OFF, this.name);
     return true;
+  }
+
+  #deliver(p: Packet, dev: NetDevice, type: number): void {
+    if (type === ETHERTYPE_IPV4) {
+      p.start += HEADER;
+      return this.ipv4.receive(p, dev);
+    }
+    if (type === ETHERTYPE_ARP) {
+      p.start += HEADER;
+      return this.arp.receive(p, dev);
+    }
+    this.drop(p, UNKNOWN_TYPE, dev.name);
+  }
+
+  /** A tag that no VLAN device took: one that carries no more than a priority is taken off (`check_vlan_id`). */
+  #receiveTagged(p: Packet, dev: NetDevice): void {
+    while (p.end - p.start >= HEADER + TAG && vid(p.buf, p.start + HEADER) === VID_NONE) {
+      removeTag(p.buf, p.start);
+      p.start += TAG;
+      const type = p.view.getUint16(p.start + 12);
+      if (type !== ETHERTYPE_VLAN && type !== ETHERTYPE_QINQ) return this.#deliver(p, dev, type);
+      if (dev.vlans?.handleTagged(p)) return;
+    }
+    this.drop(p, NO_VLAN, dev.name);
   }
 
   #install(dev: NetDevice): void {

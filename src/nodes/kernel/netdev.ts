@@ -1,8 +1,10 @@
 import { type Mac, parseMac } from "../../core/addr.ts";
 import { dropReason } from "../../core/drop.ts";
+import { done, type Outcome } from "../../core/errno.ts";
 import type { Packet } from "../../core/packet.ts";
+import { ETHERTYPE_QINQ, ETHERTYPE_VLAN } from "../../protocols/ethernet/wire.ts";
 import type { InDevice } from "./in-device.ts";
-import type { Kernel } from "./kernel.ts";
+import type { DeviceEvent, Kernel } from "./kernel.ts";
 
 /** Sees the frames of a device: a packet socket or a capture. The frame is looked at, never kept. */
 export interface Tap {
@@ -16,13 +18,19 @@ export interface RxHandler {
   /** Takes the frame, and ownership of it; false gives it back for the device's own protocols. */
   handleFrame(p: Packet): boolean;
   /** The port's device changed: carrier, up or down, address, MTU. */
-  portChanged(): void;
+  portChanged(event: DeviceEvent): void;
+  /** The port's device is being removed: it is to be let go. */
+  portRemoved(): void;
 }
 
 /** Takes the VLAN-tagged frames of a device for the VLAN devices on it. */
 export interface VlanDemux {
   /** Takes the frame, and ownership of it, when a VLAN device for its tag exists. */
   handleTagged(p: Packet): boolean;
+  /** The device under the VLAN devices changed. */
+  lowerChanged(event: DeviceEvent): void;
+  /** The device under the VLAN devices is being removed, and they with it. */
+  lowerRemoved(): void;
 }
 
 /** A queueing discipline: what stands between the stack and the driver. */
@@ -137,6 +145,16 @@ export abstract class NetDevice {
 
   /** Called by the kernel when the device is removed, after it went down. */
   destroyed(): void {}
+  /** Called by the kernel before the device goes up: a refusal leaves it down (`ndo_open`). */
+  mayOpen(): Outcome {
+    return done;
+  }
+  /** Called by the kernel before the MTU changes to one in `mtuRange` (`ndo_change_mtu`). */
+  mayChangeMtu(_mtu: number): Outcome {
+    return done;
+  }
+  /** Called by the kernel after somebody chose a MAC, be it the one it had (`ndo_set_mac_address`, NET_ADDR_SET). */
+  macChosen(): void {}
   /** Called by the kernel after `up` changed. */
   adminChanged(): void {}
   /** Called by the kernel when the node's power comes or goes. */
@@ -171,6 +189,21 @@ export abstract class NetDevice {
   tap(p: Packet, outgoing: boolean): void {
     for (const tap of this.#taps ?? []) tap.frame(this, p, outgoing);
   }
+}
+
+/** Octets of a VLAN tag: a frame may be this much longer than the MTU and the header. */
+const TAG_ROOM = 4;
+
+/**
+ * Whether the device takes the frame (net/core/dev.c:is_skb_forwardable): up to MTU, header and the room of one tag. The
+ * outermost tag is not counted, because Linux carries it beside the bytes.
+ */
+export function fits(p: Packet, dev: NetDevice): boolean {
+  const over = p.end - p.start - dev.mtu - ETHERNET_HEADER;
+  if (over <= TAG_ROOM) return true;
+  if (over > 2 * TAG_ROOM) return false;
+  const type = p.view.getUint16(p.start + 12);
+  return type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ;
 }
 
 /** A random, locally administered unicast MAC, as `eth_hw_addr_random` makes them; the seed and the name decide. */

@@ -8,13 +8,11 @@ import {
 } from "../../../core/packet.ts";
 import type { Cable, Line, Port } from "../../link.ts";
 import type { Kernel } from "../kernel.ts";
-import { ETHERNET_HEADER, NetDevice, randomMac } from "../netdev.ts";
+import { ETHERNET_HEADER, fits, NetDevice, randomMac } from "../netdev.ts";
 
 const DOWN = dropReason("device is down");
 const NO_CARRIER = dropReason("carrier is down");
 const TOO_LONG = dropReason("frame longer than the device's MTU");
-/** A frame may be this much longer than MTU and header: one VLAN tag (net/core/dev.c:is_skb_forwardable). */
-const VLAN_ROOM = 4;
 
 /** A network card, or one half of a veth pair: an Ethernet device at the end of a cable. */
 export class EthernetDevice extends NetDevice implements Port {
@@ -77,7 +75,7 @@ export class EthernetDevice extends NetDevice implements Port {
       if (kernel.refuseWhileOff(p)) return;
       return kernel.drop(p, DOWN, this.name);
     }
-    if (length > this.mtu + ETHERNET_HEADER + VLAN_ROOM) {
+    if (!fits(p, this)) {
       stats.rxErrors++;
       return kernel.drop(p, TOO_LONG, this.name);
     }
