@@ -1,0 +1,347 @@
+import { type Ipv4, isMulticast, LIMITED_BROADCAST } from "../../../core/addr.ts";
+import { type Errno, granted, type Outcome, refused } from "../../../core/errno.ts";
+import { type FibHost, LOOPBACK_IFINDEX } from "./host.ts";
+import { type DownEvent, InfoStore } from "./info-store.ts";
+import {
+  type NextHop,
+  Route,
+  type RouteSpec,
+  type RouteType,
+  routeRequest,
+  TABLE_LOCAL,
+  TABLE_MAIN,
+  tableOf,
+} from "./route.ts";
+import { type Flow, type Rule, RuleList, type RuleSpec } from "./rules.ts";
+import { FibResult, search } from "./search.ts";
+import { createInfo } from "./semantics.ts";
+import { type AddMode, badPrefix, type FibTable, type Place } from "./table.ts";
+import { TableSet } from "./tables.ts";
+
+export type { FibDevice, FibHost } from "./host.ts";
+export type { Flow } from "./rules.ts";
+export { FibResult } from "./search.ts";
+
+export const ROUTES_MAX = 1_048_576;
+
+/** A route came, went, or took another's place. */
+export interface RouteChange {
+  readonly op: "add" | "del" | "replace";
+  readonly route: Route;
+  /** The route that was replaced. */
+  readonly old?: Route;
+  /** Gone with a device or an address: Linux sends no netlink message then, so `ip monitor` shows nothing. */
+  readonly silent: boolean;
+}
+
+/** The routing tables and policy rules of one network namespace. */
+export class Fib {
+  /** Counts the changes that can alter an answer: what was looked up before one is stale. */
+  generation = 0;
+  /** Answers may depend on more than destination and device: rules were changed, or a route has a type of service. */
+  hasCustomRules = false;
+  /** Requests refused because there were too many tables, routes or rules. */
+  refusedFull = 0;
+  readonly #host: FibHost;
+  readonly #tables = new TableSet();
+  readonly #rules = new RuleList();
+  readonly #infos: InfoStore;
+  #routes = 0;
+  #listeners: readonly ((change: RouteChange) => void)[] = [];
+
+  constructor(host: FibHost) {
+    this.#host = host;
+    this.#infos = new InfoStore(host);
+  }
+
+  /** Whether any route has several next hops. */
+  get multipath(): boolean {
+    return this.#infos.multipath > 0;
+  }
+  /** Routes in all tables. */
+  get size(): number {
+    return this.#routes;
+  }
+
+  /** Where a flow goes (include/net/ip_fib.h:fib_lookup). False: nowhere, and `out.errno` says why. */
+  lookup(flow: Flow, out: FibResult): boolean {
+    return this.#decide(flow, 0, this.#host, out);
+  }
+
+  /**
+   * One way of a route, by a 31-bit hash and in proportion to the weights, among those that live. A way whose own address
+   * is `src` is preferred (net/ipv4/fib_semantics.c:fib_select_multipath).
+   */
+  selectPath(route: Route, hash: number, src: Ipv4 = 0): NextHop {
+    const { nexthops, bounds } = route.info;
+    let best = nexthops[0] as NextHop;
+    if (bounds === null) return best;
+    let most = -1;
+    for (let i = 0; i < bounds.length; i++) {
+      const hop = nexthops[i] as NextHop;
+      const bound = bounds[i] as number;
+      if (bound < 0) continue;
+      const home = src !== 0 && this.#host.selectSource?.(hop.ifindex, hop.gateway, route.scope) === src;
+      const score = (home ? 2 : 0) + (hash <= bound ? 1 : 0);
+      if (score <= most) continue;
+      best = hop;
+      most = score;
+      if (score === 3 || (src === 0 && score === 1)) break;
+    }
+    return best;
+  }
+
+  /**
+   * What an address is by one table (net/ipv4/fib_frontend.c:inet_addr_type): local, broadcast, multicast, or unicast when
+   * no route says otherwise. With `ifindex`, what routes over other devices say does not count.
+   */
+  addressType(address: Ipv4, table = TABLE_LOCAL, ifindex = 0): RouteType {
+    if (address >>> 24 === 0 || address === LIMITED_BROADCAST) return "broadcast";
+    if (isMulticast(address)) return "multicast";
+    const found = this.#tables.get(table);
+    if (found === undefined) return "broadcast";
+    const out = scratch;
+    if (search(found.trie, address, 0, 0, 0, this.#host, out) !== "" || out.route === null) return "unicast";
+    return ifindex === 0 || out.route.nexthops[0]?.ifindex === ifindex ? out.route.type : "unicast";
+  }
+
+  /** `ip route add`, `replace`, `change`, `append`, `prepend`. */
+  addRoute(spec: RouteSpec, mode: AddMode = "add"): Outcome<Route> {
+    const tos = spec.tos ?? 0;
+    if ((tos & 3) !== 0) return refused("EINVAL", "Invalid dsfield (tos): ECN bits must be 0");
+    const want = routeRequest(spec);
+    const table = this.#tables.make(want.table);
+    if (table === undefined) return this.#full();
+    this.#resolveRules();
+    const bad = badPrefix(spec.dst, spec.length);
+    if (bad !== undefined) return bad;
+    const made = createInfo(spec, want, {
+      device: (ifindex) => this.#host.device(ifindex),
+      addressType: (address, id, ifindex) => this.addressType(address, id, ifindex),
+      reach: (id, gateway, scope, oif) => this.#reach(id, gateway, scope, oif),
+    });
+    if (!made.ok) return made;
+    const info = this.#infos.share(made.value);
+    const place = this.#routes < ROUTES_MAX ? table.place(spec.dst, spec.length, tos, info, mode) : this.#full();
+    if (!place.ok || place.value.same !== null) {
+      this.#infos.release(info);
+      return place.ok ? granted(place.value.same as Route) : place;
+    }
+    return granted(this.#insert(new Route(spec.dst, spec.length, tos, info), table, place.value));
+  }
+
+  /** `ip route del`: the first route that has all of what the request names. */
+  deleteRoute(spec: RouteSpec): Outcome<Route> {
+    if (((spec.tos ?? 0) & 3) !== 0) return refused("EINVAL", "Invalid dsfield (tos): ECN bits must be 0");
+    const table = this.#tables.get(tableOf(spec));
+    if (table === undefined) return refused("ESRCH", "FIB table does not exist");
+    const bad = badPrefix(spec.dst, spec.length);
+    if (bad !== undefined) return bad;
+    const route = table.match(spec);
+    if (route === null) return refused("ESRCH");
+    this.#remove(table, route, false);
+    return granted(route);
+  }
+
+  /** All routes, or one table's, in the order in which the kernel dumps them. */
+  routes(table?: number): Route[] {
+    const ids = table === undefined ? this.#tables.ids() : [table];
+    return ids.flatMap((id) => this.#tables.get(id)?.routes() ?? []);
+  }
+
+  /** Whether a table exists: it does from its first route on, emptied or not. */
+  hasTable(table: number): boolean {
+    return this.#tables.get(table) !== undefined;
+  }
+
+  /** Deletes what `unwanted` says, one after the other as `ip route flush` does. Returns how many. */
+  flush(unwanted: (route: Route) => boolean): number {
+    return this.#sweep(unwanted, false);
+  }
+
+  /** `ip rule add`. */
+  addRule(spec: RuleSpec): Outcome<Rule> {
+    const checked = this.#rules.check(spec, () => this.#tables.make(this.#tables.firstFree())?.id);
+    if (!checked.ok) return checked.errno === "ENOBUFS" ? this.#full() : checked;
+    this.#rulesChange();
+    this.#rules.insert(checked.value);
+    this.#resolveRules();
+    return checked;
+  }
+
+  /** `ip rule del`: the first rule that has all of what the request names. */
+  deleteRule(spec: RuleSpec): Outcome<Rule> {
+    const rule = this.#rules.find(spec);
+    if (rule === undefined) return refused("ENOENT");
+    this.#rulesChange();
+    this.#rules.remove(rule);
+    this.#resolveRules();
+    return granted(rule);
+  }
+
+  /** The rules, in the order in which they are asked. */
+  rules(): readonly Rule[] {
+    return this.#rules.list;
+  }
+
+  /** The device came up, or got an address: next hops over it live again. Connected routes come from the `AddressBook`. */
+  deviceUp(ifindex: number): void {
+    this.#infos.up(ifindex, "up");
+    this.generation++;
+  }
+  /** The device went down: routes over it go, but for the local ones (net/ipv4/fib_frontend.c:fib_disable_ip). */
+  deviceDown(ifindex: number): void {
+    this.#down(ifindex, "down");
+  }
+  /** The device lost its last address, which ends IPv4 on it: all routes over it go. */
+  lastAddressRemoved(ifindex: number): void {
+    this.#down(ifindex, "last-address");
+  }
+  /** The device is no more: all routes over it go, multipath ones as a whole. */
+  deviceRemoved(ifindex: number): void {
+    this.#down(ifindex, "removed");
+  }
+  /** The carrier came or went, as `FibHost.device` says: next hops lose or get `linkdown`. */
+  carrierChanged(ifindex: number): void {
+    if (!this.#host.device(ifindex)?.carrier) return this.#down(ifindex, "carrier");
+    this.#infos.up(ifindex, "carrier");
+    this.generation++;
+  }
+  /** An address of this host is gone: routes in main that preferred it as source go (`fib_sync_down_addr`). */
+  addressRemoved(address: Ipv4): void {
+    if (this.#infos.addressRemoved(address)) this.#sweep(isDead, true);
+    this.generation++;
+  }
+  /** A setting or a device's name changed: nothing that was looked up holds. */
+  settingsChanged(): void {
+    this.#infos.rebalanceAll();
+    this.generation++;
+  }
+
+  /** Tells of every route that comes, goes or is replaced. The result ends it. */
+  onChange(listener: (change: RouteChange) => void): () => void {
+    this.#listeners = [...this.#listeners, listener];
+    return () => {
+      this.#listeners = this.#listeners.filter((l) => l !== listener);
+    };
+  }
+
+  #decide(flow: Flow, scope: number, host: FibHost | null, out: FibResult): boolean {
+    out.clear();
+    out.errno = this.#tables.split ? this.#byRules(flow, scope, host, out) : this.#byDefault(flow, scope, host, out);
+    return out.errno === "";
+  }
+
+  /** Without rules of its own a host asks local and main as one, then default. */
+  #byDefault(flow: Flow, scope: number, host: FibHost | null, out: FibResult): Errno | "" {
+    const { main, last } = this.#tables;
+    let errno: Errno | "" = "ENETUNREACH";
+    if (main !== null) errno = search(main.trie, flow.dst, flow.tos, flow.oif, scope, host, out);
+    if (errno !== "" && last !== null) errno = search(last.trie, flow.dst, flow.tos, flow.oif, scope, host, out);
+    if (out.route !== null) {
+      out.table = out.route.table;
+      out.rulePriority = out.table === TABLE_LOCAL ? 0 : out.table === TABLE_MAIN ? 32_766 : 32_767;
+    }
+    return errno === "EAGAIN" ? "ENETUNREACH" : errno;
+  }
+
+  /** net/core/fib_rules.c:fib_rules_lookup with net/ipv4/fib_rules.c:fib4_rule_action. */
+  #byRules(flow: Flow, scope: number, host: FibHost | null, out: FibResult): Errno | "" {
+    const rules = this.#rules.list;
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i] as Rule;
+      if (!rule.covers(flow, this.#host)) continue;
+      if (rule.action === "goto" && rule.target >= 0) i = rule.target - 1;
+      if (rule.action === "goto" || rule.action === "nop") continue;
+      out.clear();
+      out.rulePriority = rule.priority;
+      if (rule.action !== "table") return RULE_ERRORS[rule.action];
+      if (rule.tableFound === null) continue;
+      const errno = search(rule.tableFound.trie, flow.dst, flow.tos, flow.oif, scope, host, out);
+      if (errno === "EAGAIN") continue;
+      if (errno === "" && (out.route as Route).length <= rule.suppressPrefixLength) continue;
+      out.table = rule.table;
+      return errno;
+    }
+    out.clear();
+    return "ENETUNREACH";
+  }
+
+  /** net/ipv4/fib_semantics.c:fib_check_nh_v4_gw: a table of one's own is asked before the rules; carrier does not matter. */
+  #reach(table: number, gateway: Ipv4, scope: number, oif: number): FibResult {
+    const out = scratch;
+    out.clear();
+    const own = table === TABLE_MAIN ? undefined : this.#tables.get(table);
+    if (own !== undefined && search(own.trie, gateway, 0, oif, scope, null, out) === "") return out;
+    this.#decide({ dst: gateway, src: 0, tos: 0, mark: 0, iif: LOOPBACK_IFINDEX, oif }, scope, null, out);
+    return out;
+  }
+
+  #insert(route: Route, table: FibTable, place: Place): Route {
+    table.insert(route, place);
+    if (route.tos !== 0) this.hasCustomRules = true;
+    this.generation++;
+    if (place.replaces === null) {
+      this.#routes++;
+      this.#tell({ op: "add", route, silent: false });
+    } else {
+      this.#infos.release(place.replaces.info);
+      this.#tell({ op: "replace", route, old: place.replaces, silent: false });
+    }
+    return route;
+  }
+
+  #remove(table: FibTable, route: Route, silent: boolean): void {
+    table.remove(route);
+    this.#routes--;
+    this.#infos.release(route.info);
+    this.generation++;
+    this.#tell({ op: "del", route, silent });
+  }
+
+  #sweep(unwanted: (route: Route) => boolean, silent: boolean): number {
+    let count = 0;
+    for (const id of this.#tables.ids()) {
+      const table = this.#tables.get(id) as FibTable;
+      for (const route of table.routes()) {
+        if (!unwanted(route)) continue;
+        this.#remove(table, route, silent);
+        count++;
+      }
+    }
+    return count;
+  }
+
+  #down(ifindex: number, event: DownEvent): void {
+    if (this.#infos.down(ifindex, event)) this.#sweep(isDead, true);
+    this.generation++;
+  }
+
+  /** From the first rule added or deleted on, rules are walked. */
+  #rulesChange(): void {
+    this.#tables.separate();
+    this.hasCustomRules = true;
+    this.generation++;
+  }
+
+  #resolveRules(): void {
+    if (!this.#tables.split) return;
+    for (const rule of this.#rules.list) rule.tableFound = this.#tables.get(rule.table) ?? null;
+  }
+
+  #full(): Outcome<never> {
+    this.refusedFull++;
+    return refused("ENOBUFS");
+  }
+
+  #tell(change: RouteChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+/** Holds the answers of look-ups that this file makes for itself. */
+const scratch = new FibResult();
+const RULE_ERRORS = { blackhole: "EINVAL", unreachable: "ENETUNREACH", prohibit: "EACCES" } as const;
+
+/** Routes that only refuse are never flushed (net/ipv4/fib_trie.c:fib_table_flush). */
+const isDead = (route: Route): boolean => route.info.dead && route.info.error === "";
