@@ -1,6 +1,5 @@
 import fc from "fast-check";
-import { expect } from "vitest";
-import type { Codec } from "./codec.ts";
+import { type Codec, mustEqual } from "./codec.ts";
 import { cases } from "./shared.ts";
 
 /** `decode` reads [o, end) and nothing else: what lies around it changes neither the answer nor the place of the fault. */
@@ -18,7 +17,7 @@ export function staysInside<T>(codec: Codec<T>, value: fc.Arbitrary<T>): void {
       const wide = Uint8Array.of(...before, ...b, ...behind);
       const alone = codec.decode(b, 0, b.length);
       const within = codec.decode(wide, before.length, before.length + b.length);
-      expect(within).toEqual(alone.ok ? alone : { ...alone, at: alone.at + before.length });
+      mustEqual(within, alone.ok ? alone : { ...alone, at: alone.at + before.length });
     }),
     { numRuns: cases(500, 100_000) },
   );

@@ -1,9 +1,16 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { hex, setU16 } from "../../../src/core/bytes.ts";
+import * as icmp from "../../../src/protocols/icmp/wire.ts";
 import * as ext from "../../../src/protocols/icmp-extensions/wire.ts";
+import * as ipv4 from "../../../src/protocols/ipv4/wire.ts";
 import { staysInside } from "../../harness/bounds.ts";
 import { roundTrips, survivesGarbage, survivesMutation } from "../../harness/codec.ts";
+import { haveProgram, itNeeds } from "../../harness/shared.ts";
 
 const octet = fc.nat(255);
 const object: fc.Arbitrary<ext.ExtensionObject> = fc.record({
@@ -141,4 +148,46 @@ it("stops at an object of impossible length and keeps the rest", () => {
   b[13] = 6; // beyond the end
   expect(ext.decode(b, 0, b.length)).toMatchObject({ value: { tail: from("00 06 01 01 ff") } });
   expect(ext.decode(b, 0, 3)).toEqual({ ok: false, why: "short", at: 3 });
+});
+
+/** A capture of one raw IPv4 datagram (link type 228), for tshark. */
+const captureOf = (datagram: Uint8Array): Uint8Array => {
+  const words = Uint32Array.of(0xa1b2c3d4, 0x00040002, 0, 0, 65535, 228, 0, 0, datagram.length, datagram.length);
+  return Uint8Array.of(...new Uint8Array(words.buffer), ...datagram);
+};
+
+itNeeds(haveProgram("tshark"))("tshark reads the extensions that we write", () => {
+  const stack = [
+    { label: 16004, tc: 3, bottom: false, ttl: 1 },
+    { label: 17, tc: 0, bottom: true, ttl: 255 },
+  ];
+  const name = new TextEncoder().encode("eth0");
+  const told = {
+    role: ext.ROLE_OUTGOING,
+    ifindex: 3,
+    address: { afi: 1, octets: from("0a 00 00 01") },
+    name,
+    mtu: 1500,
+  };
+  const tail = ext.extensions([ext.mplsObject(stack), ext.interfaceObject(told)]);
+  const quote = new Uint8Array(28);
+  ipv4.writeHeader(quote, 0, 0, 28, 1, 0, 1, ipv4.IPPROTO_UDP, 1, 2);
+  const error = icmp.extendedError(icmp.ICMP_TIME_EXCEEDED, 0, 0, quote, tail);
+  const b = new Uint8Array(20 + icmp.encodedLength(error));
+  ipv4.writeHeader(b, 0, 0, b.length, 1, 0, 64, ipv4.IPPROTO_ICMP, 3, 4);
+  icmp.encode(error, b, 20);
+  const folder = mkdtempSync(join(tmpdir(), "netloom-"));
+  try {
+    writeFileSync(join(folder, "one.pcap"), captureOf(b));
+    const shown = ["mpls.label", "mpls.exp", "mpls.ttl", "int_info.index", "int_info.ipv4", "int_info.name"];
+    const fields = [...shown, "int_info.mtu", "checksum.status", "ext.checksum.status"].flatMap((f) => [
+      "-e",
+      `icmp.${f}`,
+    ]);
+    const args = ["-n", "-r", join(folder, "one.pcap"), "-T", "fields", ...fields];
+    const line = execFileSync("tshark", args, { stdio: ["ignore", "pipe", "ignore"] }).toString();
+    expect(line.trim().split("\t")).toEqual(["16004,17", "3,0", "1,255", "3", "10.0.0.1", "eth0", "1500", "1", "1"]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
