@@ -1,0 +1,407 @@
+import { type Nanos, NEVER, S } from "../../core/time.ts";
+import type { Effect, Event, PortBase, PortConfig, PortState, StateBase, Vector } from "./state.ts";
+import { compareVectors, sameBridge, TICK, toTicks, vectorOf } from "./state.ts";
+import { type BridgeId, type ConfigBpdu, compareBridgeIds, FLAG_TC, FLAG_TC_ACK } from "./wire.ts";
+
+/** Classic spanning tree as Linux's bridge runs it itself: IEEE 802.1D-1998 §8, `net/bridge/br_stp.c` and its neighbours. */
+
+export interface ClassicPort extends PortBase {
+  /** When the designated information was new: now minus its message age. */
+  readonly designatedAt: Nanos;
+  /** The designated information is lost then. */
+  readonly messageAgeAt: Nanos;
+  /** Listening ends, then learning. */
+  readonly forwardDelayAt: Nanos;
+  /** No configuration message before then. */
+  readonly holdAt: Nanos;
+  /** A message was held back. */
+  readonly configPending: boolean;
+  /** The next message acknowledges a topology change. */
+  readonly topologyChangeAck: boolean;
+}
+export interface ClassicState extends StateBase {
+  readonly mode: "stp";
+  readonly ports: readonly ClassicPort[];
+  /** A change seen here that the root has not acknowledged, or that the root is telling. */
+  readonly topologyChangeDetected: boolean;
+  readonly helloAt: Nanos;
+  readonly tcnAt: Nanos;
+  readonly topologyChangeAt: Nanos;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Port = Mutable<ClassicPort>;
+/** A copy of the state that belongs to one step, its ports too. */
+type Bridge = Mutable<Omit<ClassicState, "ports">> & { ports: Port[] };
+
+/** Most configuration messages on a port: one a second (§8.10.2, `BR_HOLD_TIME`). */
+const HOLD: Nanos = S;
+const NOTHING = new Uint8Array(0);
+
+/** One event; the effects are added to `out`. */
+export function classicStep(state: ClassicState, event: Event, out: Effect[]): ClassicState {
+  const s: Bridge = { ...state, ports: state.ports.map((p) => ({ ...p })) };
+  take({ s, at: event.at, out }, event);
+  return s;
+}
+
+export const classicDeadline = (s: ClassicState): Nanos =>
+  s.ports.reduce(
+    (soonest, p) => Math.min(soonest, p.messageAgeAt, p.forwardDelayAt, p.holdAt),
+    Math.min(s.helloAt, s.tcnAt, s.topologyChangeAt),
+  );
+
+/** One step at work: the copied state, the time, the effects so far. */
+interface Run {
+  readonly s: Bridge;
+  readonly at: Nanos;
+  readonly out: Effect[];
+}
+
+function take(r: Run, event: Event): void {
+  const port = r.s.ports.find((p) => "port" in event && p.number === event.port);
+  switch (event.kind) {
+    case "bridge-up":
+      enableBridge(r);
+      break;
+    case "bridge-down":
+      disableBridge(r);
+      break;
+    case "bridge-config":
+      configure(r, event.id, event.times);
+      break;
+    case "port-up":
+      addPort(r, event.port);
+      break;
+    case "port-config":
+      if (port) configurePort(r, port, event.id, event.pathCost);
+      break;
+    case "port-down":
+      if (port) removePort(r, port);
+      break;
+    case "bpdu":
+      if (!port || port.state === "disabled" || event.bpdu.version !== 0) break; // br_stp_bpdu.c:br_stp_rcv
+      if (event.bpdu.kind === "tcn") receiveTcn(r, port);
+      else if (event.bpdu.kind === "config") receiveConfig(r, port, event.bpdu);
+      break;
+    case "tick":
+      tick(r);
+  }
+}
+
+function isRoot(r: Run): boolean {
+  return sameBridge(r.s.root, r.s.config.id);
+}
+function isDesignated(r: Run, p: Port): boolean {
+  return sameBridge(p.designated.bridge, r.s.config.id) && p.designated.port === p.id;
+}
+function setState(r: Run, p: Port, state: PortState): void {
+  p.state = state;
+  r.out.push({ kind: "state", port: p.number, state });
+}
+
+// br_stp_if.c: the bridge and its ports go up and down
+
+function enableBridge(r: Run): void {
+  if (r.s.up) return;
+  r.s.up = true;
+  r.s.helloAt = r.at + r.s.times.hello;
+  for (const p of r.s.ports) enablePort(r, p);
+}
+
+function disableBridge(r: Run): void {
+  for (const p of r.s.ports) if (p.state !== "disabled") disablePort(r, p);
+  setTopologyChange(r, false);
+  r.s.up = r.s.topologyChangeDetected = false;
+  r.s.helloAt = r.s.tcnAt = r.s.topologyChangeAt = NEVER;
+}
+
+function addPort(r: Run, port: PortConfig): void {
+  const { s } = r;
+  const known = s.ports.find((p) => p.number === port.number);
+  if (known) removePort(r, known);
+  const fresh: Port = {
+    ...port,
+    state: "disabled",
+    designated: own(r, port),
+    designatedAt: r.at,
+    messageAgeAt: NEVER,
+    forwardDelayAt: NEVER,
+    holdAt: NEVER,
+    configPending: false,
+    topologyChangeAck: false,
+  };
+  s.ports = [...s.ports, fresh].sort((a, b) => a.number - b.number);
+  if (s.up) enablePort(r, fresh);
+}
+
+function enablePort(r: Run, p: Port): void {
+  becomeDesignated(r, p);
+  setState(r, p, "blocking");
+  selectStates(r);
+}
+
+function disablePort(r: Run, p: Port): void {
+  const wasRoot = isRoot(r);
+  becomeDesignated(r, p);
+  setState(r, p, "disabled");
+  p.topologyChangeAck = p.configPending = false;
+  p.messageAgeAt = p.forwardDelayAt = p.holdAt = NEVER;
+  r.out.push({ kind: "flush", port: p.number });
+  reconsider(r, wasRoot);
+}
+
+function removePort(r: Run, p: Port): void {
+  if (p.state !== "disabled") disablePort(r, p);
+  r.s.ports = r.s.ports.filter((other) => other !== p);
+}
+
+function configurePort(r: Run, p: Port, id: number, pathCost: number): void {
+  const mine = sameBridge(p.designated.bridge, r.s.config.id);
+  if (isDesignated(r, p) || (mine && id < p.designated.port)) p.designated = own(r, { id });
+  p.id = id;
+  p.pathCost = pathCost;
+  if (r.s.up) reconsider(r, isRoot(r));
+}
+
+function configure(r: Run, id: BridgeId, times: ClassicState["times"]): void {
+  const { s } = r;
+  const wasRoot = isRoot(r);
+  const before = s.config.id;
+  const renamed = (of: BridgeId): BridgeId => (sameBridge(of, before) ? id : of);
+  for (const p of s.ports) {
+    p.designated = { ...p.designated, root: renamed(p.designated.root), bridge: renamed(p.designated.bridge) };
+  }
+  s.root = renamed(s.root);
+  s.config = { ...s.config, id, times };
+  if (wasRoot) s.times = times;
+  reconsider(r, wasRoot);
+}
+
+/** Chooses roles and states again, and begins to act as the root where it has become that. */
+function reconsider(r: Run, wasRoot: boolean): void {
+  update(r);
+  selectStates(r);
+  if (isRoot(r) && !wasRoot) becomeRoot(r);
+}
+
+// br_stp.c: which port does what (§8.6.8 to §8.6.11)
+
+function update(r: Run): void {
+  const { s } = r;
+  let root: Port | undefined;
+  for (const p of s.ports) if (canBeRootPort(r, p) && (!root || nearer(p, root))) root = p;
+  s.rootPort = root?.number ?? 0;
+  s.root = root?.designated.root ?? s.config.id;
+  s.rootCost = root ? root.designated.cost + root.pathCost : 0;
+  for (const p of s.ports) if (p.state !== "disabled" && shouldBeDesignated(r, p)) becomeDesignated(r, p);
+}
+
+function canBeRootPort(r: Run, p: Port): boolean {
+  if (p.state === "disabled" || isDesignated(r, p)) return false;
+  return compareBridgeIds(p.designated.root, r.s.config.id) < 0;
+}
+
+function nearer(p: Port, than: Port): boolean {
+  const through = (q: Port): Vector => ({ ...q.designated, cost: q.designated.cost + q.pathCost });
+  return (compareVectors(through(p), through(than)) || p.id - than.id) < 0;
+}
+
+function shouldBeDesignated(r: Run, p: Port): boolean {
+  if (isDesignated(r, p) || !sameBridge(p.designated.root, r.s.root)) return true;
+  return compareVectors(own(r, p), p.designated) < 0;
+}
+
+function own(r: Run, p: Pick<Port, "id">): Vector {
+  return { root: r.s.root, cost: r.s.rootCost, bridge: r.s.config.id, port: p.id };
+}
+function becomeDesignated(r: Run, p: Port): void {
+  p.designated = own(r, p);
+}
+
+function selectStates(r: Run): void {
+  for (const p of r.s.ports) {
+    if (p.state === "disabled") continue;
+    const designated = isDesignated(r, p);
+    if (p.number !== r.s.rootPort && designated) p.messageAgeAt = NEVER;
+    else p.configPending = p.topologyChangeAck = false;
+    if (p.number === r.s.rootPort || designated) makeForwarding(r, p);
+    else makeBlocking(r, p);
+  }
+}
+
+function makeForwarding(r: Run, p: Port): void {
+  if (p.state !== "blocking") return;
+  setState(r, p, "listening");
+  p.forwardDelayAt = r.at + r.s.times.forwardDelay;
+}
+
+function makeBlocking(r: Run, p: Port): void {
+  if (p.state === "blocking") return;
+  if (p.state === "forwarding" || p.state === "learning") detectChange(r);
+  setState(r, p, "blocking");
+  p.forwardDelayAt = NEVER;
+}
+
+function becomeRoot(r: Run): void {
+  const { s } = r;
+  s.times = s.config.times;
+  detectChange(r);
+  s.tcnAt = NEVER;
+  if (!s.up) return;
+  generate(r);
+  s.helloAt = r.at + s.times.hello;
+}
+
+// Messages
+
+function receiveConfig(r: Run, p: Port, m: ConfigBpdu): void {
+  const { s } = r;
+  if (m.messageAge > m.maxAge) return; // br_stp_bpdu.c:br_stp_rcv
+  if (!supersedes(r, p, m)) {
+    if (isDesignated(r, p)) transmit(r, p); // §8.6.1.3.3
+    return;
+  }
+  const wasRoot = isRoot(r);
+  p.designated = vectorOf(m);
+  p.designatedAt = r.at - m.messageAge * TICK;
+  p.messageAgeAt = r.at + (m.maxAge - m.messageAge) * TICK;
+  update(r);
+  selectStates(r);
+  if (wasRoot && !isRoot(r)) {
+    s.helloAt = NEVER;
+    if (s.topologyChangeDetected) {
+      s.topologyChangeAt = NEVER;
+      transmitTcn(r);
+      s.tcnAt = r.at + s.config.times.hello;
+    }
+  }
+  if (p.number !== s.rootPort) return;
+  s.times = { maxAge: m.maxAge * TICK, hello: m.helloTime * TICK, forwardDelay: m.forwardDelay * TICK };
+  setTopologyChange(r, (m.flags & FLAG_TC) !== 0);
+  generate(r);
+  if ((m.flags & FLAG_TC_ACK) === 0) return;
+  s.topologyChangeDetected = false;
+  s.tcnAt = NEVER;
+}
+
+/** §8.6.2.2: better than what the port knows, or from whom it knows it. */
+function supersedes(r: Run, p: Port, m: ConfigBpdu): boolean {
+  const known = p.designated;
+  const order = compareVectors({ ...vectorOf(m), port: known.port }, known);
+  if (order !== 0) return order < 0;
+  return !sameBridge(m.bridge, r.s.config.id) || m.port <= known.port;
+}
+
+function receiveTcn(r: Run, p: Port): void {
+  if (!isDesignated(r, p)) return;
+  detectChange(r);
+  p.topologyChangeAck = true;
+  transmit(r, p);
+}
+
+/** Configuration messages on every designated port (§8.6.4). */
+function generate(r: Run): void {
+  for (const p of r.s.ports) if (p.state !== "disabled" && isDesignated(r, p)) transmit(r, p);
+}
+
+function transmit(r: Run, p: Port): void {
+  const { s, at } = r;
+  if (p.holdAt !== NEVER) {
+    p.configPending = true;
+    return;
+  }
+  const root = s.ports.find((q) => q.number === s.rootPort);
+  const age = root ? at - root.designatedAt + TICK : 0; // one unit more than received: br_stp.c:MESSAGE_AGE_INCR
+  if (age >= s.times.maxAge) return;
+  const bpdu: ConfigBpdu = {
+    kind: "config",
+    version: 0,
+    flags: (s.topologyChange ? FLAG_TC : 0) | (p.topologyChangeAck ? FLAG_TC_ACK : 0),
+    root: s.root,
+    rootCost: s.rootCost,
+    bridge: s.config.id,
+    port: p.id,
+    messageAge: toTicks(age),
+    maxAge: toTicks(s.times.maxAge),
+    helloTime: toTicks(s.times.hello),
+    forwardDelay: toTicks(s.times.forwardDelay),
+    rest: NOTHING,
+  };
+  r.out.push({ kind: "send", port: p.number, bpdu });
+  p.topologyChangeAck = p.configPending = false;
+  p.holdAt = at + HOLD;
+}
+
+function transmitTcn(r: Run): void {
+  if (r.s.rootPort === 0) return;
+  r.out.push({ kind: "send", port: r.s.rootPort, bpdu: { kind: "tcn", version: 0, rest: NOTHING } });
+}
+
+// Topology changes (§8.6.14)
+
+function detectChange(r: Run): void {
+  const { s } = r;
+  if (!s.up) return;
+  r.out.push({ kind: "topology-change" });
+  if (isRoot(r)) {
+    setTopologyChange(r, true);
+    s.topologyChangeAt = r.at + s.config.times.forwardDelay + s.config.times.maxAge;
+  } else if (!s.topologyChangeDetected) {
+    transmitTcn(r);
+    s.tcnAt = r.at + s.config.times.hello;
+  }
+  s.topologyChangeDetected = true;
+}
+
+/** Addresses age after twice the forward delay while the topology changes (br_stp.c:__br_set_topology_change). */
+function setTopologyChange(r: Run, on: boolean): void {
+  if (r.s.topologyChange === on) return;
+  r.s.topologyChange = on;
+  r.out.push({ kind: "ageing", time: on ? 2 * r.s.times.forwardDelay : undefined });
+}
+
+// br_stp_timer.c
+
+function tick(r: Run): void {
+  const { s, at } = r;
+  if (at >= s.helloAt) {
+    generate(r);
+    s.helloAt = at + s.times.hello;
+  }
+  if (at >= s.tcnAt) {
+    transmitTcn(r);
+    s.tcnAt = at + s.config.times.hello;
+  }
+  if (at >= s.topologyChangeAt) {
+    s.topologyChangeDetected = false;
+    s.topologyChangeAt = NEVER;
+    setTopologyChange(r, false);
+  }
+  for (const p of s.ports) if (at >= p.messageAgeAt) forget(r, p);
+  for (const p of s.ports) if (at >= p.forwardDelayAt) advance(r, p);
+  for (const p of s.ports) {
+    if (at < p.holdAt) continue;
+    p.holdAt = NEVER;
+    if (p.configPending) transmit(r, p);
+  }
+}
+
+function forget(r: Run, p: Port): void {
+  const wasRoot = isRoot(r);
+  p.messageAgeAt = NEVER;
+  becomeDesignated(r, p);
+  reconsider(r, wasRoot);
+}
+
+function advance(r: Run, p: Port): void {
+  p.forwardDelayAt = NEVER;
+  if (p.state === "listening") {
+    setState(r, p, "learning");
+    p.forwardDelayAt = r.at + r.s.times.forwardDelay;
+  } else if (p.state === "learning") {
+    setState(r, p, "forwarding");
+    const some = r.s.ports.some((q) => q.state !== "disabled" && sameBridge(q.designated.bridge, r.s.config.id));
+    if (some) detectChange(r);
+  }
+}
