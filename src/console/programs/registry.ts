@@ -1,5 +1,11 @@
 import type { Program } from "../../core/os.ts";
+import { arping } from "./arping.ts";
 import { ping } from "./ping.ts";
+import { traceroute } from "./traceroute.ts";
 
 /** The programs that need the system calls alone, by name: one line each. */
-export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([["ping", ping]]);
+export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
+  ["arping", arping],
+  ["ping", ping],
+  ["traceroute", traceroute],
+]);
