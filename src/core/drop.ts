@@ -62,10 +62,16 @@ export const DROP_REASONS = [
   "tunnel: no destination",
   "tunnel: loop",
   "tunnel: unknown critical option",
+  "tunnel: invalid source MAC",
+  "tunnel: source MAC is fixed to another endpoint",
+  "tunnel: congestion mark on a packet that is not ECN-capable",
   "cpu: backlog full",
   "socket: receive buffer full",
   "no headroom",
   "node is powered off",
+  "bridge: invalid source address",
+  "bridge: locked port",
+  "bridge: isolated ports",
 ] as const;
 
 export type DropText = (typeof DROP_REASONS)[number];
