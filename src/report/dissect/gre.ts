@@ -50,6 +50,7 @@ function fieldsOf(w: Walk, s: Span): Fields {
   fields["flags"] = word;
   if (s.captured < 4) return fields;
   fields["proto"] = protocolType(s.b, s.o);
+  const isPptp = (word & VERSION_MASK) === 1 && protocolType(s.b, s.o) === TYPE_PPP;
   let at = s.o;
   /** Whether a field of 32 bits is there; `at` is then its offset. */
   const has = (flag: number): boolean => (word & flag) !== 0 && (at += 4) + 4 <= s.end;
@@ -58,11 +59,11 @@ function fieldsOf(w: Walk, s: Span): Fields {
   }
   if (has(FLAG_KEY)) {
     const key = u32(s.b, at);
-    if ((word & VERSION_MASK) !== 1) fields["key"] = key;
+    if (!isPptp) fields["key"] = key;
     else Object.assign(fields, { payload_len: payloadLength(key), call_id: callId(key) });
   }
   if (has(FLAG_SEQUENCE)) fields["seq"] = u32(s.b, at);
-  if ((word & VERSION_MASK) === 1 && has(FLAG_ACK)) fields["ack"] = u32(s.b, at);
+  if (isPptp && has(FLAG_ACK)) fields["ack"] = u32(s.b, at);
   return fields;
 }
 

@@ -57,8 +57,6 @@ export const ip: Dissector = {
       else w.malformed = true;
       return;
     }
-    // Offloaded segments have length 0: the rest of the frame is theirs.
-    if (got.value.totalLength === 0) fields["len"] = s.length;
     s.shorten(fields["len"] as number);
     w.add("ip", s, fields, codec, got.value);
     const target = finalTarget(got.value, fields);
@@ -100,7 +98,8 @@ function fieldsOf(s: Span): Fields {
   const fields: Fields = { ver: version(b, o), hlen: header };
   if (header < HEADER) return fields;
   if (captured >= 2) fields["tos"] = tos(b, o);
-  if (captured >= 4) fields["len"] = totalLength(b, o);
+  // Offloaded segments have length 0: the rest of the frame is theirs.
+  if (captured >= 4) fields["len"] = totalLength(b, o) || s.length;
   if (!totalLengthFits(s, header)) return fields;
   if (captured >= 6) fields["id"] = id(b, o);
   if (captured >= 8) {
@@ -183,7 +182,7 @@ function payload(w: Walk, data: Span, s: Span, h: Ipv4Header, fields: Fields): v
  */
 function reassemble(w: Walk, data: Span, s: Span, h: Ipv4Header, fields: Fields): Span | undefined {
   const octets = fields["len"] as number;
-  const usable = s.captured >= octets && fields["csum_status"] === "good" && !w.quoted;
+  const usable = s.captured >= octets && fields["csum_status"] === "good";
   if (!usable) return h.fragmentOffset === 0 ? data : undefined;
   const key = `${h.src} ${h.dst} ${h.protocol} ${h.id}`;
   const table = w.state.table("ip", () => new FragmentTable());

@@ -1,4 +1,5 @@
-import { u8, u16 } from "../../core/bytes.ts";
+import { formatIp } from "../../core/addr.ts";
+import { u8, u16, u32 } from "../../core/bytes.ts";
 import { sum16 } from "../../core/checksum.ts";
 import { ETHERTYPE_IPV6 } from "../../protocols/ethernet/wire.ts";
 import { IPPROTO_IPV6 } from "../../protocols/ipv4/wire.ts";
@@ -50,7 +51,7 @@ function fieldsOf(s: Span): Fields {
   return fields;
 }
 
-/** RFC 5952: the first longest run of two or more zero groups shortened. */
+/** RFC 5952: the first longest run of two or more zero groups shortened, addresses that embed an IPv4 one ending in it. */
 function formatIpv6(b: Uint8Array, o: number): string {
   const groups = Array.from({ length: 8 }, (_, i) => u16(b, o + 2 * i));
   let [best, bestLength] = [0, 1];
@@ -64,5 +65,7 @@ function formatIpv6(b: Uint8Array, o: number): string {
       .slice(from, to)
       .map((group) => group.toString(16))
       .join(":");
+  const embeds = best === 0 && (bestLength === 6 || (bestLength === 5 && groups[5] === 0xffff));
+  if (embeds) return `::${bestLength === 5 ? "ffff:" : ""}${formatIp(u32(b, o + 12))}`;
   return bestLength < 2 ? text(0, 8) : `${text(0, best)}::${text(best + bestLength, 8)}`;
 }

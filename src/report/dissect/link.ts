@@ -75,13 +75,3 @@ export const loopback: Dissector = {
     w.next(family === AF_INET ? ip : AF_INET6.has(family) ? ipv6 : undefined, s.from(s.o + 4));
   },
 };
-
-/** PPP with a direction octet before it, as pppd records it. */
-export const pppd: Dissector = {
-  name: "ppp",
-  linkTypes: [204],
-  dissect(w, s) {
-    if (s.captured < 1) return w.short(s, 1);
-    ppp.dissect(w, s.from(s.o + 1));
-  },
-};

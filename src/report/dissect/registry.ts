@@ -6,7 +6,7 @@ import { icmp } from "./icmp.ts";
 import { ip } from "./ip.ts";
 import { ipv6 } from "./ipv6.ts";
 import { l2tp, l2tpIp } from "./l2tp.ts";
-import { loopback, pppd, raw, sll, sll2 } from "./link.ts";
+import { loopback, raw, sll, sll2 } from "./link.ts";
 import { lldp } from "./lldp.ts";
 import { mpls } from "./mpls.ts";
 import { ppp } from "./ppp.ts";
@@ -20,7 +20,7 @@ import type { Dissector, Tables } from "./walk.ts";
 
 /** Every dissector that is found by a number. A new one is a file beside this one and a word here. */
 const DISSECTORS: readonly Dissector[] = [
-  ...[eth, raw, sll, sll2, loopback, pppd],
+  ...[eth, raw, sll, sll2, loopback],
   ...[vlan, ieee8021ad, stp, lldp, arp, mpls, pppoe, ppp],
   ...[ip, ipv6, icmp, udp, tcp],
   ...[gre, vxlan, geneve, l2tp, l2tpIp],

@@ -71,9 +71,8 @@ const ENDS = {
 /** What tshark shows of a unit that is cut short, of another protocol or type. */
 function incomplete(s: Span): Fields {
   if (s.captured < 4) return {};
-  const known = new Set([0, 2, 0x80]).has(u8(s.b, s.o + 3));
   const head = { proto: u16(s.b, s.o), ver: u8(s.b, s.o + 2), type: u8(s.b, s.o + 3) };
-  if (!known) return head;
+  if (head.type !== 0 && head.type !== 2) return head;
   if (s.captured < IDENTIFIERS) return {};
   return { ...partial(s, RAPID, decodeAnyProtocol, fieldsOf, ENDS), proto: head.proto };
 }
