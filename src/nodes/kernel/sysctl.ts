@@ -23,6 +23,9 @@ export class Sysctl {
   icmp_ratemask = 6168;
   icmp_msgs_per_sec = 1000;
   icmp_msgs_burst = 50;
+  /** What one "unreachable" costs of the time that a host has saved up, and how much it may save (`net.ipv4.route.error_*`). */
+  route_error_cost_ms = 1000;
+  route_error_burst_ms = 5000;
   redirect_load_ms = 20;
   redirect_number = 9;
   redirect_silence_ms = 20_480;

@@ -1,6 +1,8 @@
 import type { Ipv4 } from "../../../core/addr.ts";
-import { type Nanos, NEVER } from "../../../core/time.ts";
+import { type Nanos, S } from "../../../core/time.ts";
+import type { NextHop, RouteInfo } from "../fib/route.ts";
 import type { Kernel } from "../kernel.ts";
+import { DST_FORWARD, type Dst } from "./dst.ts";
 
 /** What was learnt of the way to one destination: its MTU, or a better gateway (`struct fib_nh_exception`). */
 export interface PathException {
@@ -11,10 +13,15 @@ export interface PathException {
   /** 0: not learnt. */
   gateway: Ipv4;
   expiresAt: Nanos;
+  /** The routes for which it was learnt, and the way out that the gateway replaces: it says nothing of others. */
+  info: RouteInfo | undefined;
+  hop: NextHop | null;
 }
 
 /** Destinations remembered; the oldest goes when one more is learnt (FNHE_HASH_SIZE × FNHE_RECLAIM_DEPTH on Linux). */
 const EXCEPTIONS_MAX = 2048 * 5;
+/** How long a redirect is obeyed (`net.ipv4.route.gc_timeout`). */
+const REDIRECT_LIFE: Nanos = 300 * S;
 
 /** The learnt exceptions of a node. */
 export class PathExceptions {
@@ -34,21 +41,26 @@ export class PathExceptions {
     return undefined;
   }
 
-  /** net/ipv4/route.c:__ip_rt_update_pmtu: an ICMP message or a tunnel says that `mtu` bytes fit on the way to `dst`. */
-  learnMtu(dst: Ipv4, mtu: number): void {
+  /**
+   * An ICMP message or a tunnel says that `mtu` bytes fit on the way to `dst`, which is `d` (net/ipv4/route.c:__ip_rt_update_pmtu).
+   * An MTU that is larger than the one in use is not believed.
+   */
+  learnMtu(dst: Ipv4, mtu: number, d: Dst = this.#kernel.ipv4.routes.output(dst, 0, 0, 0, 0)): void {
     const { sysctl, sim } = this.#kernel;
+    if (d.type !== DST_FORWARD || d.mtuLocked || d.mtu < mtu) return;
     const locked = mtu < sysctl.min_pmtu;
-    this.#learn(dst, {
-      ...this.#current(dst),
-      mtu: locked ? sysctl.min_pmtu : mtu,
-      locked,
-      expiresAt: sim.now + sysctl.mtu_expires_s * 1e9,
-    });
+    const life = sysctl.mtu_expires_s * S;
+    const e = this.#current(dst, d);
+    const fits = locked ? Math.min(d.mtu, sysctl.min_pmtu) : mtu;
+    if (e.mtu === fits && !locked && e.expiresAt - sim.now > life / 2) return;
+    this.#learn(dst, { ...e, mtu: fits, locked, expiresAt: sim.now + life });
   }
 
-  /** net/ipv4/route.c:__ip_do_redirect. */
-  learnGateway(dst: Ipv4, gateway: Ipv4): void {
-    this.#learn(dst, { ...this.#current(dst), gateway, expiresAt: NEVER });
+  /** What leaves by `d` should go to `gateway` (net/ipv4/route.c:__ip_do_redirect). */
+  learnGateway(d: Dst, gateway: Ipv4): void {
+    const dst = d.keyDst >>> 0;
+    const e = this.#current(dst, d);
+    this.#learn(dst, { ...e, gateway, hop: d.hop, expiresAt: this.#kernel.sim.now + REDIRECT_LIFE });
   }
 
   /** `ip route flush cache`. */
@@ -57,8 +69,12 @@ export class PathExceptions {
     this.#kernel.ipv4.routes.invalidate();
   }
 
-  #current(dst: Ipv4): PathException {
-    return this.find(dst) ?? { mtu: 0, locked: false, gateway: 0, expiresAt: NEVER };
+  /** What is known already, as far as it was learnt for the same routes. */
+  #current(dst: Ipv4, d: Dst): PathException {
+    const known = this.find(dst);
+    const info = d.route?.info;
+    if (known !== undefined && known.info === info) return known;
+    return { mtu: 0, locked: false, gateway: 0, expiresAt: 0, info, hop: null };
   }
 
   #learn(dst: Ipv4, e: PathException): void {

@@ -1,0 +1,51 @@
+import type { Ipv4 } from "../../../core/addr.ts";
+import { u8, u32 } from "../../../core/bytes.ts";
+import {
+  encodeOptions,
+  findOption,
+  headerLength,
+  IPOPT_LSRR,
+  IPOPT_RR,
+  IPOPT_SSRR,
+  IPOPT_TIMESTAMP,
+  type Ipv4Option,
+  src as srcOf,
+} from "../../../protocols/ipv4/wire.ts";
+
+/** What an answer without options carries. */
+export const NO_OPTIONS = new Uint8Array(0);
+
+/**
+ * The options of the answer to the packet whose header is at `o`, in the form that `Ipv4Options.send` takes: records of
+ * route and time go on, a source route is turned round, nothing else is copied (net/ipv4/ip_options.c:__ip_options_echo).
+ */
+export function echoOptions(b: Uint8Array, o: number): Uint8Array {
+  const rr = findOption(b, o, IPOPT_RR);
+  const ts = findOption(b, o, IPOPT_TIMESTAMP);
+  const loose = findOption(b, o, IPOPT_LSRR);
+  const srr = loose >= 0 ? loose : findOption(b, o, IPOPT_SSRR);
+  const back = srr < 0 ? [] : reversed(b, srr, srcOf(b, o));
+  const parts = [rr, ts].filter((at) => at >= 0).map((at) => b.subarray(at, at + u8(b, at + 1)));
+  if (back.length > 0) {
+    const option: Ipv4Option = { kind: u8(b, srr) === IPOPT_SSRR ? "ssrr" : "lsrr", pointer: 4, route: back };
+    parts.push(encodeOptions([option]).subarray(0, 3 + 4 * back.length));
+  }
+  if (parts.length === 0) return NO_OPTIONS;
+  const octets = parts.flatMap((part) => [...part]);
+  return Uint8Array.from({ length: (octets.length + 3) & ~3 }, (_, i) => octets[i] ?? 0);
+}
+
+/** The hops of the way back along the recorded part of the source route at `at`, the next one first. */
+function reversed(b: Uint8Array, at: number, source: Ipv4): Ipv4[] {
+  const length = u8(b, at + 1);
+  const pointer = Math.min(u8(b, at + 2), length + 1);
+  const hops: Ipv4[] = [];
+  for (let place = pointer - 4; place > 3; place -= 4) hops.push(u32(b, at + place - 1));
+  // RFC 1812 §5.2.4.1: a source route that names its own sender is set right.
+  if (hops.at(-1) === source) hops.pop();
+  return hops;
+}
+
+/** Whether the packet at `o` follows a source route. */
+export const hasSourceRoute = (b: Uint8Array, o: number): boolean =>
+  headerLength(b, o) > 20 && (findOption(b, o, IPOPT_LSRR) >= 0 || findOption(b, o, IPOPT_SSRR) >= 0);
