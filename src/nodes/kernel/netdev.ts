@@ -27,6 +27,7 @@ export interface RxHandler {
 export interface VlanDemux {
   /** Takes the frame, and ownership of it, when a VLAN device for its tag exists. */
   handleTagged(p: Packet): boolean;
+  devices(): readonly NetDevice[];
   /** The device under the VLAN devices changed. */
   lowerChanged(event: DeviceEvent): void;
   /** The device under the VLAN devices is being removed, and they with it. */
@@ -62,49 +63,53 @@ export const ETHERNET_MTU_MAX = 65_535;
 
 /** A network device: `ndo_start_xmit` is `transmit`, `netif_receive_skb` is `Kernel.receive`. */
 export abstract class NetDevice {
+  // What every packet asks for stands first, so that it shares cache lines.
   readonly kernel: Kernel;
-  /** What `ip -d link` names as the type; empty for a physical card. */
-  abstract readonly kind: string;
-  name: string;
   readonly ifindex: number;
-  mtu = 1500;
   /** IFF_UP: the administrator's wish. */
   up = false;
   /** Whether the other end is there. */
   carrier = true;
-  promiscuity = 0;
-  allmulti = 0;
+  mtu = 1500;
   /** Octets of its link header: 14, or 0 for a device that carries bare IP packets. */
   headerLength = ETHERNET_HEADER;
-  /** IFF_NOARP: neighbours are not asked for. */
-  noArp = false;
-  multicast = true;
-  txQueueLength = 1000;
-  alias = "";
-  group = 0;
+  /** The MAC as the data path compares it: first two octets, last four (signed). */
+  macHigh = 0;
+  macLow = 0;
+  #taps: readonly Tap[] | null = null;
+  rxHandler: RxHandler | null = null;
+  vlans: VlanDemux | null = null;
+  qdisc: Qdisc | null = null;
   readonly stats: DeviceStats = {
     rxPackets: 0,
     rxBytes: 0,
+    txPackets: 0,
+    txBytes: 0,
     rxErrors: 0,
     rxDropped: 0,
     rxMulticast: 0,
-    txPackets: 0,
-    txBytes: 0,
     txErrors: 0,
     txDropped: 0,
     txCarrierErrors: 0,
     collisions: 0,
   };
-  rxHandler: RxHandler | null = null;
-  vlans: VlanDemux | null = null;
-  qdisc: Qdisc | null = null;
   /** IPv4 state: configuration, addresses, neighbours. */
   readonly inet: InDevice;
-  #taps: readonly Tap[] | null = null;
+
+  /** What `ip -d link` names as the type; empty for a physical card. */
+  abstract readonly kind: string;
+  name: string;
+  promiscuity = 0;
+  allmulti = 0;
+  /** IFF_NOARP: neighbours are not asked for. */
+  noArp = false;
+  multicast = true;
+  /** IFF_POINTOPOINT. */
+  pointToPoint = false;
+  txQueueLength = 1000;
+  alias = "";
+  group = 0;
   #mac: Mac = 0;
-  /** The MAC as the data path compares it: first two octets, last four (signed). */
-  macHigh = 0;
-  macLow = 0;
 
   constructor(kernel: Kernel, name: string, ifindex: number) {
     this.kernel = kernel;
@@ -135,6 +140,11 @@ export abstract class NetDevice {
   /** The ifindex of the lower device, which `ip link` prints after `@`; 0 when none. */
   get lowerIfindex(): number {
     return 0;
+  }
+  /** The devices that it stands on: of a bridge its ports, of a VLAN or a tunnel the device below. */
+  lowers(): readonly NetDevice[] {
+    const lower = this.kernel.deviceByIndex(this.lowerIfindex);
+    return lower === undefined ? [] : [lower];
   }
   get speedBps(): number {
     return 0;

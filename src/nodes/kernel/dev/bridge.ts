@@ -13,6 +13,7 @@ import { BridgePort, STATE_DISABLED, STATE_FORWARDING, STATE_LEARNING } from "./
 import { BridgeStp } from "./bridge-stp.ts";
 import { addVlan, tagFor, VlanGroup, vlanOf } from "./bridge-vlan.ts";
 import { FDB_LOCAL } from "./fdb.ts";
+import { mayStandOn } from "./nesting.ts";
 
 const NOT_FORWARDING = dropReason("bridge: port is not forwarding");
 const SAME_PORT = dropReason("bridge: same port");
@@ -25,8 +26,6 @@ const TOO_LONG = dropReason("frame longer than the device's MTU");
 
 /** Ports are numbered from 1 to this (`BR_MAX_PORTS`, 10 bits of the port identifier). */
 const PORT_NUMBER_MAX = 1023;
-/** Levels of devices on devices (`MAX_NEST_DEV`). */
-const NESTING_MAX = 8;
 const MTU_DEFAULT = 1500;
 /** What a provider bridge forwards besides: the groups of customer bridges (`BR_GROUPFWD_8021AD`). */
 const CUSTOMER_GROUPS = 0xb801;
@@ -104,6 +103,9 @@ export class BridgeDevice extends NetDevice {
   override get speedBps(): number {
     return this.ports.reduce((most, p) => (p.dev.running ? Math.max(most, p.dev.speedBps) : most), 0);
   }
+  override lowers(): readonly NetDevice[] {
+    return this.ports.map((p) => p.dev);
+  }
   port(name: string): BridgePort | undefined {
     return this.ports.find((p) => p.dev.name === name);
   }
@@ -118,9 +120,8 @@ export class BridgeDevice extends NetDevice {
     if (dev.headerLength !== ETHERNET_HEADER || dev.mac === 0 || dev === this.kernel.loopback) return refused("EINVAL");
     if (dev instanceof BridgeDevice) return refused("ELOOP", "Can not enslave a bridge to a bridge");
     if (dev.master !== undefined || dev.kernel !== this.kernel) return refused("EBUSY");
-    const depth = this.#depthBelow(dev);
-    if (depth < 0) return refused("EBUSY"); // a device that stands on this bridge
-    if (depth >= NESTING_MAX) return refused("EMLINK");
+    const stacked = mayStandOn(dev, this);
+    if (!stacked.ok) return stacked;
     const number = this.#freeNumber();
     if (number === 0) return refused("EXFULL");
     const port = new BridgePort(this, dev, number);
@@ -372,18 +373,6 @@ export class BridgeDevice extends NetDevice {
     const taken = new Set(this.ports.map((p) => p.number));
     for (let n = 1; n <= PORT_NUMBER_MAX; n++) if (!taken.has(n)) return n;
     return 0;
-  }
-
-  /** Devices under `dev`; -1 when this bridge is one of them. */
-  #depthBelow(dev: NetDevice): number {
-    let depth = 0;
-    for (let below = dev; below.lowerIfindex !== 0 && depth < NESTING_MAX; depth++) {
-      const next = this.kernel.deviceByIndex(below.lowerIfindex);
-      if (next === this) return -1;
-      if (next === undefined) break;
-      below = next;
-    }
-    return depth;
   }
 
   /** The lowest address of the ports, unless somebody chose one (br_stp_if.c:br_stp_recalculate_bridge_id). */
