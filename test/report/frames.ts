@@ -52,7 +52,7 @@ export function tcp(
   sport: number,
   dport: number,
   payload: Uint8Array,
-  options = new Uint8Array(0),
+  options: Uint8Array = new Uint8Array(0),
   seq = 1,
 ): Uint8Array {
   const offset = (20 + options.length) << 2;

@@ -1,5 +1,5 @@
 import { formatIp } from "../../core/addr.ts";
-import { u16, u32 } from "../../core/bytes.ts";
+import { u8, u16, u32 } from "../../core/bytes.ts";
 import {
   checksum,
   code,
@@ -20,14 +20,13 @@ import {
   isError,
   mtu,
   pointer,
-  quoteEnd,
   seq,
   type,
   verify,
 } from "../../protocols/icmp/wire.ts";
-import { IPPROTO_ICMP } from "../../protocols/ipv4/wire.ts";
+import { headerLength, IPPROTO_ICMP } from "../../protocols/ipv4/wire.ts";
 import { ip } from "./ip.ts";
-import { type Dissector, type Fields, type Layer, Span, type Walk } from "./walk.ts";
+import type { Dissector, Fields, Layer, Span, Walk } from "./walk.ts";
 
 /** Types of which octets 4 to 7 are an identifier and a sequence number. */
 const WITH_ID: ReadonlySet<number> = new Set([0, 8, 13, 14, 15, 16, 17, 18]);
@@ -78,10 +77,16 @@ function fieldsOf(w: Walk, s: Span): Fields {
   return fields;
 }
 
+/**
+ * The quoted packet. As tshark reads it, the length field (RFC 4884 §4.1) counts what follows the packet's IP header; of a
+ * redirect, where the gateway stands in its place, there are the 8 octets that RFC 792 asks for.
+ */
 function quote(w: Walk, s: Span): void {
-  const end = quoteEnd(s.b, s.o, s.end);
-  const packet = new Span(s.b, s.o + HEADER, end, end < s.end ? end : s.wireEnd);
-  if (packet.length > 0) w.next(ip, packet);
+  const packet = s.from(s.o + HEADER);
+  if (packet.length === 0) return;
+  const octets = type(s.b, s.o) === ICMP_REDIRECT ? 8 : 4 * u8(s.b, s.o + 5);
+  if (octets > 0 && packet.captured > 0) packet.shorten(headerLength(packet.b, packet.o) + octets);
+  w.next(ip, packet);
 }
 
 /** Keys that tshark's reading finds in the quoted packet when the message has none of its own. */
