@@ -1,4 +1,4 @@
-import { fold16, sum16 } from "./checksum.ts";
+import { fold16, sumView } from "./checksum.ts";
 
 /** Room in front of a frame for the headers of tunnels: VXLAN over GRE over Ethernet needs 88 bytes. */
 export const HEADROOM = 128;
@@ -64,14 +64,14 @@ export class Packet {
 
   /** Sum of [from, end), whose first byte counts as a high one. Uses the cached payload sum. */
   sumOf(from: number): number {
-    if (this.sumFrom < from) return sum16(this.buf, from, this.end);
-    const head = sum16(this.buf, from, this.sumFrom);
+    if (this.sumFrom < from) return sumView(this.view, from, this.end);
+    const head = sumView(this.view, from, this.sumFrom);
     return head + (((this.sumFrom - from) & 1) === 0 ? this.sum : ((this.sum & 0xff) << 8) | (this.sum >>> 8));
   }
 
   /** Caches the sum of [from, end), so that nobody adds these bytes again. */
   cacheSum(from: number): void {
-    this.sum = fold16(sum16(this.buf, from, this.end));
+    this.sum = fold16(sumView(this.view, from, this.end));
     this.sumFrom = from;
   }
 

@@ -2,6 +2,7 @@ import { Fingerprint } from "./fingerprint.ts";
 import { PacketPool } from "./packet.ts";
 import { EventQueue, type Handler } from "./queue.ts";
 import { RandomStream } from "./rng.ts";
+import { Slab } from "./slab.ts";
 import { type Nanos, NEVER, S } from "./time.ts";
 import { TraceBus } from "./trace.ts";
 
@@ -36,6 +37,7 @@ export class Simulation {
   /** Events fired so far. */
   events = 0;
   readonly pool = new PacketPool();
+  readonly slab = new Slab();
   readonly trace = new TraceBus();
   readonly fingerprint = new Fingerprint();
   /** False leaves the fingerprint out: only the benchmark that measures its cost does so. */

@@ -62,44 +62,48 @@ const NO_CARRIER = dropReason("carrier is down");
 const QUEUE_FULL = dropReason("transmit queue full");
 const TOO_LONG = dropReason("frame longer than the device's MTU");
 
+// A line's numbers in the simulation's slab: one cache line.
+const FREE_AT = 0;
+/** Bit-nanoseconds that whole nanoseconds left over, in units of 1/rate ns: carried to the next frame. */
+const REMAINDER = 1;
+const LAST_ARRIVAL = 2;
+/** When the frame in the event queue left, or will leave, its sender. */
+const FIRST_DEPARTURE = 3;
+const FRAMES = 4;
+const BYTES = 5;
+const RATE = 6;
+const DELAY = 7;
+const CELLS = 8;
+
 /**
- * One direction of a cable. Frames arrive in the order they were sent, so those in flight wait in a ring of its own, and
- * only the first stands in the event queue, under the sequence number that it got when it was sent.
+ * One direction of a cable. Frames arrive in the order they were sent, so only the first in flight stands in the event
+ * queue, under the sequence number that it got when it was sent; the others wait in a ring behind it.
  */
 export class Line implements Handler {
-  readonly label: string;
   readonly #sim: Simulation;
-  readonly #cable: Cable;
+  /** First of its cells in `sim.slab`. */
+  readonly #at: number;
+  #up = true;
+  #faulty = false;
+  /** The frame that stands in the event queue. */
+  #first: Packet | null = null;
+  /** Those behind it. Made when a frame is sent while another is in flight. */
+  #ring: FrameRing | null = null;
+  readonly #to: Port;
+  readonly #from: Port;
   /** Twice the cable's number, plus one for the direction from its second end. */
   readonly #number: number;
-  readonly #from: Port;
-  readonly #to: Port;
+  readonly #cable: Cable;
   #quality: LineQuality = PERFECT_LINE;
-  #faulty = false;
-
-  #packets: (Packet | undefined)[] = new Array(4).fill(undefined);
-  #arrivals = new Float64Array(4);
-  #sequences = new Float64Array(4);
-  #departures = new Float64Array(4);
-  #head = 0;
-  #tail = 0;
-  /** First frame that has not left the sender yet. */
-  #waiting = 0;
-
-  #freeAt: Nanos = 0;
-  /** Bit-nanoseconds that whole nanoseconds left over, in units of 1/rate ns: carried to the next frame. */
-  #remainder = 0;
-  #lastArrival: Nanos = 0;
-
-  frames = 0;
-  bytes = 0;
+  readonly label: string;
 
   constructor(sim: Simulation, cable: Cable, number: number, from: Port, to: Port) {
     this.#sim = sim;
-    this.#cable = cable;
-    this.#number = number;
-    this.#from = from;
+    this.#at = sim.slab.reserve(CELLS);
     this.#to = to;
+    this.#from = from;
+    this.#number = number;
+    this.#cable = cable;
     this.label = `${from.label} to ${to.label}`;
   }
 
@@ -112,80 +116,99 @@ export class Line implements Handler {
     this.#quality = q;
     this.#faulty =
       q.jitterNs > 0 || q.loss > 0 || q.duplicate > 0 || q.corrupt > 0 || q.reorder > 0 || q.mtuBytes > 0 || q.blocked;
-    this.#remainder = 0;
+    const { cells } = this.#sim.slab;
+    cells[this.#at + RATE] = q.rateBps;
+    cells[this.#at + DELAY] = q.delayNs;
+    cells[this.#at + REMAINDER] = 0;
   }
 
   /** The instant at which the sender may put the next frame on the line. */
   get freeAt(): Nanos {
-    return this.#freeAt;
+    return this.#sim.slab.cells[this.#at + FREE_AT] as number;
+  }
+  /** Frames put on the line so far, and their bytes. */
+  get frames(): number {
+    return this.#sim.slab.cells[this.#at + FRAMES] as number;
+  }
+  get bytes(): number {
+    return this.#sim.slab.cells[this.#at + BYTES] as number;
+  }
+
+  /** Follows the cable: whether anything gets through. */
+  set up(up: boolean) {
+    this.#up = up;
   }
 
   /** Takes a frame from the sender, and ownership of it. */
   transmit(p: Packet): void {
-    if (!this.#cable.up) return this.#from.frameLost(p, NO_CARRIER);
+    if (!this.#up) return this.#from.frameLost(p, NO_CARRIER);
     const departure = this.#departure(p);
-    if (departure < 0) return;
+    if (departure < 0) return this.#from.frameLost(p, QUEUE_FULL);
     if (this.#faulty) return this.#transmitFaulty(p, departure);
-    this.#dispatch(p, departure, departure + this.#quality.delayNs);
+    this.#dispatch(p, departure, departure + (this.#sim.slab.cells[this.#at + DELAY] as number));
   }
 
   fire(): void {
-    const head = this.#head;
-    const mask = this.#packets.length - 1;
-    const p = this.#packets[head & mask] as Packet;
-    this.#packets[head & mask] = undefined;
-    const next = head + 1;
-    this.#head = next;
-    if (this.#waiting < next) this.#waiting = next;
-    if (next !== this.#tail) {
-      this.#sim.atSequence(this.#arrivals[next & mask] as number, this.#sequences[next & mask] as number, this);
+    const p = this.#first as Packet;
+    const ring = this.#ring;
+    if (ring === null || ring.size === 0) this.#first = null;
+    else {
+      this.#first = ring.shift();
+      this.#sim.slab.cells[this.#at + FIRST_DEPARTURE] = ring.departure;
+      this.#sim.atSequence(ring.arrival, ring.sequence, this);
     }
-    if (this.#cable.up) this.#to.receiveFrame(p);
+    if (this.#up) this.#to.receiveFrame(p);
     else this.#from.frameLost(p, NO_CARRIER);
   }
 
-  /** When the frame's last bit leaves the sender; -1 when the queue was full and the frame is gone. */
+  /** When the frame's last bit leaves the sender; -1 when too many wait already. */
   #departure(p: Packet): Nanos {
-    const rate = this.#quality.rateBps;
+    const { cells } = this.#sim.slab;
+    const at = this.#at;
     const now = this.#sim.now;
+    const rate = cells[at + RATE] as number;
     if (rate === 0) return now;
-    if (this.#freeAt <= now) {
-      this.#freeAt = now;
-      this.#remainder = 0;
-    } else if (this.#backlog(now) >= this.#quality.queueFrames) {
-      this.#from.frameLost(p, QUEUE_FULL);
-      return -1;
+    let free = cells[at + FREE_AT] as number;
+    let work = (Math.max(p.end - p.start, FRAME_MIN_BYTES) + FRAME_OVERHEAD_BYTES) * 8 * S;
+    if (free <= now) free = now;
+    else {
+      if (this.#backlog(now) > this.#quality.queueFrames) return -1;
+      work += cells[at + REMAINDER] as number;
     }
-    const bytes = Math.max(p.end - p.start, FRAME_MIN_BYTES) + FRAME_OVERHEAD_BYTES;
-    const work = bytes * 8 * S + this.#remainder;
     const span = Math.floor(work / rate);
-    this.#remainder = work - span * rate;
-    this.#freeAt += span;
-    return this.#freeAt;
+    cells[at + REMAINDER] = work - span * rate;
+    return (cells[at + FREE_AT] = free + span);
   }
 
-  /** Frames that wait behind the one on the line. */
+  /** Frames that have not left the sender, the one on the line included. */
   #backlog(now: Nanos): number {
-    const mask = this.#packets.length - 1;
-    while (this.#waiting < this.#tail && (this.#departures[this.#waiting & mask] as number) <= now) this.#waiting++;
-    return this.#tail - this.#waiting;
+    const first = this.#first !== null && (this.#sim.slab.cells[this.#at + FIRST_DEPARTURE] as number) > now ? 1 : 0;
+    return first + (this.#ring?.countAfter(now) ?? 0);
   }
 
   #dispatch(p: Packet, departure: Nanos, arrival: Nanos): void {
     const sim = this.#sim;
-    this.frames++;
-    this.bytes += p.end - p.start;
-    if (sim.fingerprinting) sim.fingerprint.record(sim.now, this.#number, p);
-    if (this.#tail - this.#head === this.#packets.length) this.#grow();
-    const tail = this.#tail++;
-    const slot = tail & (this.#packets.length - 1);
+    const { cells } = sim.slab;
+    const at = this.#at;
+    this.#count(p);
     const sequence = sim.nextSequence();
-    this.#packets[slot] = p;
-    this.#arrivals[slot] = arrival;
-    this.#sequences[slot] = sequence;
-    this.#departures[slot] = departure;
-    this.#lastArrival = arrival;
-    if (tail === this.#head) sim.atSequence(arrival, sequence, this);
+    cells[at + LAST_ARRIVAL] = arrival;
+    if (this.#first === null) {
+      this.#first = p;
+      cells[at + FIRST_DEPARTURE] = departure;
+      sim.atSequence(arrival, sequence, this);
+    } else {
+      this.#ring ??= new FrameRing();
+      this.#ring.push(p, arrival, sequence, departure);
+    }
+  }
+
+  #count(p: Packet): void {
+    const sim = this.#sim;
+    const { cells } = sim.slab;
+    cells[this.#at + FRAMES]! += 1;
+    cells[this.#at + BYTES]! += p.end - p.start;
+    if (sim.fingerprinting) sim.fingerprint.record(sim.now, this.#number, p);
   }
 
   #transmitFaulty(p: Packet, departure: Nanos): void {
@@ -205,40 +228,76 @@ export class Line implements Handler {
 
   /** The arrival of a delayed frame: never before the one sent before it. */
   #jittered(arrival: Nanos, draw: RandomStream): Nanos {
-    const q = this.#quality;
-    if (q.jitterNs === 0) return Math.max(arrival, this.#lastArrival);
-    const late = Math.floor((2 * draw.float() - 1) * q.jitterNs);
-    return Math.max(arrival + late, this.#lastArrival, this.#sim.now);
+    const { jitterNs } = this.#quality;
+    const late = jitterNs === 0 ? 0 : Math.floor((2 * draw.float() - 1) * jitterNs);
+    return Math.max(arrival + late, this.#sim.slab.cells[this.#at + LAST_ARRIVAL] as number, this.#sim.now);
   }
 
   /** A frame that skips the delay travels outside the ring, as an event of its own. */
   #overtake(p: Packet, departure: Nanos): void {
-    const sim = this.#sim;
-    this.frames++;
-    this.bytes += p.end - p.start;
-    if (sim.fingerprinting) sim.fingerprint.record(sim.now, this.#number, p);
-    sim.at(departure, { label: this.label, fire: () => this.#to.receiveFrame(p) });
+    this.#count(p);
+    this.#sim.at(departure, { label: this.label, fire: () => this.#to.receiveFrame(p) });
+  }
+}
+
+/** Frames in flight behind the first, in the order they were sent. */
+class FrameRing {
+  size = 0;
+  /** What belongs to the packet that `shift` returned last. */
+  arrival: Nanos = 0;
+  sequence = 0;
+  departure: Nanos = 0;
+  #packets: (Packet | null)[] = new Array(4).fill(null);
+  /** Arrival, sequence and departure of each. */
+  #numbers = new Float64Array(12);
+  #head = 0;
+
+  push(p: Packet, arrival: Nanos, sequence: number, departure: Nanos): void {
+    if (this.size === this.#packets.length) this.#grow();
+    const slot = (this.#head + this.size++) & (this.#packets.length - 1);
+    this.#packets[slot] = p;
+    this.#numbers[3 * slot] = arrival;
+    this.#numbers[3 * slot + 1] = sequence;
+    this.#numbers[3 * slot + 2] = departure;
+  }
+
+  shift(): Packet {
+    const slot = this.#head;
+    const p = this.#packets[slot] as Packet;
+    this.#packets[slot] = null;
+    this.arrival = this.#numbers[3 * slot] as number;
+    this.sequence = this.#numbers[3 * slot + 1] as number;
+    this.departure = this.#numbers[3 * slot + 2] as number;
+    this.#head = (slot + 1) & (this.#packets.length - 1);
+    this.size--;
+    return p;
+  }
+
+  /** Frames that depart after `now`: departures rise, so those are the last ones. */
+  countAfter(now: Nanos): number {
+    const mask = this.#packets.length - 1;
+    let low = 0;
+    let high = this.size;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#numbers[3 * ((this.#head + middle) & mask) + 2] as number) > now) high = middle;
+      else low = middle + 1;
+    }
+    return this.size - low;
   }
 
   #grow(): void {
     const old = this.#packets.length;
-    const capacity = old * 2;
-    const packets: (Packet | undefined)[] = new Array(capacity).fill(undefined);
-    const arrivals = new Float64Array(capacity);
-    const sequences = new Float64Array(capacity);
-    const departures = new Float64Array(capacity);
-    for (let i = this.#head; i < this.#tail; i++) {
-      const from = i & (old - 1);
-      const to = i & (capacity - 1);
-      packets[to] = this.#packets[from];
-      arrivals[to] = this.#arrivals[from] as number;
-      sequences[to] = this.#sequences[from] as number;
-      departures[to] = this.#departures[from] as number;
+    const packets: (Packet | null)[] = new Array(2 * old).fill(null);
+    const numbers = new Float64Array(6 * old);
+    for (let i = 0; i < old; i++) {
+      const slot = (this.#head + i) & (old - 1);
+      packets[i] = this.#packets[slot] as Packet;
+      numbers.set(this.#numbers.subarray(3 * slot, 3 * slot + 3), 3 * i);
     }
     this.#packets = packets;
-    this.#arrivals = arrivals;
-    this.#sequences = sequences;
-    this.#departures = departures;
+    this.#numbers = numbers;
+    this.#head = 0;
   }
 }
 
@@ -272,6 +331,7 @@ export class Cable {
   setUp(up: boolean): void {
     if (this.#up === up) return;
     this.#up = up;
+    for (const line of this.lines) line.up = up;
     for (const end of this.ends) end.carrierChanged(up);
   }
 

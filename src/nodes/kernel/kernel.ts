@@ -52,6 +52,8 @@ export class Kernel {
   readonly hashSeed: number;
   readonly #devices: (NetDevice | undefined)[] = [undefined];
   readonly #byName = new Map<string, NetDevice>();
+  /** Lowest number that may be free, by name pattern (`eth%d`). */
+  readonly #nextOfName = new Map<string, number>();
   readonly #watchers: ((dev: NetDevice, event: DeviceEvent) => void)[] = [];
 
   readonly fib: Fib;
@@ -133,6 +135,7 @@ export class Kernel {
     this.fib.deviceRemoved(dev.ifindex);
     this.#devices[dev.ifindex] = undefined;
     this.#byName.delete(dev.name);
+    this.#nextOfName.clear();
     dev.destroyed();
     this.ipv4.routes.invalidate();
   }
@@ -143,6 +146,7 @@ export class Kernel {
     if (final === undefined) return refused("EINVAL", `"${name}" not a valid ifname`);
     if (this.#byName.has(final)) return refused("EEXIST");
     this.#byName.delete(dev.name);
+    this.#nextOfName.clear();
     dev.name = final;
     this.#byName.set(final, dev);
     this.notify(dev, "renamed");
@@ -324,9 +328,11 @@ export class Kernel {
 
   #freeName(name: string): string | undefined {
     if (name.includes("%d")) {
-      for (let i = 0; i < DEVICES_MAX; i++) {
+      for (let i = this.#nextOfName.get(name) ?? 0; i < DEVICES_MAX; i++) {
         const candidate = name.replace("%d", String(i));
-        if (!this.#byName.has(candidate)) return candidate.length <= NAME_MAX ? candidate : undefined;
+        if (this.#byName.has(candidate)) continue;
+        this.#nextOfName.set(name, i);
+        return candidate.length <= NAME_MAX ? candidate : undefined;
       }
       return undefined;
     }

@@ -11,8 +11,8 @@ import {
 } from "../../core/addr.ts";
 import { dropReason } from "../../core/drop.ts";
 import type { Packet } from "../../core/packet.ts";
-import { Alarm } from "../../core/sim.ts";
-import { type Nanos, NEVER, S } from "../../core/time.ts";
+import { Alarm, type Simulation } from "../../core/sim.ts";
+import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import { ETHERTYPE_IPV4 } from "../../protocols/ethernet/wire.ts";
 import type { Kernel } from "./kernel.ts";
 import type { NetDevice } from "./netdev.ts";
@@ -39,15 +39,23 @@ const GC_INTERVAL: Nanos = 5 * S;
 
 /** One neighbour on one device: its link address, and how sure we are of it. */
 export class Neighbour {
+  // What every packet asks for stands first, so that it shares cache lines.
+  readonly #sim: Simulation;
   readonly dev: NetDevice;
-  readonly ip: Ipv4;
-  mac: Mac = 0;
-  state: NeighState = "none";
   /** A header can be written and nothing is to be done first. */
   ready = false;
   /** Removed from the table: whoever cached it must look again. */
   dead = false;
-  usedAt: Nanos = 0;
+  /** When it was used last, in whole milliseconds: a small integer, stored with every packet. */
+  usedMs = 0;
+  /** The Ethernet header as words, ready to be stored: destination, source; the type is IPv4's. */
+  #w0 = 0;
+  #w1 = 0;
+  #w2 = 0;
+
+  readonly ip: Ipv4;
+  mac: Mac = 0;
+  state: NeighState = "none";
   confirmedAt: Nanos = 0;
   updatedAt: Nanos = 0;
   probes = 0;
@@ -55,12 +63,9 @@ export class Neighbour {
   #alarm: Alarm | null = null;
   #queue: Packet[] | null = null;
   #queuedBytes = 0;
-  /** The Ethernet header as four words, ready to be stored: destination, source, type. */
-  #w0 = 0;
-  #w1 = 0;
-  #w2 = 0;
 
   constructor(table: NeighTable, dev: NetDevice, ip: Ipv4) {
+    this.#sim = table.kernel.sim;
     this.#table = table;
     this.dev = dev;
     this.ip = ip;
@@ -68,7 +73,7 @@ export class Neighbour {
 
   /** Sends an IPv4 packet to this neighbour, or keeps it until the address is known. Takes ownership. */
   output(p: Packet): void {
-    this.usedAt = this.#table.kernel.sim.now;
+    this.usedMs = (this.#sim.now / MS) | 0;
     if (!this.ready && !this.#resolve(p)) return;
     const dev = this.dev;
     if (dev.headerLength !== 0) {
@@ -81,6 +86,16 @@ export class Neighbour {
       view.setInt16(o + 12, ETHERTYPE_IPV4);
     }
     dev.send(p);
+  }
+
+  /** A header can be written, though it may be old. */
+  get valid(): boolean {
+    return isValid(this.state);
+  }
+
+  /** Starts asking for its address, or whether it is still there, with nothing to send yet (`neigh_event_send`). */
+  probe(): void {
+    if (!this.ready) this.#resolve(null);
   }
 
   /** The header was computed from addresses that changed. */
@@ -131,10 +146,10 @@ export class Neighbour {
   }
 
   /** net/core/neighbour.c:__neigh_event_send. True when the packet may go now. */
-  #resolve(p: Packet): boolean {
+  #resolve(p: Packet | null): boolean {
     const kernel = this.#table.kernel;
     if (this.dead) {
-      kernel.drop(p, FAILED, this.dev.name);
+      if (p !== null) kernel.drop(p, FAILED, this.dev.name);
       return false;
     }
     const parms = this.dev.inet.neighParms;
@@ -146,7 +161,7 @@ export class Neighbour {
     const idle = this.state !== "incomplete";
     if (idle && parms.mcastSolicit + parms.appSolicit === 0) {
       this.#enter("failed", NEVER);
-      kernel.drop(p, FAILED, this.dev.name);
+      if (p !== null) kernel.drop(p, FAILED, this.dev.name);
       return false;
     }
     if (idle) {
@@ -154,7 +169,7 @@ export class Neighbour {
       this.updatedAt = kernel.sim.now;
       this.#enter("incomplete", kernel.sim.now + parms.retransNs);
     }
-    this.#enqueue(p);
+    if (p !== null) this.#enqueue(p);
     if (idle) this.#solicit();
     return false;
   }
@@ -212,7 +227,8 @@ export class Neighbour {
         const until = this.confirmedAt + this.#table.reachableNs(this.dev);
         if (now < until) return this.#alarm?.set(until);
         this.updatedAt = now;
-        if (now <= this.usedAt + parms.delayFirstProbeNs) return this.#enter("delay", now + parms.delayFirstProbeNs);
+        if (now <= this.usedMs * MS + parms.delayFirstProbeNs)
+          return this.#enter("delay", now + parms.delayFirstProbeNs);
         return this.#enter("stale", NEVER);
       }
       case "delay":

@@ -23,6 +23,7 @@ export class RawSockets {
     const s = new RawSock(this.#kernel, this, protocol);
     if (this.#count++ < SOCKETS_MAX) this.#sockets.set(protocol, [...(this.#sockets.get(protocol) ?? []), s]);
     else s.close();
+    this.#kernel.ipv4.rawListeners = this.#count;
     return s;
   }
 
@@ -30,12 +31,11 @@ export class RawSockets {
     const left = (this.#sockets.get(s.protocol) ?? []).filter((other) => other !== s);
     if (left.length === 0) this.#sockets.delete(s.protocol);
     else this.#sockets.set(s.protocol, left);
-    this.#count--;
+    this.#kernel.ipv4.rawListeners = --this.#count;
   }
 
   /** Shows a packet (`p.start` behind its IP header) to the sockets of its protocol. True when one heard it. */
   deliver(p: Packet, protocol: number): boolean {
-    if (this.#sockets.size === 0) return false;
     const sockets = this.#sockets.get(protocol);
     if (sockets === undefined) return false;
     let heard = false;

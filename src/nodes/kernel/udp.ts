@@ -1,7 +1,7 @@
 import { ANY, type Ipv4, isMulticast } from "../../core/addr.ts";
 import { fold16, pseudoHeader } from "../../core/checksum.ts";
 import { dropReason } from "../../core/drop.ts";
-import { done, type Errno, type Outcome, refused } from "../../core/errno.ts";
+import { done, type Errno, granted, type Outcome, refused } from "../../core/errno.ts";
 import type { SendOptions, UdpSocket } from "../../core/os.ts";
 import { PACKET_HOST, type Packet } from "../../core/packet.ts";
 import { dst, IPPROTO_UDP, src } from "../../protocols/ipv4/wire.ts";
@@ -27,8 +27,10 @@ export type TunnelReceiver = (p: Packet, dev: NetDevice) => boolean;
 export class Udp implements Transport {
   readonly #kernel: Kernel;
   readonly #ports = new Map<number, UdpSock[]>();
-  readonly #tunnels = new Map<number, TunnelReceiver>();
+  #tunnels: Map<number, TunnelReceiver> | null = null;
   #sockets = 0;
+  /** The socket found last, when it was the only one on its port and took anything: most nodes have just one. */
+  #lone: UdpSock | null = null;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -46,12 +48,13 @@ export class Udp implements Transport {
 
   /** Opens a port for a tunnel device (`setup_udp_tunnel_sock`). */
   registerTunnel(port: number, receiver: TunnelReceiver): Outcome {
-    if (this.#tunnels.has(port) || this.#ports.has(port)) return refused("EADDRINUSE");
+    if (this.#tunnels?.has(port) || this.#ports.has(port)) return refused("EADDRINUSE");
+    this.#tunnels ??= new Map();
     this.#tunnels.set(port, receiver);
     return done;
   }
   unregisterTunnel(port: number): void {
-    this.#tunnels.delete(port);
+    this.#tunnels?.delete(port);
   }
 
   /** net/ipv4/udp.c:__udp4_lib_rcv. */
@@ -71,8 +74,7 @@ export class Udp implements Transport {
       return kernel.drop(p, BAD_CHECKSUM, dev.name);
     }
     const port = dport(p.buf, o);
-    const tunnel = this.#tunnels.get(port);
-    if (tunnel?.(p, dev)) return;
+    if (this.#tunnels?.get(port)?.(p, dev)) return;
     if (d.type !== DST_LOCAL) return this.#deliverToAll(p, source, destination, port, dev);
     const socket = this.#find(source, sport(p.buf, o), destination, port, dev);
     if (socket === undefined) {
@@ -99,6 +101,7 @@ export class Udp implements Transport {
     const bound = this.#ports.get(chosen);
     if (bound === undefined) this.#ports.set(chosen, [socket]);
     else bound.push(socket);
+    this.#lone = null;
     this.#sockets++;
     return { ok: true, value: chosen };
   }
@@ -107,11 +110,12 @@ export class Udp implements Transport {
     const left = (this.#ports.get(socket.localPort) ?? []).filter((s) => s !== socket);
     if (left.length === 0) this.#ports.delete(socket.localPort);
     else this.#ports.set(socket.localPort, left);
+    this.#lone = null;
     this.#sockets--;
   }
 
   #isFree(address: Ipv4, port: number): boolean {
-    if (this.#tunnels.has(port)) return false;
+    if (this.#tunnels?.has(port)) return false;
     return (this.#ports.get(port) ?? []).every(
       (s) => address !== ANY && s.localAddress !== ANY && s.localAddress !== address,
     );
@@ -137,8 +141,11 @@ export class Udp implements Transport {
     port: number,
     dev: NetDevice | undefined,
   ): UdpSock | undefined {
+    const lone = this.#lone;
+    if (lone !== null && lone.localPort === port && lone.open) return lone;
     const bound = this.#ports.get(port);
     if (bound === undefined) return undefined;
+    if (bound.length === 1 && (bound[0] as UdpSock).open) this.#lone = bound[0] as UdpSock;
     let best: UdpSock | undefined;
     let bestScore = -1;
     for (const s of bound) {
@@ -171,6 +178,8 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
   remoteAddress: Ipv4 = ANY;
   remotePort = 0;
   readonly #udp: Udp;
+  /** The route of a connected socket's datagrams (`sk_dst_cache`). */
+  #route: Dst | null = null;
   #pending: Errno | null = null;
   #closed = false;
 
@@ -205,6 +214,11 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
     return done;
   }
 
+  /** Takes any datagram for its port: bound to no address, connected to no peer, bound to no device. */
+  get open(): boolean {
+    return this.localAddress === ANY && this.remotePort === 0 && this.options.ifname === undefined;
+  }
+
   send(payload: Uint8Array): Outcome {
     if (this.remotePort === 0) return refused("EDESTADDRREQ");
     return this.sendTo(payload, this.remoteAddress, this.remotePort);
@@ -219,9 +233,13 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
       const bound = this.bind(ANY, 0);
       if (!bound.ok) return bound;
     }
-    const route = this.route(to, this.localAddress, extra);
+    const plain = extra === undefined && to === this.remoteAddress && this.#plain;
+    const kept = plain ? this.#route : null;
+    const route =
+      kept !== null && this.kernel.ipv4.routes.holds(kept) ? granted(kept) : this.route(to, this.localAddress, extra);
     if (!route.ok) return route;
     const d = route.value;
+    if (plain) this.#route = d;
     const options = extra?.options ?? this.options.options;
     const bytes = HEADER + payload.length;
     const flags = this.flags(d, bytes + 20 + (options?.length ?? 0), extra);
@@ -295,6 +313,12 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
     const error = socketError(p, outer, type, code, info, this.localPort, dport(p.buf, p.start));
     if (this.errorHandler !== null) this.errorHandler(error);
     else if (this.remotePort !== 0 && icmpErrno(type, code).fatal) this.#pending = error.errno;
+  }
+
+  /** No option is set that changes the route. */
+  get #plain(): boolean {
+    const { ifname, source, mark, tos } = this.options;
+    return ifname === undefined && source === undefined && mark === undefined && tos === undefined;
   }
 
   #takePending(): Outcome {

@@ -30,10 +30,12 @@ import {
   DST_MULTICAST,
   DST_RP_FILTER,
   type Dst,
+  TOS_ROUTING,
 } from "./dst.ts";
 import { PathExceptions } from "./exceptions.ts";
 import { fragment } from "./fragment.ts";
 import { Ipv4Options } from "./options.ts";
+import { Peers } from "./peers.ts";
 import { Reassembly } from "./reassembly.ts";
 import { Routes } from "./routes.ts";
 
@@ -72,8 +74,6 @@ const MARTIAN_DESTINATION = dropReason("ip: martian destination");
 const RP_FILTER = dropReason("ip: reverse path filter");
 const NEIGH_FULL = dropReason("neigh: table full");
 
-/** TOS bits that routing looks at (IPTOS_RT_MASK). */
-const TOS_ROUTING = 0x1c;
 const ID_BUCKETS = 16;
 
 /** The IPv4 layer of a node, in Linux's order: receive, route, deliver or forward, output, neighbour. */
@@ -82,6 +82,9 @@ export class Ipv4 {
   readonly exceptions: PathExceptions;
   readonly options: Ipv4Options;
   readonly reassembly: Reassembly;
+  readonly peers: Peers;
+  /** Raw sockets that are open: usually none, and then nothing is asked. */
+  rawListeners = 0;
   readonly #kernel: Kernel;
   readonly #protocols: (Transport | undefined)[] = [];
   /** Counters of identification by destination (net/ipv4/route.c:ip_idents). Made when the first datagram needs one. */
@@ -93,6 +96,7 @@ export class Ipv4 {
     this.exceptions = new PathExceptions(kernel);
     this.options = new Ipv4Options(kernel);
     this.reassembly = new Reassembly(kernel);
+    this.peers = new Peers(kernel);
   }
 
   /** Makes `transport` the receiver of one protocol number; undefined takes it away. */
@@ -112,8 +116,12 @@ export class Ipv4 {
     if (fault !== 0) return kernel.drop(p, HEADER_DROPS[fault] as DropReason, dev.name);
     p.net = net;
     p.trim(totalLength(p.buf, net));
-    if (headerLength(p.buf, net) > 20 && !this.options.receive(p, dev)) return;
-    const d = this.routes.input(dstI32(p.buf, net), srcI32(p.buf, net), dev, tosOf(p.buf, net) & TOS_ROUTING, p.mark);
+    let d = this.routes.input(dstI32(p.buf, net), srcI32(p.buf, net), dev, tosOf(p.buf, net) & TOS_ROUTING, p.mark);
+    if (headerLength(p.buf, net) > 20 && d.type <= DST_ERROR) {
+      const way = this.options.receive(p, dev, d);
+      if (way === null) return;
+      d = way;
+    }
     if (d.type === DST_FORWARD) this.#forward(p, d, dev);
     else if (d.type === DST_LOCAL || d.type === DST_BROADCAST || d.type === DST_MULTICAST) this.deliver(p, dev, d);
     else this.#reject(p, d, dev);
@@ -129,7 +137,7 @@ export class Ipv4 {
     }
     const protocol = protocolOf(p.buf, p.net);
     p.start = p.net + headerLength(p.buf, p.net);
-    const heard = kernel.raw.deliver(p, protocol);
+    const heard = this.rawListeners > 0 && kernel.raw.deliver(p, protocol);
     const transport = this.#protocols[protocol];
     if (transport !== undefined) return transport.receive(p, dev, d);
     if (heard) return kernel.consume(p);
@@ -146,11 +154,13 @@ export class Ipv4 {
       kernel.icmp.error(p, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
       return kernel.drop(p, TTL_EXCEEDED, dev.name);
     }
-    if (headerLength(buf, net) > 20 && !this.options.forward(p, d)) return;
+    const hasOptions = headerLength(buf, net) > 20;
+    if (hasOptions && !this.options.mayForward(p, d)) return;
     const tooBig = p.end - net > d.mtu;
     if (tooBig && dontFragment(buf, net)) return this.#tooBig(p, d);
     decrementTtl(buf, net);
     if (d.redirect) kernel.icmp.redirect(p, d);
+    if (hasOptions) this.options.forward(p, d);
     if (tooBig) this.#outputFragments(p, d);
     else this.#finish(p, d);
   }

@@ -38,6 +38,11 @@ export class Routes {
     this.#kernel = kernel;
   }
 
+  /** Whether a kept answer still holds. */
+  holds(d: Dst): boolean {
+    return d.generation === this.generation && !d.perPacket && !(d.expires && d.expiresAt <= this.#kernel.sim.now);
+  }
+
   /** Everything that was looked up may be wrong now. */
   invalidate(): void {
     this.generation++;
@@ -84,9 +89,7 @@ export class Routes {
       d.keyMark !== mark
     )
       return null;
-    if (d.generation !== this.generation || d.perPacket) return null;
-    if (d.expiresAt !== NEVER && d.expiresAt <= this.#kernel.sim.now) return null;
-    return d;
+    return this.holds(d) ? d : null;
   }
 
   /** A fresh answer in the question's slot. A busy cache grows, so that a router with many flows does not thrash. */
@@ -195,8 +198,7 @@ export class Routes {
     const route = out.route;
     if (route.type !== "unicast" && !(route.type === "local" && acceptLocal)) return -DST_MARTIAN_SOURCE;
     for (const hop of route.nexthops) {
-      if (hop.ifindex === dev.ifindex || route.type === "local")
-        return hop.scope >= SCOPE_HOST ? 1 : 0;
+      if (hop.ifindex === dev.ifindex || route.type === "local") return hop.scope >= SCOPE_HOST ? 1 : 0;
     }
     if (mode === 0) return 0;
     if (mode === 1) return -DST_RP_FILTER;
@@ -263,16 +265,18 @@ export class Routes {
     const dev = hop === null ? undefined : this.#kernel.deviceByIndex(hop.ifindex);
     if (hop === null || dev === undefined) return false;
     d.dev = dev;
+    d.hop = hop;
     d.viaGateway = hop.gateway !== 0;
     d.nextHop = hop.gateway || dst;
     d.mtu = d.route?.mtu ? Math.min(d.route.mtu, MTU_MAX) : dev.mtu;
     d.mtuLocked = d.route?.mtuLocked ?? false;
     const known = this.#kernel.ipv4.exceptions.find(dst);
-    if (known !== undefined) {
+    if (known !== undefined && known.info === d.route?.info) {
       if (usePmtu && known.mtu > 0) d.mtu = Math.min(d.mtu, known.mtu);
       if (usePmtu) d.mtuLocked ||= known.locked;
-      if (known.gateway !== 0) d.nextHop = known.gateway;
+      if (known.gateway !== 0 && known.hop === hop) d.nextHop = known.gateway;
       d.expiresAt = known.expiresAt;
+      d.expires = known.expiresAt !== NEVER;
     }
     return true;
   }
