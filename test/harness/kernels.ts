@@ -11,7 +11,15 @@ import { Kernel } from "../../src/nodes/kernel/kernel.ts";
 import type { NetDevice } from "../../src/nodes/kernel/netdev.ts";
 import { Cable } from "../../src/nodes/link.ts";
 import { decode as decodeIcmp, ICMP_ECHO, type IcmpMessage, message } from "../../src/protocols/icmp/wire.ts";
-import { decode as decodeIpv4, type Ipv4Header, isFragment, validHeader } from "../../src/protocols/ipv4/wire.ts";
+import {
+  decode as decodeIpv4,
+  type Ipv4Header,
+  isFragment,
+  seal,
+  setHeaderLength,
+  validHeader,
+  writeHeader,
+} from "../../src/protocols/ipv4/wire.ts";
 
 /** An IP packet that somebody saw, with its ICMP message where it is a whole one. */
 export interface Seen {
@@ -155,6 +163,33 @@ export function send(
   const socket = kernel.os.rawSocket(protocol);
   must(socket.sendTo(payload, ip(to), { pathMtuDiscovery: "dont", ...options }));
   socket.close();
+}
+
+export interface PacketFields {
+  readonly ttl?: number;
+  readonly tos?: number;
+  readonly id?: number;
+  /** Flags and fragment offset. */
+  readonly word?: number;
+  /** Octets of options, a multiple of 4. */
+  readonly options?: Uint8Array;
+}
+
+/** An IP packet as bytes. */
+export function ipPacket(
+  from: string,
+  to: string,
+  protocol: number,
+  payload: Uint8Array,
+  { ttl = 64, tos = 0, id = 1, word = 0, options = new Uint8Array(0) }: PacketFields = {},
+): Uint8Array {
+  const b = new Uint8Array(20 + options.length + payload.length);
+  writeHeader(b, 0, tos, b.length, id, word, ttl, protocol, ip(from), ip(to));
+  setHeaderLength(b, 0, 20 + options.length);
+  b.set(options, 20);
+  b.set(payload, 20 + options.length);
+  seal(b, 0);
+  return b;
 }
 
 /** Puts an IP packet into a kernel as if it had come in by a device. */

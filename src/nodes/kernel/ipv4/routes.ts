@@ -136,13 +136,12 @@ export class Routes {
     if (!loopbackAllowed && isLoopback(src)) return answer(d, DST_MARTIAN_SOURCE);
 
     const out = this.#result;
-    if (!this.#lookup(dst, src, tos, mark, dev.ifindex, 0, out))
-      return this.#noRoute(d, dev, out.errno || "ENETUNREACH");
+    const found = this.#lookup(dst, src, tos, mark, dev.ifindex, 0, out);
     const route = out.route;
-    if (route === null) return this.#noRoute(d, dev, out.errno || "ENETUNREACH");
     d.route = route;
     d.table = out.table;
     d.rulePriority = out.rulePriority;
+    if (!found || route === null) return this.#noRoute(d, dev, out.errno || "ENETUNREACH");
     if (route.type === "broadcast") return this.#broadcast(d, src, dev, tos, mark);
     if (route.type === "local") {
       const verdict = this.#validateSource(src, dst, dev, tos, mark);
