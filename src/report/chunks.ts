@@ -51,6 +51,6 @@ export function setLe32(b: Uint8Array, o: number, v: number): void {
 
 /** Copies `from[start, end)` to `to` at `at`. Short runs by hand, where a `subarray` would cost more than the copy. */
 export function copyOctets(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
-  if (end - start > 96) to.set(from.subarray(start, end), at);
+  if (end - start > 40) to.set(from.subarray(start, end), at);
   else for (let i = start, o = at; i < end; i++, o++) to[o] = from[i] as number;
 }
