@@ -50,6 +50,7 @@ export class Simulation {
   readonly #queue = new EventQueue();
   readonly #streams = new Map<string, RandomStream>();
   #sequence = 0;
+  #cables = 0;
   #advancing = false;
   #halted = false;
 
@@ -75,6 +76,11 @@ export class Simulation {
   /** The sequence number that orders an event among those of the same instant. */
   nextSequence(): number {
     return this.#sequence++;
+  }
+
+  /** The number of a new cable, under which the fingerprint knows it. */
+  nextCable(): number {
+    return this.#cables++;
   }
 
   /** Queues `handler` for `at`, after everything already queued for that instant. */

@@ -1,4 +1,4 @@
-import type { World } from "../console/process.ts";
+import type { Running, World } from "../console/process.ts";
 import { parseMac, parsePrefix } from "../core/addr.ts";
 import { strerror } from "../core/errno.ts";
 import { Simulation } from "../core/sim.ts";
@@ -114,7 +114,7 @@ export class Net {
   link(a: LabNode | Hub, b: LabNode | Hub, options: LinkOptions = {}): Cable {
     const near = this.#port(a, options.name);
     const far = this.#port(b, options.peerName);
-    const cable = new Cable(this.sim, this.cables.length, near, far);
+    const cable = new Cable(this.sim, this.sim.nextCable(), near, far);
     this.cables.push(cable);
     cable.tune(lineQuality(options));
     plug(near, cable);
@@ -162,6 +162,24 @@ export class Net {
       this.sim.advance(last);
       if (!done() && this.sim.now >= last) throw new LabError(`${what}: had not ended at ${this.sim.now / S} s`);
     }
+  }
+
+  /** Lets time pass until a command has ended. At the run's end it is interrupted, as by Ctrl-C. */
+  waitFor(running: Running): void {
+    running.onExit(() => this.sim.halt());
+    while (!running.ended && this.sim.now < this.endsAt && this.sim.nextAt() !== NEVER) {
+      this.sim.advance(Math.min(this.endsAt, this.sim.now + COMMAND_MAX));
+    }
+    if (running.ended) return;
+    running.interrupt();
+    if (!running.ended) running.exit(130);
+  }
+
+  /** Lets time pass until no daemon is busy; the run's end, or a day, is the limit. */
+  untilConverged(): void {
+    const last = Math.min(this.sim.now + COMMAND_MAX, this.endsAt);
+    const busy = (): boolean => [...this.nodes.values()].some((node) => node.daemons.some((daemon) => daemon.busy()));
+    while (busy() && this.sim.now < last) this.sim.advance(Math.min(this.sim.now + LOOK_EVERY, last));
   }
 
   /** Looks every 10 ms whether `holds`, for at most `span`: a check that passes or fails. */

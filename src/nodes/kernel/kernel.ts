@@ -52,6 +52,8 @@ export class Kernel {
   readonly hashSeed: number;
   readonly #devices: (NetDevice | undefined)[] = [undefined];
   readonly #byName = new Map<string, NetDevice>();
+  /** The search for a free number begins here: numbers are not given out again before all were. */
+  #nextIndex = 2;
   /** Lowest number that may be free, by name pattern (`eth%d`). */
   readonly #nextOfName = new Map<string, number>();
   readonly #watchers: ((dev: NetDevice, event: DeviceEvent) => void)[] = [];
@@ -117,8 +119,9 @@ export class Kernel {
     const final = this.#freeName(name);
     if (final === undefined) return refused("EINVAL", `"${name}" not a valid ifname`);
     if (this.#byName.has(final)) return refused("EEXIST");
-    if (this.#devices.length >= DEVICES_MAX) return refused("ENOSPC");
-    const dev = make(final, this.#devices.length);
+    const ifindex = this.#freeIndex();
+    if (ifindex === 0) return refused("ENOSPC");
+    const dev = make(final, ifindex);
     this.#install(dev);
     return { ok: true, value: dev };
   }
@@ -127,17 +130,24 @@ export class Kernel {
   unregister(dev: NetDevice): void {
     if (this.#devices[dev.ifindex] !== dev) return;
     this.setUp(dev, false);
-    for (const a of [...this.addresses.list(dev.ifindex)]) this.addresses.remove(dev.ifindex, a.address, a.length);
     dev.vlans?.lowerRemoved();
-    dev.rxHandler?.portRemoved();
-    this.notify(dev, "unregistered");
-    this.neigh.flushDevice(dev);
-    this.fib.deviceRemoved(dev.ifindex);
-    this.#devices[dev.ifindex] = undefined;
-    this.#byName.delete(dev.name);
-    this.#nextOfName.clear();
+    this.#forget(dev);
     dev.destroyed();
-    this.ipv4.routes.invalidate();
+  }
+
+  /** Lets a device go to another namespace, down and without what hung on it: see `moveDevice`. */
+  release(dev: NetDevice): void {
+    this.setUp(dev, false);
+    this.#forget(dev);
+  }
+  /** Takes in a device that another namespace let go, under a name that is free here. It keeps its number if it can. */
+  adopt(dev: NetDevice, name: string): Outcome {
+    const ifindex = this.#devices[dev.ifindex] === undefined ? dev.ifindex : this.#freeIndex();
+    if (ifindex === 0) return refused("ENOSPC");
+    dev.name = name;
+    dev.moved(this, ifindex);
+    this.#install(dev);
+    return done;
   }
 
   /** `ip link set NAME name NEW`. */
@@ -149,6 +159,7 @@ export class Kernel {
     this.#nextOfName.clear();
     dev.name = final;
     this.#byName.set(final, dev);
+    this.addresses.deviceRenamed(dev.ifindex, final);
     this.notify(dev, "renamed");
     return done;
   }
@@ -159,6 +170,7 @@ export class Kernel {
     const opened = up ? dev.mayOpen() : done;
     if (!opened.ok) return opened;
     dev.up = up;
+    if (up) dev.activated = true;
     dev.adminChanged();
     if (up) {
       this.addresses.deviceUp(dev.ifindex);
@@ -177,6 +189,7 @@ export class Kernel {
   setCarrier(dev: NetDevice, carrier: boolean): void {
     if (dev.carrier === carrier) return;
     dev.carrier = carrier;
+    dev.carrierChanges++;
     this.fib.carrierChanged(dev.ifindex);
     if (!carrier) this.neigh.flushDevice(dev, true);
     this.ipv4.routes.invalidate();
@@ -318,6 +331,29 @@ export class Kernel {
       if (dev.vlans?.handleTagged(p)) return;
     }
     this.drop(p, NO_VLAN, dev.name);
+  }
+
+  /** Takes away what hangs on a device that is down: addresses, routes, neighbours, and its place in a bridge. */
+  #forget(dev: NetDevice): void {
+    for (const a of [...this.addresses.list(dev.ifindex)]) this.addresses.remove(dev.ifindex, a.address, a.length);
+    dev.rxHandler?.portRemoved();
+    this.notify(dev, "unregistered");
+    this.neigh.flushDevice(dev);
+    this.fib.deviceRemoved(dev.ifindex);
+    this.#devices[dev.ifindex] = undefined;
+    this.#byName.delete(dev.name);
+    this.#nextOfName.clear();
+    this.ipv4.routes.invalidate();
+  }
+
+  /** net/core/dev.c:dev_index_reserve: the next number that no device has; 0 when there are too many. */
+  #freeIndex(): number {
+    for (let tried = 1; tried < DEVICES_MAX; tried++) {
+      const ifindex = this.#nextIndex;
+      this.#nextIndex = ifindex + 1 < DEVICES_MAX ? ifindex + 1 : 1;
+      if (this.#devices[ifindex] === undefined) return ifindex;
+    }
+    return 0;
   }
 
   #install(dev: NetDevice): void {

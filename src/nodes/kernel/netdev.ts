@@ -1,6 +1,6 @@
 import { type Mac, parseMac } from "../../core/addr.ts";
 import { dropReason } from "../../core/drop.ts";
-import { done, type Outcome } from "../../core/errno.ts";
+import { done, type Outcome, refused } from "../../core/errno.ts";
 import type { Packet } from "../../core/packet.ts";
 import { ETHERTYPE_QINQ, ETHERTYPE_VLAN } from "../../protocols/ethernet/wire.ts";
 import type { InDevice } from "./in-device.ts";
@@ -36,6 +36,8 @@ export interface VlanDemux {
 
 /** A queueing discipline: what stands between the stack and the driver. */
 export interface Qdisc {
+  /** What `ip link` prints after `qdisc`. */
+  readonly kind: string;
   /** Takes the packet; sends what may go now. */
   enqueue(p: Packet): void;
 }
@@ -64,8 +66,9 @@ export const ETHERNET_MTU_MAX = 65_535;
 /** A network device: `ndo_start_xmit` is `transmit`, `netif_receive_skb` is `Kernel.receive`. */
 export abstract class NetDevice {
   // What every packet asks for stands first, so that it shares cache lines.
-  readonly kernel: Kernel;
-  readonly ifindex: number;
+  /** The namespace that it is in, and its number there. Both change when it moves to another one (`moveDevice`). */
+  kernel: Kernel;
+  ifindex: number;
   /** IFF_UP: the administrator's wish. */
   up = false;
   /** Whether the other end is there. */
@@ -94,13 +97,17 @@ export abstract class NetDevice {
     collisions: 0,
   };
   /** IPv4 state: configuration, addresses, neighbours. */
-  readonly inet: InDevice;
+  inet: InDevice;
 
   /** What `ip -d link` names as the type; empty for a physical card. */
   abstract readonly kind: string;
   name: string;
+  /** How many want to see all frames, or all multicast ones; the administrator is one of them where the flag is set. */
   promiscuity = 0;
   allmulti = 0;
+  /** IFF_PROMISC and IFF_ALLMULTI as `ip link set` sets and shows them. */
+  wantsPromisc = false;
+  wantsAllmulti = false;
   /** IFF_NOARP: neighbours are not asked for. */
   noArp = false;
   multicast = true;
@@ -109,6 +116,10 @@ export abstract class NetDevice {
   txQueueLength = 1000;
   alias = "";
   group = 0;
+  /** It was up since it came into its namespace: from then on a queueing discipline is attached (`dev_activate`). */
+  activated = false;
+  /** How often the carrier came or went. */
+  carrierChanges = 0;
   #mac: Mac = 0;
 
   constructor(kernel: Kernel, name: string, ifindex: number) {
@@ -155,6 +166,18 @@ export abstract class NetDevice {
 
   /** Called by the kernel when the device is removed, after it went down. */
   destroyed(): void {}
+  /** Whether it may move to another namespace. */
+  mayMove(): Outcome {
+    return refused("EINVAL", "The interface netns is immutable");
+  }
+  /** Called by the kernel when the device comes from another namespace, before it is known there. IPv4 begins anew. */
+  moved(kernel: Kernel, ifindex: number): void {
+    this.kernel = kernel;
+    this.ifindex = ifindex;
+    this.inet = kernel.newInDevice(this);
+    this.qdisc = null;
+    this.activated = false;
+  }
   /** Called by the kernel before the device goes up: a refusal leaves it down (`ndo_open`). */
   mayOpen(): Outcome {
     return done;

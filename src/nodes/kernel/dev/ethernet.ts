@@ -1,4 +1,5 @@
 import { type DropReason, dropReason } from "../../../core/drop.ts";
+import { done, type Outcome, refused } from "../../../core/errno.ts";
 import {
   PACKET_BROADCAST,
   PACKET_HOST,
@@ -25,6 +26,7 @@ export class EthernetDevice extends NetDevice implements Port {
     this.kind = kind;
     this.mac = randomMac(kernel, name);
     this.carrier = false;
+    this.carrierChanges = 1;
   }
 
   get cable(): Cable | null {
@@ -111,6 +113,9 @@ export class EthernetDevice extends NetDevice implements Port {
   override powerChanged(): void {
     this.peer?.peerChanged();
   }
+  override mayMove(): Outcome {
+    return this.vlans === null ? done : refused("EOPNOTSUPP", "moving a device under VLAN devices is not built");
+  }
   override destroyed(): void {
     const cable = this.#cable;
     if (cable === null) return;
@@ -121,9 +126,8 @@ export class EthernetDevice extends NetDevice implements Port {
   }
 
   #followCarrier(): void {
-    const cable = this.#cable;
     const peer = this.peer;
-    const alive = peer === undefined || (peer.up && peer.kernel.powered);
-    this.kernel.setCarrier(this, cable !== null && cable.up && alive);
+    const alive = peer === undefined || (this.up && peer.up && peer.kernel.powered);
+    this.kernel.setCarrier(this, (this.#cable?.up ?? false) && alive);
   }
 }
