@@ -4,12 +4,19 @@ import type { Kernel } from "../nodes/kernel/kernel.ts";
 /** What a command may know of the machines around its own: other namespaces, by name. */
 export interface World {
   kernel(name: string): Kernel | undefined;
+  /** All of them, in the order in which they were made. */
+  names(): Iterable<string>;
 }
+
+/** Starts a command, given as words, on a node. */
+export type Starter = (kernel: Kernel, words: readonly string[]) => Running;
 
 /** A command that configures its node sees the kernel itself, not only the system calls. */
 export interface SystemProcess extends Process {
   readonly kernel: Kernel;
   readonly world: World;
+  /** Starts another command, here or on another node; what it prints and its end are the caller's to pass on. */
+  readonly start: Starter;
 }
 
 /** A command's program. Those that need the system calls alone are a `Program` of `core/os.ts`. */
@@ -23,6 +30,7 @@ export class Running implements SystemProcess {
   readonly os: Os;
   readonly kernel: Kernel;
   readonly world: World;
+  readonly start: Starter;
   readonly args: readonly string[];
   /** The command line, as typed. */
   readonly command: string;
@@ -37,10 +45,11 @@ export class Running implements SystemProcess {
   #onInterrupt: (() => void) | undefined;
   #cut = false;
 
-  constructor(kernel: Kernel, world: World, command: string, args: readonly string[]) {
+  constructor(kernel: Kernel, world: World, command: string, args: readonly string[], start: Starter) {
     this.kernel = kernel;
     this.os = kernel.os;
     this.world = world;
+    this.start = start;
     this.command = command;
     this.args = args;
     this.startedAt = kernel.sim.now;

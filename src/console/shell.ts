@@ -1,6 +1,6 @@
 import type { Kernel } from "../nodes/kernel/kernel.ts";
 import { COMMANDS } from "./commands.ts";
-import { Running, type World } from "./process.ts";
+import { Running, type Starter, type World } from "./process.ts";
 import { splitWords } from "./words.ts";
 
 /** How a command follows the one before it. */
@@ -17,11 +17,10 @@ const NESTING_MAX = 16;
 export function startCommand(kernel: Kernel, world: World, line: string, nesting = 0): Running {
   const steps = parseLine(line);
   if (typeof steps === "string") return failed(kernel, world, line, `sh: ${steps}\n`, 2);
-  if (nesting > NESTING_MAX) return failed(kernel, world, line, "sh: too deeply nested\n", 2);
   const [first, ...rest] = steps;
   if (first === undefined) return failed(kernel, world, line, "", 0);
   if (rest.length === 0) return startWords(kernel, world, line, first.words, nesting);
-  const whole = new Running(kernel, world, line, first.words.slice(1));
+  const whole = new Running(kernel, world, line, first.words.slice(1), starter(world, nesting));
   runSteps(whole, steps, 0, 0, nesting);
   return whole;
 }
@@ -39,15 +38,22 @@ function runSteps(whole: Running, steps: readonly Step[], at: number, status: nu
 }
 
 function startWords(kernel: Kernel, world: World, line: string, words: readonly string[], nesting: number): Running {
+  if (nesting > NESTING_MAX) return failed(kernel, world, line, "sh: too deeply nested\n", 2);
   const [name = "", ...args] = words;
   if (name === "sudo") return startWords(kernel, world, line, args, nesting);
   if (name === "sh" || name === "bash" || name === "ash") return startShell(kernel, world, line, name, args, nesting);
   const program = COMMANDS.get(name.slice(name.lastIndexOf("/") + 1));
   if (program === undefined) return failed(kernel, world, line, `sh: ${name}: command not found\n`, 127);
-  const running = new Running(kernel, world, line, args);
+  const running = new Running(kernel, world, line, args, starter(world, nesting));
   program(running);
   return running;
 }
+
+/** How commands start further commands. */
+const starter =
+  (world: World, nesting: number): Starter =>
+  (kernel, words) =>
+    startWords(kernel, world, words.join(" "), words, nesting + 1);
 
 /** `sh -c 'line'`: what containerlab files wrap commands in. */
 function startShell(
@@ -66,7 +72,7 @@ function startShell(
 }
 
 function failed(kernel: Kernel, world: World, line: string, message: string, status: number): Running {
-  const running = new Running(kernel, world, line, []);
+  const running = new Running(kernel, world, line, [], starter(world, 0));
   running.err(message);
   running.exit(status);
   return running;

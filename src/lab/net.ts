@@ -73,7 +73,7 @@ export class Net {
   readonly cables: Cable[] = [];
   readonly checks: Check[] = [];
   readonly tables: Table[] = [];
-  readonly world: World = { kernel: (name) => this.nodes.get(name)?.kernel };
+  readonly world: World = { kernel: (name) => this.nodes.get(name)?.kernel, names: () => this.nodes.keys() };
   /** The run ends here; `NEVER` unless `--until` was given. */
   endsAt: Nanos = NEVER;
   readonly #observer: Observer;
