@@ -95,12 +95,6 @@ export class VlanDevice extends NetDevice {
   override get mtuRange(): readonly [number, number] {
     return [0, ETHERNET_MTU_MAX];
   }
-  /** As `ip link` prints it after `state`. */
-  get operstate(): "UP" | "DOWN" | "LOWERLAYERDOWN" {
-    if (!this.up) return "DOWN";
-    return this.carrier ? "UP" : "LOWERLAYERDOWN";
-  }
-
   /** net/8021q/vlan_dev.c:vlan_dev_hard_start_xmit. */
   override transmit(p: Packet): void {
     this.stats.txPackets++;
