@@ -160,6 +160,11 @@ export interface Daemon {
   start(): void;
   stop(): void;
   show(): unknown;
+  /**
+   * Whether it has something to finish: an unacknowledged message, a queued route or update, an armed SPF, election or
+   * Wait timer. Hello, keepalive, refresh and retry timers do not count.
+   */
+  busy(): boolean;
 }
 
 /** A running command, as the program sees itself. */

@@ -15,6 +15,9 @@ export class LabNode {
   readonly net: Net;
   readonly kernel: Kernel;
 
+  /** The daemons that were started on it. */
+  readonly daemons: Daemon[] = [];
+
   constructor(net: Net, kernel: Kernel) {
     this.net = net;
     this.kernel = kernel;
@@ -60,6 +63,7 @@ export class LabNode {
   run(daemon: string, config: unknown): Daemon {
     const started = startDaemon(this.kernel.os, daemon, config);
     if (!started.ok) throw new LabError(`${this.name}: ${daemon}: ${started.detail ?? strerror(started.errno)}`);
+    this.daemons.push(started.value);
     return started.value;
   }
 

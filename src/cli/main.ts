@@ -1,0 +1,160 @@
+import { Command, CommanderError, Option } from "commander";
+import { parseDuration } from "../core/time.ts";
+import { LabError } from "../lab/errors.ts";
+import { startConsole } from "./console.ts";
+import { dissectFile } from "./dissect.ts";
+import { BAD_INPUT, OK } from "./job.ts";
+import { listScenarios } from "./list.ts";
+import { runInThread } from "./thread.ts";
+import { VERSION } from "./version.ts";
+import { explainWhy } from "./why.ts";
+
+interface RunOptions {
+  readonly seed?: number;
+  readonly set: string[];
+  readonly until?: number;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly pcap?: string[];
+  readonly exec: string[];
+}
+
+/** Options that npm takes for itself when they stand before `--`. */
+const SWALLOWABLE = ["seed", "set", "until", "out", "json", "pcap", "exec"];
+
+/** The `netloom` program. Ends the process with one of the contract's statuses. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const swallowed = SWALLOWABLE.find(
+    (o) => process.env["npm_lifecycle_event"] === "sim" && process.env[`npm_config_${o}`] !== undefined,
+  );
+  if (swallowed !== undefined)
+    return fail(
+      `npm took --${swallowed} for itself: put -- before the options, as in npm run sim -- vpc-overlay --${swallowed} …`,
+    );
+  const program = build();
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? OK : BAD_INPUT;
+    else if (error instanceof LabError) fail(error.message);
+    else throw error;
+  }
+}
+
+function build(): Command {
+  const program = new Command("netloom")
+    .description("A network lab in one process: hosts, routers, switches and cables in simulated time.")
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "netloom: ")) })
+    .showSuggestionAfterError()
+    .enablePositionalOptions();
+  withRunOptions(program.argument("[scenario]", "a scenario's name; none lists them"))
+    .addHelpText(
+      "after",
+      "\nExamples:\n  npm run sim vpc-overlay\n  npm run sim -- vpc-overlay --seed 7 --pcap all\n  npm run sim -- run lab.clab.yml --exec 'h1: ping -c 3 10.0.0.2'\n  npm run sim -- dissect capture.pcapng\n",
+    )
+    .action(async (scenario: string | undefined, options: RunOptions) => {
+      if (scenario === undefined) return void (process.exitCode = await listScenarios(options.json === true));
+      process.exitCode = await runInThread({ kind: "scenario", subject: scenario, ...job(options) });
+    });
+  withRunOptions(
+    program.command("run").argument("<file>", "a containerlab topology file").description("run a lab file"),
+  ).action(async (file: string, options: RunOptions) => {
+    process.exitCode = await runInThread({ kind: "lab", subject: file, ...job(options) });
+  });
+  program
+    .command("list")
+    .description("the scenarios, one line each")
+    .option("--json", "print one JSON object")
+    .action(async (options: { json?: boolean }) => {
+      process.exitCode = await listScenarios(options.json === true);
+    });
+  program
+    .command("dissect")
+    .argument("<file>", "a pcap or pcapng file")
+    .description("decode every frame of a capture, layer by layer")
+    .option("--json", "print one JSON object, in the form that checkers compare")
+    .action((file: string, options: { json?: boolean }) => {
+      process.exitCode = dissectFile(file, options.json === true);
+    });
+  program
+    .command("console")
+    .argument("<lab>", "a scenario's name or a lab file")
+    .description(
+      "a prompt on a running lab, as Mininet has it: nodes, net, h1 ping h2, link s1 h1 down, run 5s, why h1 10.0.0.2",
+    )
+    .addOption(seedOption())
+    .option("--set <key=value>", "set a parameter of the scenario (may repeat)", collect, [])
+    .action(async (lab: string, options: { seed?: number; set: string[] }) => {
+      process.exitCode = await startConsole(lab, options.seed, options.set);
+    });
+  program
+    .command("why")
+    .argument("<lab>", "a scenario's name or a lab file")
+    .argument("<node>", "the node that sends")
+    .argument("<destination>", "an address, or a node")
+    .description("explain hop by hop, with rule and reason, what happens to a packet")
+    .addOption(seedOption())
+    .option("--set <key=value>", "set a parameter of the scenario (may repeat)", collect, [])
+    .option("--json", "print one JSON object")
+    .action(
+      async (
+        lab: string,
+        node: string,
+        destination: string,
+        options: { seed?: number; set: string[]; json?: boolean },
+      ) => {
+        process.exitCode = await explainWhy(lab, node, destination, options.seed, options.set, options.json === true);
+      },
+    );
+  return program;
+}
+
+const withRunOptions = (command: Command): Command =>
+  command
+    .addOption(seedOption())
+    .option("--set <key=value>", "set a parameter of the scenario (may repeat)", collect, [])
+    .option("--until <time>", "end the run at this simulated time, such as 30s", untilNs)
+    .option("--out <dir>", "where to write; out/<name> unless given")
+    .option("--json", "print one JSON object and nothing else")
+    .option("--pcap <interfaces>", "capture: all, none, or names such as r1-eth0,r2-*", (text: string) =>
+      text.split(",").filter((p) => p !== ""),
+    )
+    .option(
+      "--exec <'node: command'>",
+      "run a command on a node; a trailing & does not wait for it (may repeat)",
+      collect,
+      [],
+    );
+
+const seedOption = (): Option =>
+  new Option("--seed <n>", "draws what real machines leave to chance (default 1)").argParser((text) => {
+    const seed = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(seed))
+      throw new LabError(`--seed ${text}: expected a whole number`);
+    return seed;
+  });
+
+const collect = (text: string, before: string[]): string[] => [...before, text];
+
+function untilNs(text: string): number {
+  const ns = parseDuration(text);
+  if (ns === undefined || ns === 0) throw new LabError(`--until ${text}: expected a time such as 30s or 500ms`);
+  return ns;
+}
+
+const job = (o: RunOptions) => ({
+  seed: o.seed,
+  settings: o.set,
+  untilNs: o.until,
+  outDir: o.out,
+  json: o.json === true,
+  pcap: o.pcap,
+  execs: o.exec,
+});
+
+function fail(message: string): void {
+  process.stderr.write(`netloom: ${message}\n`);
+  process.exitCode = BAD_INPUT;
+}
