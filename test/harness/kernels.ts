@@ -5,6 +5,7 @@ import { DROP_REASONS, type DropText } from "../../src/core/drop.ts";
 import type { SendOptions } from "../../src/core/os.ts";
 import { Simulation } from "../../src/core/sim.ts";
 import { type Nanos, S } from "../../src/core/time.ts";
+import { Hub } from "../../src/nodes/hub.ts";
 import { EthernetDevice } from "../../src/nodes/kernel/dev/ethernet.ts";
 import type { RouteType } from "../../src/nodes/kernel/fib/route.ts";
 import { Kernel } from "../../src/nodes/kernel/kernel.ts";
@@ -59,16 +60,22 @@ export class Lab {
     const [one, other] = [a, b].map(([kernel, text]) => this.#device(kernel, text)) as [EthernetDevice, EthernetDevice];
     const cable = new Cable(this.sim, this.#cables.length, one, other);
     this.#cables.push(cable);
-    for (const [dev, [kernel, text]] of [
-      [one, a],
-      [other, b],
-    ] as const) {
-      dev.plug(cable);
-      dev.mtu = mtu;
-      kernel.setUp(dev, true);
-      for (const prefix of text.split(" ").slice(1)) address(kernel, dev, prefix);
-    }
+    for (const dev of [one, other]) dev.mtu = mtu;
+    this.#raise(a[0], one, cable, a[1]);
+    this.#raise(b[0], other, cable, b[1]);
     return cable;
+  }
+
+  /** A hub with a new device of everybody on it; told as in `cable`. */
+  hub(...ends: readonly (readonly [Kernel, string])[]): void {
+    const hub = new Hub(this.sim, "hub");
+    for (const [kernel, text] of ends) {
+      const dev = this.#device(kernel, text);
+      const port = hub.addPort(`eth${hub.ports.length}`);
+      port.cable = new Cable(this.sim, this.#cables.length, dev, port);
+      this.#cables.push(port.cable);
+      this.#raise(kernel, dev, port.cable, text);
+    }
   }
 
   /** Lets time pass. */
@@ -80,6 +87,12 @@ export class Lab {
   end(): void {
     this.run(120 * S);
     expect({ born: this.sim.pool.born }).toEqual({ born: this.sim.pool.dead });
+  }
+
+  #raise(kernel: Kernel, dev: EthernetDevice, cable: Cable, text: string): void {
+    dev.plug(cable);
+    kernel.setUp(dev, true);
+    for (const prefix of text.split(" ").slice(1)) address(kernel, dev, prefix);
   }
 
   #device(kernel: Kernel, text: string): EthernetDevice {
