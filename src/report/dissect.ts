@@ -1,4 +1,6 @@
 /** Frames taken apart layer by layer, as tshark names and counts things, and put together again. */
+
+import type { Capture } from "./capture.ts";
 import { TABLES } from "./dissect/registry.ts";
 import { DissectState, type Fields, type FrameInfo, type Layer, Span, type Tables, Walk } from "./dissect/walk.ts";
 import { readCapture } from "./read-capture.ts";
@@ -71,6 +73,8 @@ function encodeLayers(layers: readonly Layer[], source: Uint8Array, out: Uint8Ar
 
 /** A capture taken apart. `message`: why reading the file ended early. */
 export interface Dissection {
+  /** `unknown`: the file is no capture. */
+  readonly format: Capture["format"];
   readonly frames: readonly Frame[];
   readonly message?: string;
 }
@@ -87,7 +91,7 @@ export function dissectCapture(file: Uint8Array): Dissection {
       length: packet.originalLength,
     });
   });
-  return { frames, ...(capture.message === undefined ? {} : { message: capture.message }) };
+  return { format: capture.format, frames, ...(capture.message === undefined ? {} : { message: capture.message }) };
 }
 
 /** A frame as `dissect --json` prints it. */
