@@ -92,8 +92,11 @@ export class Net {
   }
   /** Whether frames reach every bridge from every other one that a chain of cables leads to. */
   isConnected(): boolean {
-    const physical = this.join(() => true).groups;
-    return this.join().groups === physical;
+    return this.join().groups === this.reachable();
+  }
+  /** The number of groups of bridges that cables join. */
+  reachable(): number {
+    return this.join(() => true).groups;
   }
   converged(): boolean {
     return !this.hasLoop() && this.isConnected();
