@@ -27,7 +27,7 @@ export const flowSeed = (kernel: Kernel): number => kernel.sim.rngOnce("flow has
  */
 export function flowHash(p: Packet, seed: number): number {
   const at = innerOffset(p);
-  if (at < 0) return mix(seed, 0);
+  if (at < 0) return mix(seed, 0) >>> 0;
   const type = innerType(p, at);
   let h = mix(seed, type);
   for (let tag = p.start + HEADER; tag < at; tag += TAG) h = mix(h, u16(p.buf, tag) & 0xefff);

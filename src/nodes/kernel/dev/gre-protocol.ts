@@ -23,7 +23,6 @@ import {
   ICMP_EXC_TTL,
   ICMP_FRAG_NEEDED,
   ICMP_PORT_UNREACH,
-  ICMP_REDIRECT,
   ICMP_SR_FAILED,
   ICMP_TIME_EXCEEDED,
 } from "../../../protocols/icmp/wire.ts";
@@ -126,19 +125,16 @@ export class GreProtocol implements Transport {
     tunnel.accept(p, payload, summed, flags & FLAG_SEQUENCE ? sequenceOf(buf, start) : undefined);
   }
 
-  /** net/ipv4/ip_gre.c:gre_err. True when the IP layer may learn the path's MTU or a better gateway from it. */
-  error(p: Packet, _outer: number, icmpType: number, icmpCode: number): boolean {
+  /** net/ipv4/ip_gre.c:gre_err and ipgre_err. The path's MTU and better gateways are the IP layer's to learn. */
+  error(p: Packet, _outer: number, icmpType: number, icmpCode: number): void {
     const { buf, start } = p;
-    if (payloadOffset(buf, start, p.end) < 0) return false;
-    const tooBig = icmpType === ICMP_DEST_UNREACH && icmpCode === ICMP_FRAG_NEEDED;
-    if (tooBig || icmpType === ICMP_REDIRECT) return true;
+    if (payloadOffset(buf, start, p.end) < 0) return;
     const expired = icmpType === ICMP_TIME_EXCEEDED && icmpCode === ICMP_EXC_TTL;
-    const unreachable = icmpType === ICMP_DEST_UNREACH && icmpCode !== ICMP_SR_FAILED;
-    if (!expired && !unreachable) return false;
+    const told = icmpCode === ICMP_FRAG_NEEDED || icmpCode === ICMP_SR_FAILED;
+    if (!expired && (icmpType !== ICMP_DEST_UNREACH || told)) return;
     const key = flagsOf(buf, start) & FLAG_KEY ? keyOf(buf, start) : -1;
     const table = this.#table(payloadType(buf, start));
     table.lookup(p.iif, key, ipDst(buf, p.net), ipSrc(buf, p.net))?.remoteFailed(expired);
-    return false;
   }
 
   #table(type: number): TunnelTable {

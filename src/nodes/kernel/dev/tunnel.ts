@@ -3,7 +3,7 @@ import { dropReason } from "../../../core/drop.ts";
 import { PACKET_HOST, type Packet } from "../../../core/packet.ts";
 import { NEVER } from "../../../core/time.ts";
 import { dst as ipDst } from "../../../protocols/ipv4/wire.ts";
-import { DST_ERROR, type Dst } from "../ipv4/dst.ts";
+import { DST_ERROR, type Dst, TOS_ROUTING } from "../ipv4/dst.ts";
 import type { Kernel } from "../kernel.ts";
 import { ETHERNET_MTU_MIN, type NetDevice } from "../netdev.ts";
 import { isIpv4 } from "./inner.ts";
@@ -23,8 +23,6 @@ export const TOO_BIG = dropReason("ip: does not fit and must not be fragmented")
 
 /** Octets of an outer IPv4 header: tunnels send no options. */
 export const OUTER_IP = 20;
-/** Bits of TOS that routing looks at (IPTOS_RT_MASK). */
-const TOS_ROUTING = 0x1c;
 /** Tunnels inside one another that a packet may pass on one node (include/linux/netdevice.h:XMIT_RECURSION_LIMIT). */
 const DEPTH_MAX = 8;
 /** What tunnels guess of a lower device that they cannot find. */
@@ -109,17 +107,8 @@ export function annotate(p: Packet, text: string): void {
  * What is forwarded is not told: routers do not look at learnt MTUs, unless `ip_forward_use_pmtu` says so.
  */
 export function learnInnerMtu(kernel: Kernel, p: Packet, at: number, type: number, mtu: number): void {
-  const { sysctl, ipv4, sim } = kernel;
-  if (!isIpv4(p, at, type) || (p.iif !== 0 && sysctl.ip_forward_use_pmtu === 0)) return;
-  const dst = ipDst(p.buf, at);
-  const known = ipv4.exceptions.find(dst);
-  if (known !== undefined && known.mtu > 0) {
-    if (known.mtu < mtu) return;
-    // net/ipv4/route.c:__ip_rt_update_pmtu: what is known is renewed in the second half of its life.
-    const fresh = known.expiresAt - sim.now > (sysctl.mtu_expires_s * 1e9) / 2;
-    if (fresh && known.mtu === Math.max(mtu, sysctl.min_pmtu)) return;
-  }
-  ipv4.exceptions.learnMtu(dst, mtu);
+  if (!isIpv4(p, at, type) || (p.iif !== 0 && kernel.sysctl.ip_forward_use_pmtu === 0)) return;
+  kernel.ipv4.exceptions.learnMtu(ipDst(p.buf, at), mtu);
 }
 
 /** The MTU of the device towards `remote` when a tunnel is made: of the route's, else of the one it is bound to, else a guess. */
