@@ -57,6 +57,8 @@ export interface OsLink {
   readonly carrier: boolean;
   /** Whether neighbours are asked for by ARP (false on loopback and IP tunnels). */
   readonly arp: boolean;
+  /** Whether its frames begin with an Ethernet header (false on IP tunnels, whose frames are bare IP packets). */
+  readonly ethernet: boolean;
 }
 export interface OsRoute {
   readonly source: Ipv4;

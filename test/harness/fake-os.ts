@@ -43,7 +43,7 @@ export class FakeOs implements Os {
   /** A device with one address; the first is where everything is routed. */
   device(ifname: string, address: Ipv4, mac: Mac, length = 24): this {
     const ifindex = this.links.length + 1;
-    this.links.push({ ifname, ifindex, mac, mtuBytes: 1500, up: true, carrier: true, arp: true });
+    this.links.push({ ifname, ifindex, mac, mtuBytes: 1500, up: true, carrier: true, arp: true, ethernet: true });
     this.addresses.push({ ifname, address, length });
     if (ifindex === 1) this.routes = () => granted({ source: address, gateway: 0, ifname, mtuBytes: 1500 });
     return this;

@@ -101,4 +101,5 @@ const describeLink = (dev: NetDevice): OsLink => ({
   up: dev.up,
   carrier: dev.carrier,
   arp: !dev.noArp,
+  ethernet: dev.headerLength > 0,
 });

@@ -157,8 +157,26 @@ it.each([
 
 it("needs a device that speaks ARP and is up", () => {
   const os = node();
-  os.links.push({ ifname: "lo", ifindex: 2, mac: 0, mtuBytes: 65536, up: true, carrier: true, arp: false });
-  os.links.push({ ifname: "eth1", ifindex: 3, mac: 3, mtuBytes: 1500, up: false, carrier: false, arp: true });
+  os.links.push({
+    ifname: "lo",
+    ifindex: 2,
+    mac: 0,
+    mtuBytes: 65536,
+    up: true,
+    carrier: true,
+    arp: false,
+    ethernet: true,
+  });
+  os.links.push({
+    ifname: "eth1",
+    ifindex: 3,
+    mac: 3,
+    mtuBytes: 1500,
+    up: false,
+    carrier: false,
+    arp: true,
+    ethernet: true,
+  });
   expect(run(os, "-I lo 10.0.0.2")).toMatchObject({ output: 'Interface "lo" is not ARPable\n', status: 2 });
   expect(run(os, "-I eth1 10.0.0.2")).toMatchObject({ output: 'Interface "eth1" is down\n', status: 2 });
   os.routes = () => refused("ENETUNREACH");
