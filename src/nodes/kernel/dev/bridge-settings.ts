@@ -42,7 +42,7 @@ export function bridgeSettings(bridge: BridgeDevice): BridgeSettings {
     forward_delay: stp.times.forwardDelay / CENTIS,
     hello_time: stp.times.hello / CENTIS,
     max_age: stp.times.maxAge / CENTIS,
-    ageing_time: bridge.ageingTime / CENTIS,
+    ageing_time: shownAgeing(bridge) / CENTIS,
     stp_state: stp.enabled ? 1 : 0,
     stp_mode: stp.mode,
     priority: stp.priority,
@@ -77,6 +77,12 @@ export function changeBridge(bridge: BridgeDevice, s: Partial<BridgeSettings>): 
     if (!outcome.ok) return outcome;
   }
   return done;
+}
+
+/** While the topology changes Linux shows twice the forward delay (br_stp.c:__br_set_topology_change), and keeps addresses for one. */
+function shownAgeing({ ageingTime, stp }: BridgeDevice): Nanos {
+  const { topologyChange, times } = stp.status();
+  return topologyChange && stp.mode === "stp" ? 2 * times.forwardDelay : ageingTime;
 }
 
 const time = (centiseconds: number | undefined): Nanos | undefined =>
