@@ -2,7 +2,7 @@ import { ANY, type Ipv4, isMulticast } from "../../core/addr.ts";
 import { done, type Outcome, refused } from "../../core/errno.ts";
 import type { RawSocket, SendOptions } from "../../core/os.ts";
 import type { Packet } from "../../core/packet.ts";
-import { dst, LENGTH_MAX, protocol as protocolOf } from "../../protocols/ipv4/wire.ts";
+import { dst, IPPROTO_ICMP, LENGTH_MAX, protocol as protocolOf } from "../../protocols/ipv4/wire.ts";
 import type { Kernel } from "./kernel.ts";
 import { DatagramSocketBase, describe, socketError } from "./socket.ts";
 
@@ -98,6 +98,7 @@ export class RawSock extends DatagramSocketBase implements RawSocket {
     p.buf.set(payload, p.start);
     p.cacheSum(Math.min(p.start + 8, p.end));
     p.mark = extra?.mark ?? this.options.mark ?? 0;
+    if (this.protocol === IPPROTO_ICMP && payload.length > 0) kernel.icmp.countSent(payload[0] as number);
     kernel.ipv4.send(
       p,
       d,

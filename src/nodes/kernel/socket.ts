@@ -61,7 +61,16 @@ export class DatagramSocketBase {
     if (ifname !== undefined && dev === undefined) return refused("ENODEV");
     const tosBits = (extra?.tos ?? this.options.tos ?? 0) & 0x1c;
     const source = extra?.source ?? this.options.source ?? bound;
-    const d = kernel.ipv4.routes.output(to, source, dev?.ifindex ?? 0, tosBits, extra?.mark ?? this.options.mark ?? 0);
+    const options = extra?.options ?? this.options.options;
+    const first = options === undefined ? to : kernel.ipv4.options.firstHop(options, to);
+    if (first === undefined) return refused("EINVAL");
+    const d = kernel.ipv4.routes.output(
+      first,
+      source,
+      dev?.ifindex ?? 0,
+      tosBits,
+      extra?.mark ?? this.options.mark ?? 0,
+    );
     if (d.type === DST_ERROR) return refused(d.errno === "" ? "ENETUNREACH" : d.errno);
     if (d.type === DST_BROADCAST && to >>> 28 !== 0xe && !(extra?.broadcast ?? this.options.broadcast))
       return refused("EACCES");

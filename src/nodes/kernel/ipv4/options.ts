@@ -96,6 +96,20 @@ export class Ipv4Options {
   }
 
   /**
+   * Where a datagram to `dst` with options of a program goes first: that of its source route, or `dst`. Undefined: the
+   * options are malformed, and setting them is refused (net/ipv4/ip_options.c:ip_options_get).
+   */
+  firstHop(options: Uint8Array, dst: Ipv4): Ipv4 | undefined {
+    const room = (options.length + 3) & ~3;
+    if (room > OPTIONS_MAX) return undefined;
+    const scratch = new Uint8Array(HEADER + room);
+    scratch.set(options, HEADER);
+    const { found } = this.#outgoing;
+    if (this.#outgoing.given(scratch, 0, scratch.length) >= 0) return undefined;
+    return found.srr === 0 ? dst : found.firstHop;
+  }
+
+  /**
    * Sends a transport's packet with options as a program gives them: a source route begins with the first hop
    * (net/ipv4/ip_options.c:ip_options_build). `p` starts at the transport header. Takes ownership.
    */

@@ -27,6 +27,7 @@ it("answers an echo request through a router: same payload and type of service, 
   ping(h1, "10.0.2.1", { tos: 0x2f, bytes: 57, pathMtuDiscovery: "do" });
   lab.run(S);
   expect(heardTypes(heard)).toEqual(["0/0"]);
+  expect(h1.icmp.stats).toMatchObject({ inMsgs: 1, inEchoReps: 1, outMsgs: 1, outEchos: 1 });
   const [reply] = heard as [Seen];
   expect(reply.ip).toMatchObject({ src: ip("10.0.2.1"), dst: ip("10.0.1.1"), tos: 0x2f, ttl: 63, flags: 0 });
   expect(reply.icmp).toMatchObject({ rest: 0x12340001 });
