@@ -89,6 +89,9 @@ export class VlanDevice extends NetDevice {
   override get lowerIfindex(): number {
     return this.lower.ifindex;
   }
+  override lowers(): readonly NetDevice[] {
+    return [this.lower];
+  }
   override get speedBps(): number {
     return this.lower.speedBps;
   }
