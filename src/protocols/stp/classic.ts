@@ -232,6 +232,11 @@ function selectStates(r: Run): void {
 
 function makeForwarding(r: Run, p: Port): void {
   if (p.state !== "blocking") return;
+  if (r.s.times.forwardDelay === 0) {
+    setState(r, p, "forwarding");
+    detectChange(r);
+    return;
+  }
   setState(r, p, "listening");
   p.forwardDelayAt = r.at + r.s.times.forwardDelay;
 }
@@ -379,7 +384,7 @@ function tick(r: Run): void {
     setTopologyChange(r, false);
   }
   for (const p of s.ports) if (at >= p.messageAgeAt) forget(r, p);
-  for (const p of s.ports) if (at >= p.forwardDelayAt) advance(r, p);
+  for (const p of s.ports) while (at >= p.forwardDelayAt) advance(r, p);
   for (const p of s.ports) {
     if (at < p.holdAt) continue;
     p.holdAt = NEVER;

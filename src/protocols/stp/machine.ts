@@ -3,7 +3,7 @@ import { type Nanos, NEVER } from "../../core/time.ts";
 import { type ClassicPort, type ClassicState, classicDeadline, classicStep } from "./classic.ts";
 import { rapidDeadline, rapidStep } from "./rstp.ts";
 import type { RapidPort, RapidState } from "./rstp-state.ts";
-import { type Config, type Effect, type Event, type Role, sameBridge } from "./state.ts";
+import { type Config, type Effect, type Event, PORTS_MAX, type Role, sameBridge } from "./state.ts";
 
 /** The spanning tree of one bridge: classic STP as Linux's bridge runs it, or RSTP (IEEE 802.1D-2004 §17). */
 
@@ -34,12 +34,17 @@ export function initial(config: Config): State {
 
 export const stp: Machine<State, Event, Effect> = {
   step(state, event) {
+    if (event.kind === "port-up" && !isPortNumber(event.port.number)) {
+      throw new Error(`stp: port number ${event.port.number} is not within 1 to ${PORTS_MAX - 1}`);
+    }
     const effects: Effect[] = [];
     const next = state.mode === "stp" ? classicStep(state, event, effects) : rapidStep(state, event, effects);
     return { state: next, effects };
   },
   deadline: (state): Nanos => (state.mode === "stp" ? classicDeadline(state) : rapidDeadline(state)),
 };
+
+const isPortNumber = (n: number): boolean => Number.isInteger(n) && n > 0 && n < PORTS_MAX;
 
 /** The role of a port, which classic STP does not store. */
 export function roleOf(state: State, port: ClassicPort | RapidPort): Role {

@@ -3,7 +3,7 @@ import { type Bpdu, type BridgeId, type ConfigBpdu, compareBridgeIds, type Rapid
 
 /** What both spanning trees of a bridge share: configuration, events, effects, priority vectors. */
 
-/** Times of a bridge; those of the root are in force everywhere (IEEE 802.1D-2004 §17.14). */
+/** Times of a bridge; those of the root are in force everywhere (IEEE 802.1D-2004 §17.14). The host has checked their ranges: hello 1 to 10 s. */
 export interface Times {
   readonly maxAge: Nanos;
   readonly hello: Nanos;

@@ -3,7 +3,7 @@ import { type Nanos, NEVER, S } from "../../../src/core/time.ts";
 import { roleOf, stp } from "../../../src/protocols/stp/machine.ts";
 import { DEFAULT_TIMES, type Effect, pathCost, portId } from "../../../src/protocols/stp/state.ts";
 import * as wire from "../../../src/protocols/stp/wire.ts";
-import { Bench, config, configs, DESIGNATED, kinds, MAC, NOTHING, rapid, states } from "./bench.ts";
+import { Bench, config, configs, DESIGNATED, kinds, MAC, NOTHING, port, rapid, states } from "./bench.ts";
 
 it("passes through listening and learning, a forward delay each", () => {
   const b = new Bench("stp", 1);
@@ -217,4 +217,21 @@ it("tells of a change when a forwarding port is blocked", () => {
   b.wait(70 * S); // forwarding, and the change by that is over
   b.hear(1, config(4096));
   expect(kinds(b.hear(2, config(4096, { bridge: wire.bridgeId(8192, MAC + 1) })))).toContain("topology-change");
+});
+
+it("forwards at once under a root whose forward delay is zero", () => {
+  const b = new Bench("stp", 1);
+  b.hear(1, config(4096, { forwardDelay: 0 }));
+  expect(b.feed({ at: 0, kind: "port-up", port: port(2) })).toContainEqual({
+    kind: "state",
+    port: 2,
+    state: "forwarding",
+  });
+});
+
+it("refuses port numbers that no bridge has", () => {
+  const b = new Bench("rstp", 0);
+  for (const number of [0, 1024, 1.5]) {
+    expect(() => b.feed({ at: 0, kind: "port-up", port: port(number) })).toThrow("port number");
+  }
 });
