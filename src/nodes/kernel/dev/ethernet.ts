@@ -1,15 +1,10 @@
 import { type DropReason, dropReason } from "../../../core/drop.ts";
 import { done, type Outcome, refused } from "../../../core/errno.ts";
-import {
-  PACKET_BROADCAST,
-  PACKET_HOST,
-  PACKET_MULTICAST,
-  PACKET_OTHERHOST,
-  type Packet,
-} from "../../../core/packet.ts";
+import { PACKET_MULTICAST, type Packet } from "../../../core/packet.ts";
 import type { Cable, Line, Port } from "../../link.ts";
 import type { Kernel } from "../kernel.ts";
-import { ETHERNET_HEADER, fits, NetDevice, randomMac } from "../netdev.ts";
+import { fits, NetDevice, randomMac } from "../netdev.ts";
+import { classify } from "./classify.ts";
 
 const DOWN = dropReason("device is down");
 const NO_CARRIER = dropReason("carrier is down");
@@ -83,20 +78,10 @@ export class EthernetDevice extends NetDevice implements Port {
     }
     stats.rxPackets++;
     stats.rxBytes += length;
-    p.type = this.classify(p);
+    p.type = classify(p, this);
     if (p.type === PACKET_MULTICAST) stats.rxMulticast++;
     if (kernel.cpu !== null) kernel.cpu.enqueue(p, this);
     else kernel.receive(p, this);
-  }
-
-  /** net/ethernet/eth.c:eth_type_trans: to whom the frame is addressed. */
-  classify(p: Packet): number {
-    if (p.end - p.start < ETHERNET_HEADER) return PACKET_HOST;
-    const high = p.view.getUint16(p.start);
-    const low = p.view.getInt32(p.start + 2);
-    if (low === this.macLow && high === this.macHigh) return PACKET_HOST;
-    if ((high & 0x100) === 0) return PACKET_OTHERHOST;
-    return high === 0xffff && low === -1 ? PACKET_BROADCAST : PACKET_MULTICAST;
   }
 
   carrierChanged(): void {

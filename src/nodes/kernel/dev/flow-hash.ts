@@ -13,7 +13,7 @@ import {
 } from "../../../protocols/ipv4/wire.ts";
 import { TAG } from "../../../protocols/vlan/wire.ts";
 import type { Kernel } from "../kernel.ts";
-import { innerOffset, innerType, isIpv4, isIpv6 } from "./inner.ts";
+import { isIpv4, isIpv6 } from "./inner.ts";
 
 /**
  * The seed of flow hashes. Linux draws it once for a machine, and the nodes of a lab are namespaces of one machine: with
@@ -24,11 +24,9 @@ export const flowSeed = (kernel: Kernel): number => kernel.sim.rngOnce("flow has
 /**
  * A 32-bit hash of the flow that a frame belongs to, alike in both directions (net/core/flow_dissector.c:skb_get_hash):
  * over VLAN ids, addresses, protocol and, except in fragments, ports; over the Ethertype alone for what is not IP.
+ * `at` and `type` tell where the inner network header is.
  */
-export function flowHash(p: Packet, seed: number): number {
-  const at = innerOffset(p);
-  if (at < 0) return mix(seed, 0) >>> 0;
-  const type = innerType(p, at);
+export function flowHash(p: Packet, at: number, type: number, seed: number): number {
   let h = mix(seed, type);
   for (let tag = p.start + HEADER; tag < at; tag += TAG) h = mix(h, u16(p.buf, tag) & 0xefff);
   if (isIpv4(p, at, type)) return hashIpv4(p, at, h);

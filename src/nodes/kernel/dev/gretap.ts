@@ -41,8 +41,8 @@ export class GretapDevice extends IpTunnelDevice {
   }
 
   protected override acceptInner(p: Packet, outerTos: number): void {
-    const at = innerOffset(p);
-    if (at < 0) {
+    const at = p.start + ETHERNET_HEADER;
+    if (at > p.end) {
       this.stats.rxErrors++;
       return this.kernel.drop(p, MALFORMED, this.name);
     }

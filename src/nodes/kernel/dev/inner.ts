@@ -37,6 +37,10 @@ export const isIpv4 = (p: Packet, at: number, type: number): boolean =>
 export const isIpv6 = (p: Packet, at: number, type: number): boolean =>
   type === ETHERTYPE_IPV6 && at + IPV6_HEADER <= p.end;
 
+/** Whether an IP header is announced that is not all there: such packets cross no tunnel (pskb_inet_may_pull). */
+export const isCut = (p: Packet, at: number, type: number): boolean =>
+  (type === ETHERTYPE_IPV4 && at + IPV4_HEADER > p.end) || (type === ETHERTYPE_IPV6 && at + IPV6_HEADER > p.end);
+
 /** TOS or traffic class, 0 for what has none (include/net/ip_tunnels.h:ip_tunnel_get_dsfield). */
 export function innerTos(p: Packet, at: number, type: number): number {
   if (isIpv4(p, at, type)) return u8(p.buf, at + 1);

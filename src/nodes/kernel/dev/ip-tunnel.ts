@@ -17,13 +17,14 @@ import { IP_DF, tos as tosOf } from "../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../kernel.ts";
 import { ETHERNET_MTU_MIN, NetDevice } from "../netdev.ts";
 import { ecnDecapsulate, ecnEncapsulate } from "./ecn.ts";
-import { innerDf, innerTos, innerTtl, isIpv4, isIpv6 } from "./inner.ts";
+import { innerDf, innerTos, innerTtl, isCut, isIpv4, isIpv6 } from "./inner.ts";
 import {
   annotate,
   BAD_CHECKSUM,
   BAD_ECN,
   descends,
   learnInnerMtu,
+  MALFORMED,
   OUT_OF_SEQUENCE,
   OUTER_IP,
   OuterRoute,
@@ -186,9 +187,10 @@ export abstract class IpTunnelDevice extends NetDevice {
   /** The tail of ip_tunnel_rcv. `at` and `type` tell the inner network header, `packetType` whom it is for. */
   protected deliver(p: Packet, at: number, type: number, outerTos: number, packetType: number): void {
     const { stats, kernel } = this;
-    if (!ecnDecapsulate(p, at, type, outerTos)) {
+    const cut = isCut(p, at, type);
+    if (cut || !ecnDecapsulate(p, at, type, outerTos)) {
       stats.rxErrors++;
-      return kernel.drop(p, BAD_ECN, this.name);
+      return kernel.drop(p, cut ? MALFORMED : BAD_ECN, this.name);
     }
     stats.rxPackets++;
     stats.rxBytes += p.end - p.start;
@@ -202,6 +204,10 @@ export abstract class IpTunnelDevice extends NetDevice {
     const { kernel, stats } = this;
     const parms = this.#parms;
     if (!descends(this, p)) return;
+    if (isCut(p, at, type)) {
+      stats.txErrors++;
+      return kernel.drop(p, MALFORMED, this.name);
+    }
     p.net = isIpv4(p, at, type) ? at : 0;
     const sequence = this.#sequenceOut;
     if (parms.oseq) this.#sequenceOut = (sequence + 1) >>> 0;

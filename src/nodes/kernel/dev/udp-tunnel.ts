@@ -9,7 +9,7 @@ import { NetDevice, randomMac } from "../netdev.ts";
 import { classify } from "./classify.ts";
 import { ecnDecapsulate, ecnEncapsulate } from "./ecn.ts";
 import { flowHash, flowPort, flowSeed } from "./flow-hash.ts";
-import { innerDf, innerOffset, innerTos, innerTtl, innerType, isIpv4 } from "./inner.ts";
+import { innerDf, innerOffset, innerTos, innerTtl, innerType, isCut, isIpv4 } from "./inner.ts";
 import { fragNeededReply } from "./pmtu-reply.ts";
 import {
   annotate,
@@ -73,10 +73,10 @@ export abstract class UdpTunnelDevice extends NetDevice {
   /** Our address in outer packets; 0: the route's choice. */
   protected local: Ipv4 = 0;
   /** Source ports stand for flows: [low, high); both 0: `ip_local_port_range`. */
-  protected sourcePorts: readonly [number, number] = [0, 0];
+  sourcePorts: readonly [number, number] = [0, 0];
   /** Octets of the header between UDP and the frame. */
   protected abstract readonly tunnelHeader: number;
-  protected udp: UdpTunnelParms;
+  udp: UdpTunnelParms;
   readonly #seed: number;
 
   constructor(kernel: Kernel, name: string, ifindex: number, udp: UdpTunnelParms) {
@@ -104,15 +104,19 @@ export abstract class UdpTunnelDevice extends NetDevice {
   protected encapsulate(p: Packet, to: Endpoint): void {
     if (!descends(this, p)) return;
     const { kernel, udp, stats } = this;
-    const found = innerOffset(p);
-    const at = found < 0 ? p.start + HEADER : found;
-    const type = found < 0 ? 0 : innerType(p, at);
+    const at = innerOffset(p);
+    const type = at < 0 ? 0 : innerType(p, at);
+    if (at < 0 || isCut(p, at, type)) {
+      stats.txErrors++;
+      return kernel.drop(p, MALFORMED, this.name);
+    }
     p.net = isIpv4(p, at, type) ? at : 0;
-    const sport = this.#sourcePort(p);
+    const sport = this.#sourcePort(p, at, type);
     const inner = innerTos(p, at, type);
     const tos = udp.tos === TOS_INHERIT ? inner : udp.tos;
     kernel.ipv4.flowPorts = (sport << 16) | to.port;
     const d = to.route.find(kernel, to.ip, this.local, to.ifindex, tos, p.mark);
+    kernel.ipv4.flowPorts = 0;
     if (!routable(this, p, d)) return;
     if (this.bypass(p, d, to)) return;
     if (!this.#fitsPath(p, at, type, d.mtu - this.overhead)) return;
@@ -136,12 +140,12 @@ export abstract class UdpTunnelDevice extends NetDevice {
   /** The tail of vxlan_rcv and geneve_rx: the frame at `p.start` enters this device; `p.net` is at the outer IP header. Takes ownership. */
   protected deliver(p: Packet): void {
     const { stats, kernel } = this;
-    const at = innerOffset(p);
-    if (at >= 0 && !ecnDecapsulate(p, at, innerType(p, at), tosOf(p.buf, p.net))) {
-      stats.rxErrors++;
-      return kernel.drop(p, BAD_ECN, this.name);
-    }
-    this.enter(p);
+    const at = p.start + HEADER;
+    const type = innerType(p, at); // tags hide what is in them
+    const cut = isCut(p, at, type);
+    if (!cut && ecnDecapsulate(p, at, type, tosOf(p.buf, p.net))) return this.enter(p);
+    stats.rxErrors++;
+    kernel.drop(p, cut ? MALFORMED : BAD_ECN, this.name);
   }
 
   /** A frame is received as if it came from the wire. Takes ownership. */
@@ -183,12 +187,12 @@ export abstract class UdpTunnelDevice extends NetDevice {
     return false;
   }
 
-  #sourcePort(p: Packet): number {
+  #sourcePort(p: Packet, at: number, type: number): number {
     const [low, high] = this.sourcePorts;
     const { sysctl } = this.kernel;
     const any = low >= high;
     const from = any ? sysctl.ip_local_port_range_low : low;
-    return flowPort(flowHash(p, this.#seed), from, any ? sysctl.ip_local_port_range_high : high);
+    return flowPort(flowHash(p, at, type, this.#seed), from, any ? sysctl.ip_local_port_range_high : high);
   }
 
   #ttl(p: Packet, at: number, type: number, to: Ipv4): number {
@@ -198,8 +202,9 @@ export abstract class UdpTunnelDevice extends NetDevice {
   }
 
   #df(p: Packet, at: number, type: number): number {
-    if (this.udp.df === "unset") return 0;
-    return this.udp.df === "set" || type === ETHERTYPE_IPV6 ? IP_DF : innerDf(p, at, type);
+    const { df } = this.udp;
+    if (df === "unset" || (df === "inherit" && at !== p.start + HEADER)) return 0; // tags hide what is in them
+    return df === "set" || type === ETHERTYPE_IPV6 ? IP_DF : innerDf(p, at, type);
   }
 }
 

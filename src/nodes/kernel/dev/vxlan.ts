@@ -67,7 +67,8 @@ export interface VxlanOptions extends UdpTunnelOptions, Readonly<Partial<Record<
 /** What `ip link set … type vxlan` can change. */
 export type VxlanChanges = Partial<VxlanOptions>;
 
-interface VxlanConfig {
+/** What `ip link set … type vxlan` may have changed, complete. */
+export interface VxlanConfig {
   readonly remote: Ipv4;
   readonly local: Ipv4;
   /** ifindex of the lower device; 0: none. */
@@ -107,6 +108,9 @@ export class VxlanDevice extends UdpTunnelDevice implements VxlanPeer {
     vxlanOf(kernel).register(this);
   }
 
+  get config(): VxlanConfig {
+    return this.#config;
+  }
   override mayOpen(): Outcome {
     return vxlanOf(this.kernel).open(this);
   }

@@ -2,12 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { setU16, setU32 } from "../../../../src/core/bytes.ts";
 import { Packet } from "../../../../src/core/packet.ts";
-import { flowHash, flowPort } from "../../../../src/nodes/kernel/dev/flow-hash.ts";
+import { flowPort, flowHash as hashOf } from "../../../../src/nodes/kernel/dev/flow-hash.ts";
+import { innerOffset, innerType } from "../../../../src/nodes/kernel/dev/inner.ts";
 import { writeHeader as ethernet } from "../../../../src/protocols/ethernet/wire.ts";
 import { IP_MF, writeHeader } from "../../../../src/protocols/ipv4/wire.ts";
 import { insertTag } from "../../../../src/protocols/vlan/wire.ts";
 
 const SEED = 7;
+
+function flowHash(p: Packet, seed: number): number {
+  const at = innerOffset(p);
+  return at < 0 ? 0 : hashOf(p, at, innerType(p, at), seed);
+}
 
 interface Flow {
   readonly src: number;
