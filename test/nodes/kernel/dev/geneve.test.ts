@@ -9,7 +9,8 @@ import type { Kernel } from "../../../../src/nodes/kernel/kernel.ts";
 import { writeHeader as writeGeneve } from "../../../../src/protocols/geneve/wire.ts";
 import { dst, protocol, tos, ttl } from "../../../../src/protocols/ipv4/wire.ts";
 import { checksum, dport, sport, writeHeader as writeUdp } from "../../../../src/protocols/udp/wire.ts";
-import { cases } from "../../../harness/shared.ts";
+import { cases, haveProgram, itNeeds } from "../../../harness/shared.ts";
+import { tsharkComplaints } from "./readers.ts";
 import { granted, ip, type Seen, TunnelLab } from "./tunnel-lab.ts";
 
 const drops = (kernel: Kernel, text: DropText): number => kernel.drops[DROP_REASONS.indexOf(text)] as number;
@@ -211,4 +212,14 @@ describe("malformed packets", () => {
       { numRuns: cases(200, 10_000) },
     );
   });
+});
+
+itNeeds(haveProgram("tshark"))("tshark finds nothing wrong in it", () => {
+  const lab = new GeneveLab();
+  const option = { class: 0x0102, type: 1, reserved: 0, data: Uint8Array.of(1, 2, 3, 4) };
+  lab.pair({ options: [option], udpcsum: true, mtu: 1500 });
+  lab.ping(lab.a, "192.168.0.2", { count: 2 });
+  lab.ping(lab.a, "192.168.0.2", { octets: 1472 });
+  expect(lab.wire.length).toBeGreaterThan(8);
+  expect(tsharkComplaints(lab.wire)).toBe("");
 });

@@ -10,6 +10,8 @@ import type { IpTunnelOptions } from "../../../../src/nodes/kernel/dev/ip-tunnel
 import type { Kernel } from "../../../../src/nodes/kernel/kernel.ts";
 import { IP_PROTOCOL, nvgreKey } from "../../../../src/protocols/gre/wire.ts";
 import { protocol, ttl } from "../../../../src/protocols/ipv4/wire.ts";
+import { haveProgram, itNeeds } from "../../../harness/shared.ts";
+import { tsharkComplaints } from "./readers.ts";
 import { granted, ip, type Seen, TunnelLab } from "./tunnel-lab.ts";
 
 class TapLab extends TunnelLab {
@@ -122,4 +124,13 @@ describe("gretap", () => {
     lab.a.unregister(other);
     expect(addGretap(lab.a, "tap2", { ...ends, remote: ip("10.0.0.3"), ikey: 1 })).toMatchObject({ ok: true });
   });
+});
+
+itNeeds(haveProgram("tshark"))("tshark finds nothing wrong in it", () => {
+  const lab = new TapLab();
+  const { near, far } = lab.taps({ key: nvgreKey(5001, 3), csum: true, seq: true, pmtudisc: false });
+  lab.address(near, "192.168.0.1/24");
+  lab.address(far, "192.168.0.2/24");
+  expect(lab.ping(lab.a, "192.168.0.2", { octets: 333, count: 2 }).replies).toBe(2);
+  expect(tsharkComplaints(lab.wire)).toBe("");
 });

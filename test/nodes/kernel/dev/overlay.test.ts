@@ -1,7 +1,3 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { u16 } from "../../../../src/core/bytes.ts";
 import { DROP_REASONS, type DropText } from "../../../../src/core/drop.ts";
@@ -11,8 +7,8 @@ import { addGre, type GreDevice } from "../../../../src/nodes/kernel/dev/gre.ts"
 import { addVxlan, type VxlanDevice, type VxlanOptions } from "../../../../src/nodes/kernel/dev/vxlan.ts";
 import type { Kernel } from "../../../../src/nodes/kernel/kernel.ts";
 import { isFragment, protocol } from "../../../../src/protocols/ipv4/wire.ts";
-import { PcapWriter } from "../../../../src/report/pcap.ts";
 import { haveProgram, itNeeds } from "../../../harness/shared.ts";
+import { tcpdump, tsharkComplaints } from "./readers.ts";
 import { granted, ip, type Seen, TunnelLab } from "./tunnel-lab.ts";
 
 const drops = (kernel: Kernel, text: DropText): number => kernel.drops[DROP_REASONS.indexOf(text)] as number;
@@ -77,47 +73,6 @@ class Overlay extends TunnelLab {
     const isOurs = ({ bytes }: Seen): boolean => u16(bytes, 12) === 0x0800 && protocol(bytes, 14) === number;
     return this.wire.filter(isOurs).map((f) => f.bytes);
   }
-}
-
-/** What `tcpdump -nn` prints of frames, without the times. */
-function tcpdump(frames: readonly Seen[]): string[] {
-  const dir = mkdtempSync(join(tmpdir(), "overlay-"));
-  try {
-    const file = join(dir, "a25_t1.pcap");
-    writeFileSync(file, pcapOf(frames));
-    const text = execFileSync("tcpdump", ["-nn", "-t", "-r", file], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    return text.trimEnd().split("\n");
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-}
-
-/** The numbers of frames in which tshark, with every checksum verified, finds anything wrong; and their errors. */
-function tsharkComplaints(frames: readonly Seen[]): string {
-  const dir = mkdtempSync(join(tmpdir(), "overlay-"));
-  try {
-    const file = join(dir, "frames.pcap");
-    writeFileSync(file, pcapOf(frames));
-    const checks = ["ip", "udp", "tcp"].flatMap((p) => ["-o", `${p}.check_checksum:TRUE`]);
-    const bad =
-      "_ws.malformed || _ws.expert.severity >= 0x600000 || icmp.checksum.status == 0 || gre.checksum.status == 0";
-    const fields = ["-T", "fields", "-e", "frame.number", "-e", "frame.protocols", "-e", "_ws.expert.message"];
-    const args = [...checks, "-Y", bad, ...fields, "-r", file];
-    return execFileSync("tshark", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-}
-
-function pcapOf(frames: readonly Seen[]): Buffer {
-  const chunks: Uint8Array[] = [];
-  const out = new PcapWriter((bytes) => chunks.push(bytes.slice()));
-  for (const { at, bytes } of frames) out.packet(at, bytes, 0, bytes.length);
-  out.flush();
-  return Buffer.concat(chunks);
 }
 
 describe("VXLAN through GRE, as document 001 captured it", () => {
@@ -248,4 +203,8 @@ itNeeds(haveProgram("tshark"))("tshark finds nothing wrong in any of it", () => 
   lab.ping(lab.vm1, "21.0.0.2", { octets: 33 }); // the other end has no such tunnel: an ICMP error comes back
   expect(frames.length).toBeGreaterThan(30);
   expect(tsharkComplaints(frames)).toBe("");
+  const broken = frames.map((f, i) =>
+    i === 20 ? { ...f, bytes: f.bytes.map((b, at) => (at === f.bytes.length - 1 ? b ^ 1 : b)) } : f,
+  );
+  expect(tsharkComplaints(broken)).not.toBe(""); // it does look
 });
