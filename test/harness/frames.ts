@@ -33,7 +33,8 @@ export const find = (p: string, ...folders: readonly string[]): Found[] =>
 export const frames = (...folders: readonly string[]): Uint8Array[] =>
   folders.flatMap((folder) => files(folder).flatMap((name) => captured(name).map((f) => f.bytes)));
 
-const files = (folder: string): string[] =>
+/** The captures of a folder: `arp/sanders-arp_resolution.pcapng`. */
+export const files = (folder: string): string[] =>
   readdirSync(sharedPath("corpora", "pcaps", folder))
     .filter((n) => /\.pcap(ng)?$/.test(n))
     .sort()
