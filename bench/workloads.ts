@@ -104,7 +104,8 @@ export function buildChain(routers: number, packets: number): Chain {
     must(a.addresses.add(x.ifindex, { address: left, length: 30 }));
     must(b.addresses.add(y.ifindex, { address: right, length: 30 }));
     must(a.fib.addRoute({ dst: 0, length: 0, nexthops: [{ gateway: right, ifindex: x.ifindex }] }, "add"));
-    if (i > 0) must(b.fib.addRoute({ dst: base, length: 30, nexthops: [{ gateway: left, ifindex: y.ifindex }] }, "add"));
+    if (i > 0)
+      must(b.fib.addRoute({ dst: base, length: 30, nexthops: [{ gateway: left, ifindex: y.ifindex }] }, "add"));
     end = right;
   }
   const sink = new CountingSink(kernels[last] as Kernel);
@@ -142,24 +143,39 @@ export function buildStar(pairs: number, packets: number): Chain {
     source.warmUpAt(100 * MS + i * 1000);
     if (share > 0) source.startAt(S + interval * i);
   }
-  const sink = { get packets() { return sinks.reduce((n, s) => n + s.packets, 0); } } as CountingSink;
+  const sink = {
+    get packets() {
+      return sinks.reduce((n, s) => n + s.packets, 0);
+    },
+  } as CountingSink;
   return { sim, kernels: [hub, ...hosts], sink, hopsPerPacket: 2 };
 }
 
-/** Runs a built network to its end and times it. */
-export function measure(chain: Chain, until: Nanos): Outcome {
+/** Runs a built network to its end and times it, `finish` (writing what is left) included. */
+export function measure(chain: Chain, until: Nanos, finish: () => void = () => {}): Outcome {
   const t0 = process.hrtime.bigint();
   chain.sim.advance(until);
+  finish();
   const wallS = Number(process.hrtime.bigint() - t0) / 1e9;
   const received = chain.sink.packets;
-  return { received, hops: received * chain.hopsPerPacket, events: chain.sim.events, wallS, fingerprint: chain.sim.fingerprint.toString() };
+  return {
+    received,
+    hops: received * chain.hopsPerPacket,
+    events: chain.sim.events,
+    wallS,
+    fingerprint: chain.sim.fingerprint.toString(),
+  };
 }
 
 function attach(kernel: Kernel): EthernetDevice {
   return must(kernel.register("eth%d", (name, ifindex) => new EthernetDevice(kernel, name, ifindex)));
 }
 
-function must<T>(outcome: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: string; readonly detail?: string }): T {
+function must<T>(
+  outcome:
+    | { readonly ok: true; readonly value: T }
+    | { readonly ok: false; readonly errno: string; readonly detail?: string },
+): T {
   if (!outcome.ok) throw new Error(outcome.detail ?? outcome.errno);
   return outcome.value;
 }

@@ -1,0 +1,21 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { Captures } from "../src/cli/captures.ts";
+import { buildChain, buildStar, measure } from "./workloads.ts";
+
+/**
+ * One whole run in a process of its own, as the peers' programs are: `child.ts chain ROUTERS PACKETS [pcap DIR | no-fingerprint]`
+ * or `child.ts star PAIRS PACKETS`. Prints one JSON line; the time covers the run, not the set-up.
+ */
+const [kind, size = "", packets = "", option = "", dir = ""] = process.argv.slice(2);
+const built = kind === "star" ? buildStar(Number(size), Number(packets)) : buildChain(Number(size), Number(packets));
+if (option === "no-fingerprint") built.sim.fingerprinting = false;
+let captures: Captures | undefined;
+if (option === "pcap") {
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  captures = new Captures(built.sim, dir, ["all"]);
+  for (const kernel of built.kernels) captures.watch(kernel);
+}
+const END = 3_600_000_000_000;
+const outcome = measure(built, END, () => captures?.flush());
+process.stdout.write(`${JSON.stringify({ ...outcome, hops_per_s: outcome.hops / outcome.wallS })}\n`);
