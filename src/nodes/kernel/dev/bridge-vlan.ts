@@ -27,9 +27,10 @@ export class VlanGroup {
   has(vid: number): boolean {
     return this.vids[this.#place(vid)] === vid;
   }
-  /** Whether frames of the VLAN, which is one of the group, go out without a tag. */
+  /** Whether frames of the VLAN go out without a tag; false when it is none of the group. */
   isUntagged(vid: number): boolean {
-    return this.#untagged[this.#place(vid)] === true;
+    const at = this.#place(vid);
+    return this.vids[at] === vid && this.#untagged[at] === true;
   }
   list(): PortVlan[] {
     return this.vids.map((vid, i) => ({ vid, pvid: vid === this.pvid, untagged: this.#untagged[i] as boolean }));

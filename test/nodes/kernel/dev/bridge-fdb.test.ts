@@ -75,6 +75,29 @@ describe("learning and ageing", () => {
     s.lab.end();
   });
 
+  it("ageing_time: longer, it does not bring back what it had forgotten", () => {
+    const s = star(3, { ageing_time: 1000 });
+    frame(s.hosts[1]!, BROADCAST);
+    s.lab.run(10 * S);
+    expect(flooded(s, hostMac(2))).toBe(true);
+    must(changeBridge(s.bridge, { ageing_time: 30_000 }));
+    expect(flooded(s, hostMac(2))).toBe(true);
+    s.lab.end();
+  });
+
+  it("learns anew what has just aged", () => {
+    const s = star(3, { vlan_default_pvid: 0 });
+    frame(s.hosts[1]!, BROADCAST);
+    s.lab.run(10 * S);
+    frame(s.hosts[2]!, BROADCAST);
+    s.lab.run(290 * S);
+    frame(s.hosts[1]!, BROADCAST);
+    s.lab.run(0);
+    expect(flooded(s, hostMac(2))).toBe(false);
+    expect(shown(s).slice(1, 3)).toEqual(["02:00:00:00:00:02 p2", "02:00:00:00:00:03 p3"]);
+    s.lab.end();
+  });
+
   it("tells the time since an entry was heard, and since it was looked for", () => {
     const s = star(2);
     frame(s.hosts[1]!, BROADCAST);

@@ -322,7 +322,24 @@ describe("turning it on and off", () => {
     sw.setUp(bridge, false);
     lab.run(60 * S);
     expect([port(bridge, "p1").stateName, heard]).toEqual(["disabled", []]);
+    const before = lab.sim.events;
+    lab.run(60 * S);
+    expect(lab.sim.events).toBe(before);
     lab.end();
+  });
+
+  it("a port that leaves is out of the tree: the next best leads to the root", () => {
+    const net = campus(2, [
+      [1, 2],
+      [1, 2],
+    ]);
+    const s2 = net.bridges[1]!;
+    net.lab.run(40 * S);
+    must(s2.removePort(device(s2.kernel, "to1")));
+    expect([s2.stp.status().rootPort, states(s2)]).toEqual([2, { to1b: "listening" }]);
+    net.lab.run(31 * S);
+    expect(reaches(net, 1, 2)).toBe(true);
+    end(net);
   });
 
   it("learning ports learn, and forward nothing", () => {

@@ -120,14 +120,31 @@ describe("VLAN filtering", () => {
     sw.setUp(leg, true);
     address(sw, leg, "10.0.0.100/24");
     const seen = watch(hosts[2]!, "eth0");
+    const up = hears(sw, "br0");
     ping(hosts[2]!, "10.0.0.100", { seq: 1 });
     lab.run(5 * S);
+    expect([up.length, drops(sw, "bridge: VLAN filter") > 0]).toEqual([0, true]);
     expect(seen.in.filter((f) => f.icmp?.type === 0)).toEqual([]);
     must(addVlan(bridge, null, 20));
     ping(hosts[2]!, "10.0.0.100", { seq: 2 });
     ping(hosts[0]!, "10.0.0.100", { seq: 3 });
     lab.run(S);
     expect(seen.in.map((f) => f.icmp?.type)).toEqual([0]);
+    lab.end();
+  });
+
+  it("shows frames of every VLAN, tagged, to whoever puts the bridge into promiscuous mode", () => {
+    const { lab, sw, hosts, bridge } = campus();
+    must(addVlan(bridge, null, 30, { untagged: true }));
+    bridge.promiscuity++;
+    const up = hears(sw, "br0");
+    frame(hosts[2]!, BROADCAST);
+    frame(hosts[0]!, hostMac(2));
+    lab.run(S);
+    expect(up.map(tags)).toEqual([
+      ["8100", "20", "88b5"],
+      ["8100", "10", "88b5"],
+    ]);
     lab.end();
   });
 
@@ -190,7 +207,12 @@ describe("VLANs of ports", () => {
     for (const vid of [30, 10, 20]) must(addVlan(bridge, p1, vid, { pvid: true }));
     expect([p1.vlans.vids, p1.vlans.pvid]).toEqual([[10, 20, 30], 20]);
     must(addVlan(bridge, p1, 20, { untagged: true }));
-    expect([p1.vlans.pvid, p1.vlans.isUntagged(20), p1.vlans.isUntagged(10)]).toEqual([0, true, false]);
+    expect([p1.vlans.pvid, p1.vlans.isUntagged(20), p1.vlans.isUntagged(10), p1.vlans.isUntagged(15)]).toEqual([
+      0,
+      true,
+      false,
+      false,
+    ]);
   });
 
   it("bring and take the port's address and what was learnt in them", () => {
