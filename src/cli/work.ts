@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { Interrupted, SimulationBug } from "../core/sim.ts";
+import { Interrupted, SimulationBug, TimeStandsStill } from "../core/sim.ts";
 import { S } from "../core/time.ts";
 import { LabError } from "../lab/errors.ts";
 import { BAD_INPUT, CRASHED, INTERRUPTED_STATUS, type Job, type Message } from "./job.ts";
@@ -21,7 +21,7 @@ export async function work(): Promise<void> {
 
 /** One line for bad input; for a bug, what it takes to see it again. */
 function explain(error: unknown, job: Job): number {
-  if (error instanceof LabError) {
+  if (error instanceof LabError || error instanceof TimeStandsStill) {
     tell({ kind: "err", text: `netloom: ${error.message}\n` });
     return BAD_INPUT;
   }

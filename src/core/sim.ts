@@ -28,6 +28,12 @@ export interface BugSite {
 /** `heartbeat` asked for an end: a person pressed Ctrl-C. */
 export class Interrupted extends Error {}
 
+/** Time does not move on: frames go round a loop without delay, or a program wakes itself at once for ever. */
+export class TimeStandsStill extends Error {}
+
+/** Events at one instant before the run is called stuck. */
+const EVENTS_AT_ONCE_MAX = 10_000_000;
+
 /** Events between two heartbeats, less one: a mask. */
 const HEARTBEAT_MASK = 0x3fff;
 
@@ -113,9 +119,16 @@ export class Simulation {
     this.#halted = false;
     const queue = this.#queue;
     let handler: Handler | undefined;
+    let eventsBefore = this.events;
     try {
       for (let at = queue.nextAt(); at <= until && at !== NEVER && !this.#halted; at = queue.nextAt()) {
-        this.now = at;
+        if (at > this.now) {
+          this.now = at;
+          eventsBefore = this.events;
+        } else if (this.events - eventsBefore > EVENTS_AT_ONCE_MAX)
+          throw new TimeStandsStill(
+            `more than ${EVENTS_AT_ONCE_MAX} events at ${at / S} s, the last at ${handler?.label}: a loop without delay?`,
+          );
         if ((++this.events & HEARTBEAT_MASK) === 0 && this.heartbeat?.() === false)
           throw new Interrupted("interrupted");
         const sequence = queue.nextSequence();
@@ -124,7 +137,7 @@ export class Simulation {
       }
       if (until !== NEVER && !this.#halted && until > this.now) this.now = until;
     } catch (cause) {
-      if (cause instanceof Interrupted) throw cause;
+      if (cause instanceof Interrupted || cause instanceof TimeStandsStill) throw cause;
       const label = handler?.label ?? "?";
       const what = cause instanceof Error ? cause.message : String(cause);
       throw new SimulationBug(what, { seed: this.seed, event: this.events, at: this.now, label }, cause);
