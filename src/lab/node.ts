@@ -1,5 +1,6 @@
+import type { PingOptions, PingResult } from "../console/ping/api.ts";
+import { startPing } from "../console/ping/engine.ts";
 import type { Running } from "../console/process.ts";
-import { type PingOptions, type PingResult, startPing } from "../console/programs/ping.ts";
 import { startCommand } from "../console/shell.ts";
 import { formatIp, type Ipv4, parseIp, parsePrefix } from "../core/addr.ts";
 import { strerror } from "../core/errno.ts";

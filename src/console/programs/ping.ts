@@ -11,9 +11,6 @@ import { RouteText } from "../ping/route-text.ts";
 import { RECORD_ROUTE_BYTES } from "../ping/socket.ts";
 import { formatMs, formatPercent, formatRtt } from "../ping/statistics.ts";
 
-export type { PingOptions, PingResult } from "../ping/api.ts";
-export { startPing } from "../ping/engine.ts";
-
 /** `ping` of iputils 20221126 (Debian 12) for IPv4: its options, its text, its exit status. */
 export function ping(self: Process): void {
   const parsed = parsePing(self.args);
