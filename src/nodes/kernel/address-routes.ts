@@ -93,7 +93,7 @@ export function removeRoutes(
   }
   if (others.some((b) => b.address === a.address)) return;
   remove("local", a.address, 32);
-  if (all.includes(a) || fib.addressType(a.address, TABLE_LOCAL, a.ifindex) === "local") return;
+  if (all.includes(a) || fib.addressType(a.address) === "local") return;
   fib.addressRemoved(a.address);
 }
 
@@ -111,8 +111,7 @@ const prefixType = (a: Ifaddr): RouteType => (a.ifindex === LOOPBACK_IFINDEX ? "
 const primaryOf = (all: readonly Ifaddr[], a: Ifaddr): Ifaddr | undefined => all.find((b) => sameSubnet(b, a));
 
 /** Neither 0.0.0.0/x nor a single address. */
-const hasSubnet = (a: Ifaddr): boolean =>
-  networkOf(a.peer, a.length) >>> 24 !== 0 && (a.length < 32 || a.peer !== a.address);
+const hasSubnet = (a: Ifaddr): boolean => networkOf(a.peer, a.length) !== 0 && (a.length < 32 || a.peer !== a.address);
 
 /** Whether another address `b` has routes with the preferred source that `a`'s have. */
 function needsRoutesFrom(
@@ -129,7 +128,7 @@ function needsRoutesFrom(
 
 function broadcastsFrom(a: Ifaddr): Ipv4[] {
   const network = networkOf(a.peer, a.length);
-  if (a.secondary || a.length >= 31 || network >>> 24 === 0) return [a.broadcast];
+  if (a.secondary || a.length >= 31 || network === 0) return [a.broadcast];
   return [a.broadcast, network, broadcastOf(network, a.length)];
 }
 

@@ -60,7 +60,7 @@ export class AddressBook {
   readonly #local = new Map<Ipv4, number>();
   #count = 0;
   #deadline: Nanos = NEVER;
-  #listeners: readonly ((change: AddressChange) => void)[] = [];
+  #listeners: readonly ((change: AddressChange) => void)[] = NO_LISTENERS;
 
   constructor(fib: Fib, host: AddressHost) {
     this.#fib = fib;
@@ -121,11 +121,11 @@ export class AddressBook {
     const device = this.#host.device(ifindex);
     if (device === undefined) return refused("ENODEV", "ipv4: Device not found");
     const a = makeAddress(ifindex, device.name, spec);
-    const list = this.#lists.get(ifindex) ?? [];
+    const list = this.list(ifindex);
     const old = list.find((b) => sameSubnet(b, a) && b.address === a.address);
     if (old !== undefined && mode === "add") return refused("EEXIST", "ipv4: Address already assigned");
     if (old !== undefined) {
-      changeMetric(this.#fib, old, device.up, a.metric);
+      if (old.metric !== a.metric) changeMetric(this.#fib, old, device.up, a.metric);
       old.metric = a.metric;
       old.validUntil = a.validUntil;
       old.preferredUntil = a.preferredUntil;
@@ -139,13 +139,14 @@ export class AddressBook {
     if (mates.some((b) => b.scope !== a.scope)) return refused("EINVAL", "ipv4: Invalid scope value");
     if (this.#count >= ADDRESSES_MAX) return refused("ENOBUFS");
     a.secondary = mates.length > 0;
-    list.splice(a.secondary ? list.length : 1 + list.findLastIndex((b) => !b.secondary && a.scope <= b.scope), 0, a);
-    this.#lists.set(ifindex, list);
+    const at = a.secondary ? list.length : behindPrimaries(list, a.scope);
+    const longer = [...list.slice(0, at), a, ...list.slice(at)];
+    this.#lists.set(ifindex, longer);
     this.#count++;
     this.#local.set(a.address, (this.#local.get(a.address) ?? 0) + 1);
     this.#watch(a);
     this.#tell("add", a);
-    this.#activate(list, a, device.up);
+    this.#activate(longer, a, device.up);
     return done;
   }
 
@@ -238,7 +239,7 @@ export class AddressBook {
     const heir = promotes ? mates[0] : undefined;
     if (heir === undefined) return;
     list.splice(list.indexOf(heir), 1);
-    list.splice(Math.max(at, 1 + list.findLastIndex((b) => !b.secondary && a.scope <= b.scope)), 0, heir);
+    list.splice(Math.max(at, behindPrimaries(list, a.scope)), 0, heir);
     heir.secondary = false;
     this.#tell("change", heir);
     this.#activate(list, heir, up);
@@ -276,8 +277,13 @@ export class AddressBook {
   }
 }
 
+const NO_LISTENERS: readonly [] = [];
 const LOOPBACK: Ipv4 = 0x7f000001;
 const LABEL_MAX = 15;
+
+/** Where a new primary address of that scope stands: behind the last one of its scope or a narrower one. */
+const behindPrimaries = (list: readonly Ifaddr[], scope: number): number =>
+  1 + list.findLastIndex((b) => !b.secondary && scope <= b.scope);
 
 const makeAddress = (ifindex: number, name: string, spec: AddressSpec): Ifaddr => ({
   ifindex,

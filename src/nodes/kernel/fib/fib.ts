@@ -46,17 +46,23 @@ export class Fib {
   readonly #tables = new TableSet();
   readonly #rules = new RuleList();
   readonly #infos: InfoStore;
+  readonly #routesMax: number;
   #routes = 0;
-  #listeners: readonly ((change: RouteChange) => void)[] = [];
+  #listeners: readonly ((change: RouteChange) => void)[] = NO_LISTENERS;
 
-  constructor(host: FibHost) {
+  constructor(host: FibHost, routesMax = ROUTES_MAX) {
     this.#host = host;
+    this.#routesMax = routesMax;
     this.#infos = new InfoStore(host);
   }
 
   /** Whether any route has several next hops. */
   get multipath(): boolean {
     return this.#infos.multipath > 0;
+  }
+  /** Local and main are asked one after the other: a rule was added or deleted once. */
+  get split(): boolean {
+    return this.#tables.split;
   }
   /** Routes in all tables. */
   get size(): number {
@@ -93,36 +99,36 @@ export class Fib {
 
   /**
    * What an address is by one table (net/ipv4/fib_frontend.c:inet_addr_type): local, broadcast, multicast, or unicast when
-   * no route says otherwise. With `ifindex`, what routes over other devices say does not count.
+   * no route says otherwise.
    */
-  addressType(address: Ipv4, table = TABLE_LOCAL, ifindex = 0): RouteType {
-    if (address >>> 24 === 0 || address === LIMITED_BROADCAST) return "broadcast";
+  addressType(address: Ipv4, table = TABLE_LOCAL): RouteType {
+    if (address === 0 || address === LIMITED_BROADCAST) return "broadcast";
     if (isMulticast(address)) return "multicast";
     const found = this.#tables.get(table);
     if (found === undefined) return "broadcast";
     const out = scratch;
     if (search(found.trie, address, 0, 0, 0, this.#host, out) !== "" || out.route === null) return "unicast";
-    return ifindex === 0 || out.route.nexthops[0]?.ifindex === ifindex ? out.route.type : "unicast";
+    return out.route.type;
   }
 
   /** `ip route add`, `replace`, `change`, `append`, `prepend`. */
   addRoute(spec: RouteSpec, mode: AddMode = "add"): Outcome<Route> {
     const tos = spec.tos ?? 0;
     if ((tos & 3) !== 0) return refused("EINVAL", "Invalid dsfield (tos): ECN bits must be 0");
+    const bad = badPrefix(spec.dst, spec.length);
+    if (bad !== undefined) return bad;
     const want = routeRequest(spec);
     const table = this.#tables.make(want.table);
     if (table === undefined) return this.#full();
     this.#resolveRules();
-    const bad = badPrefix(spec.dst, spec.length);
-    if (bad !== undefined) return bad;
     const made = createInfo(spec, want, {
       device: (ifindex) => this.#host.device(ifindex),
-      addressType: (address, id, ifindex) => this.addressType(address, id, ifindex),
+      addressType: (address, id) => this.addressType(address, id),
       reach: (id, gateway, scope, oif) => this.#reach(id, gateway, scope, oif),
     });
     if (!made.ok) return made;
     const info = this.#infos.share(made.value);
-    const place = this.#routes < ROUTES_MAX ? table.place(spec.dst, spec.length, tos, info, mode) : this.#full();
+    const place = this.#routes < this.#routesMax ? table.place(spec.dst, spec.length, tos, info, mode) : this.#full();
     if (!place.ok || place.value.same !== null) {
       this.#infos.release(info);
       return place.ok ? granted(place.value.same as Route) : place;
@@ -133,10 +139,10 @@ export class Fib {
   /** `ip route del`: the first route that has all of what the request names. */
   deleteRoute(spec: RouteSpec): Outcome<Route> {
     if (((spec.tos ?? 0) & 3) !== 0) return refused("EINVAL", "Invalid dsfield (tos): ECN bits must be 0");
-    const table = this.#tables.get(tableOf(spec));
-    if (table === undefined) return refused("ESRCH", "FIB table does not exist");
     const bad = badPrefix(spec.dst, spec.length);
     if (bad !== undefined) return bad;
+    const table = this.#tables.get(tableOf(spec));
+    if (table === undefined) return refused("ESRCH", "FIB table does not exist");
     const route = table.match(spec);
     if (route === null) return refused("ESRCH");
     this.#remove(table, route, false);
@@ -171,12 +177,12 @@ export class Fib {
 
   /** `ip rule del`: the first rule that has all of what the request names. */
   deleteRule(spec: RuleSpec): Outcome<Rule> {
-    const rule = this.#rules.find(spec);
-    if (rule === undefined) return refused("ENOENT");
+    const found = this.#rules.find(spec);
+    if (!found.ok) return found;
     this.#rulesChange();
-    this.#rules.remove(rule);
+    this.#rules.remove(found.value);
     this.#resolveRules();
-    return granted(rule);
+    return found;
   }
 
   /** The rules, in the order in which they are asked. */
@@ -201,9 +207,11 @@ export class Fib {
   deviceRemoved(ifindex: number): void {
     this.#down(ifindex, "removed");
   }
-  /** The carrier came or went, as `FibHost.device` says: next hops lose or get `linkdown`. */
+  /** The carrier came or went, as `FibHost.device` says: next hops lose or get `linkdown`. Without meaning while it is down. */
   carrierChanged(ifindex: number): void {
-    if (!this.#host.device(ifindex)?.carrier) return this.#down(ifindex, "carrier");
+    const device = this.#host.device(ifindex);
+    if (device === undefined || !device.up) return;
+    if (!device.carrier) return this.#down(ifindex, "carrier");
     this.#infos.up(ifindex, "carrier");
     this.generation++;
   }
@@ -212,9 +220,11 @@ export class Fib {
     if (this.#infos.addressRemoved(address)) this.#sweep(isDead, true);
     this.generation++;
   }
-  /** A setting or a device's name changed: nothing that was looked up holds. */
+  /**
+   * A setting of `FibHost` or a device's name changed: nothing that was looked up holds. As in Linux, the shares of multipath
+   * routes follow with the next event of one of their devices.
+   */
   settingsChanged(): void {
-    this.#infos.rebalanceAll();
     this.generation++;
   }
 
@@ -235,12 +245,13 @@ export class Fib {
   /** Without rules of its own a host asks local and main as one, then default. */
   #byDefault(flow: Flow, scope: number, host: FibHost | null, out: FibResult): Errno | "" {
     const { main, last } = this.#tables;
-    let errno: Errno | "" = "ENETUNREACH";
+    let errno: Errno | "" = "EAGAIN";
     if (main !== null) errno = search(main.trie, flow.dst, flow.tos, flow.oif, scope, host, out);
-    if (errno !== "" && last !== null) errno = search(last.trie, flow.dst, flow.tos, flow.oif, scope, host, out);
+    if (errno === "EAGAIN" && last !== null) errno = search(last.trie, flow.dst, flow.tos, flow.oif, scope, host, out);
     if (out.route !== null) {
-      out.table = out.route.table;
-      out.rulePriority = out.table === TABLE_LOCAL ? 0 : out.table === TABLE_MAIN ? 32_766 : 32_767;
+      const { table } = out.route;
+      out.table = table === TABLE_LOCAL ? TABLE_MAIN : table;
+      out.rulePriority = table === TABLE_LOCAL ? 0 : table === TABLE_MAIN ? 32_766 : 32_767;
     }
     return errno === "EAGAIN" ? "ENETUNREACH" : errno;
   }
@@ -339,9 +350,9 @@ export class Fib {
   }
 }
 
+const NO_LISTENERS: readonly [] = [];
 /** Holds the answers of look-ups that this file makes for itself. */
 const scratch = new FibResult();
 const RULE_ERRORS = { blackhole: "EINVAL", unreachable: "ENETUNREACH", prohibit: "EACCES" } as const;
 
-/** Routes that only refuse are never flushed (net/ipv4/fib_trie.c:fib_table_flush). */
-const isDead = (route: Route): boolean => route.info.dead && route.info.error === "";
+const isDead = (route: Route): boolean => route.info.dead;

@@ -7,8 +7,9 @@ export type DownEvent = "carrier" | "down" | "last-address" | "removed";
 
 /** All ways out that any route of this host uses, each kept once; devices' events change them here. */
 export class InfoStore {
-  /** By hash, then chained. */
-  readonly #buckets = new Map<number, RouteInfo>();
+  /** Chains by hash, a power of two of them. */
+  #buckets: (RouteInfo | null)[] = [null, null, null, null];
+  #count = 0;
   readonly #host: FibHost;
   /** How many have several next hops. */
   multipath = 0;
@@ -19,34 +20,31 @@ export class InfoStore {
 
   /** The info equal to `fresh`, which becomes the known one when there is none yet (`fib_find_info`). Counts a user. */
   share(fresh: RouteInfo): RouteInfo {
-    const hash = hashOf(fresh);
-    const first = this.#buckets.get(hash) ?? null;
-    for (let info = first; info !== null; info = info.chain) {
+    for (let info = this.#buckets[this.#slot(fresh)] ?? null; info !== null; info = info.chain) {
       if (!equal(info, fresh)) continue;
       info.users++;
       return info;
     }
-    fresh.chain = first;
     fresh.users = 1;
-    this.#buckets.set(hash, fresh);
+    if (++this.#count > this.#buckets.length) this.#grow();
+    this.#link(fresh);
     if (fresh.bounds !== null) this.multipath++;
-    this.rebalance(fresh);
+    this.#rebalance(fresh);
     return fresh;
   }
 
   /** One user less; the last one takes the info along. */
   release(info: RouteInfo): void {
     if (--info.users > 0) return;
-    const hash = hashOf(info);
-    let before = this.#buckets.get(hash) as RouteInfo;
-    if (before === info) {
-      if (info.chain === null) this.#buckets.delete(hash);
-      else this.#buckets.set(hash, info.chain);
-    } else {
+    const slot = this.#slot(info);
+    let before = this.#buckets[slot] as RouteInfo;
+    if (before === info) this.#buckets[slot] = info.chain;
+    else {
       while (before.chain !== info) before = before.chain as RouteInfo;
       before.chain = info.chain;
     }
     info.chain = null;
+    this.#count--;
     if (info.bounds !== null) this.multipath--;
   }
 
@@ -71,7 +69,7 @@ export class InfoStore {
         if (event !== "carrier") info.dead = flush = true;
         info.linkdown = true;
       }
-      this.rebalance(info);
+      this.#rebalance(info);
     });
     return flush;
   }
@@ -95,30 +93,21 @@ export class InfoStore {
         if (event === "up") info.dead = false;
         if (carrier) info.linkdown = false;
       }
-      this.rebalance(info);
+      this.#rebalance(info);
     });
   }
 
   /** An address of this host is gone: routes of table main that prefer it as source die (`fib_sync_down_addr`). */
   addressRemoved(address: Ipv4): boolean {
     let flush = false;
-    for (const first of this.#buckets.values()) {
-      for (let info: RouteInfo | null = first; info !== null; info = info.chain) {
-        if (info.prefsrc === address && address !== 0 && info.table === TABLE_MAIN) info.dead = flush = true;
-      }
+    for (const info of this.#all()) {
+      if (info.prefsrc === address && address !== 0 && info.table === TABLE_MAIN) info.dead = flush = true;
     }
     return flush;
   }
 
-  /** Recomputes the shares of every multipath route. */
-  rebalanceAll(): void {
-    for (const first of this.#buckets.values()) {
-      for (let info: RouteInfo | null = first; info !== null; info = info.chain) this.rebalance(info);
-    }
-  }
-
   /** Shares out the 31-bit hash space by weight among the ways that live (`fib_rebalance`). */
-  rebalance(info: RouteInfo): void {
+  #rebalance(info: RouteInfo): void {
     if (info.bounds === null) return;
     let total = 0;
     for (const hop of info.nexthops) if (this.#usable(hop)) total += hop.weight;
@@ -134,18 +123,36 @@ export class InfoStore {
   }
 
   #overDevice(ifindex: number, visit: (info: RouteInfo) => void): void {
-    for (const first of this.#buckets.values()) {
-      for (let info: RouteInfo | null = first; info !== null; info = info.chain) {
-        if (info.nexthops.some((hop) => hop.ifindex === ifindex)) visit(info);
-      }
-    }
+    for (const info of this.#all()) if (info.nexthops.some((hop) => hop.ifindex === ifindex)) visit(info);
+  }
+
+  #all(): RouteInfo[] {
+    const all: RouteInfo[] = [];
+    for (const first of this.#buckets) for (let info = first; info !== null; info = info.chain) all.push(info);
+    return all;
+  }
+
+  #slot(info: RouteInfo): number {
+    return hashOf(info) & (this.#buckets.length - 1);
+  }
+
+  #link(info: RouteInfo): void {
+    const slot = this.#slot(info);
+    info.chain = this.#buckets[slot] as RouteInfo | null;
+    this.#buckets[slot] = info;
+  }
+
+  #grow(): void {
+    const all = this.#all();
+    this.#buckets = new Array(this.#buckets.length * 2).fill(null);
+    for (const info of all) this.#link(info);
   }
 }
 
 function hashOf(info: RouteInfo): number {
   let hash = info.nexthops.length ^ (info.protocol << 8) ^ info.scope ^ info.prefsrc ^ info.metric ^ (info.table << 16);
   for (const hop of info.nexthops) hash = Math.imul(hash, 31) ^ hop.ifindex ^ hop.gateway;
-  return Math.imul(hash, 0x9e3779b1) >>> 2;
+  return Math.imul(hash, 0x9e3779b1) >>> 8;
 }
 
 /** Alike but for what devices' states make of them. */

@@ -145,20 +145,20 @@ export class RouteInfo {
 
 /** A route in a table. */
 export class Route {
-  readonly dst: Ipv4;
-  readonly length: number;
   /** 0: whatever the packet's type of service. */
   readonly tos: number;
   /** What it shares with its like. */
   readonly info: RouteInfo;
+  readonly dst: Ipv4;
+  readonly length: number;
   /** The next route of the same prefix, in Linux's order. The table sets it. */
   next: Route | null = null;
 
   constructor(dst: Ipv4, length: number, tos: number, info: RouteInfo) {
-    this.dst = dst;
-    this.length = length;
     this.tos = tos;
     this.info = info;
+    this.dst = dst;
+    this.length = length;
   }
 
   get table(): number {

@@ -1,5 +1,5 @@
 import { type Ipv4, maskOf } from "../../../core/addr.ts";
-import { granted, type Outcome, refused } from "../../../core/errno.ts";
+import { granted, type Outcome, type Refused, refused } from "../../../core/errno.ts";
 import type { FibHost } from "./host.ts";
 import { PROTOCOL_KERNEL, TABLE_DEFAULT, TABLE_LOCAL, TABLE_MAIN } from "./route.ts";
 import { TOS_MASK } from "./search.ts";
@@ -129,12 +129,9 @@ export class RuleList {
   /** Checks a request and works out the rule (net/core/fib_rules.c:fib_newrule). `emptyTable` finds a table for number 0. */
   check(spec: RuleSpec, emptyTable: () => number | undefined): Outcome<Rule> {
     const priority = spec.priority ?? this.#defaultPriority();
+    const bad = badForm(spec, priority);
+    if (bad !== undefined) return bad;
     const action = spec.action ?? "table";
-    if (action === "goto" && spec.goto === undefined) return refused("EINVAL", "Missing goto target for action goto");
-    if (action !== "goto" && spec.goto !== undefined) return refused("EINVAL", "Unexpected goto");
-    if (spec.goto !== undefined && spec.goto <= priority) return refused("EINVAL", "Backward goto not supported");
-    if ((spec.fromLength ?? 0) > 32) return refused("EINVAL", "Invalid source address");
-    if ((spec.toLength ?? 0) > 32) return refused("EINVAL", "Invalid dst address");
     const table = action === "table" ? (spec.table ?? TABLE_MAIN) : (spec.table ?? 0);
     const rule = new Rule(priority, table, spec);
     if (this.#rules.some((old) => same(old, rule, spec))) return refused("EEXIST");
@@ -155,8 +152,11 @@ export class RuleList {
   }
 
   /** The first rule that has all of what the request names (net/core/fib_rules.c:rule_find). */
-  find(spec: RuleSpec): Rule | undefined {
-    return this.#rules.find((rule) => means(rule, spec));
+  find(spec: RuleSpec): Outcome<Rule> {
+    const bad = badForm(spec, spec.priority ?? this.#defaultPriority());
+    if (bad !== undefined) return bad;
+    const rule = this.#rules.find((other) => means(other, spec));
+    return rule === undefined ? refused("ENOENT") : granted(rule);
   }
 
   remove(rule: Rule): void {
@@ -178,6 +178,15 @@ export class RuleList {
     const second = this.#rules[1];
     return second === undefined || second.priority === 0 ? 0 : second.priority - 1;
   }
+}
+
+/** What is wrong with a request in itself, to add or to delete (net/core/fib_rules.c:fib_nl2rule). */
+function badForm(spec: RuleSpec, priority: number): Refused | undefined {
+  if ((spec.fromLength ?? 0) > 32) return refused("EINVAL", "Invalid source address");
+  if ((spec.toLength ?? 0) > 32) return refused("EINVAL", "Invalid dst address");
+  if (spec.action !== "goto") return spec.goto === undefined ? undefined : refused("EINVAL", "Unexpected goto");
+  if (spec.goto === undefined) return refused("EINVAL", "Missing goto target for action goto");
+  return spec.goto <= priority ? refused("EINVAL", "Backward goto not supported") : undefined;
 }
 
 /** Nothing in the new rule tells it from the old one; selectors that the request leaves out do not count (`rule_exists`). */

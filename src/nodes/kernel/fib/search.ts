@@ -2,7 +2,7 @@ import type { Ipv4 } from "../../../core/addr.ts";
 import type { Errno } from "../../../core/errno.ts";
 import type { FibHost } from "./host.ts";
 import type { NextHop, Route } from "./route.ts";
-import { shorter, type Trie, type TrieNode } from "./trie.ts";
+import { shorter, type Trie } from "./trie.ts";
 
 /** The answer of a look-up. Reused by its owner: a look-up allocates nothing. */
 export class FibResult {
@@ -12,6 +12,7 @@ export class FibResult {
   nexthop: NextHop | null = null;
   /** The first way out that is alive. */
   firstHop: NextHop | null = null;
+  /** The table that was asked. As Linux says, main also for local's routes until the first change of the rules. */
   table = 0;
   rulePriority = 0;
   /** Why there is no way; empty when there is. */
@@ -44,29 +45,45 @@ export function search(
   out: FibResult,
 ): Errno | "" {
   const wantedTos = tos & TOS_MASK;
-  let node: TrieNode<Route> | null = trie.find(dst);
-  while (node !== null) {
+  const best = trie.best(dst);
+  if (best === null) return "EAGAIN";
+  const verdict = judge(best, wantedTos, oif, scope, host, out);
+  if (verdict !== undefined) return verdict;
+  // The rare case: the first route of the longest prefix is passed over, so that others and shorter prefixes have their turn.
+  for (let node = trie.find(dst); node !== null; node = shorter(node.up)) {
     for (let route = node.first; route !== null; route = route.next) {
-      if (route.tos !== 0 && route.tos !== wantedTos) continue;
-      const info = route.info;
-      if (info.scope < scope) continue;
-      if (info.error !== "") {
-        out.route = route;
-        return info.error;
-      }
-      if (info.dead) continue;
-      const hops = info.nexthops;
-      for (let i = 0; i < hops.length; i++) {
-        const hop = hops[i] as NextHop;
-        if (hop.dead || (oif !== 0 && oif !== hop.ifindex)) continue;
-        if (hop.linkdown && host?.ignoresLinkdown?.(hop.ifindex)) continue;
-        out.route = route;
-        out.firstHop = hop;
-        out.nexthop = hops.length === 1 || oif !== 0 ? hop : null;
-        return "";
-      }
+      const next = judge(route, wantedTos, oif, scope, host, out);
+      if (next !== undefined) return next;
     }
-    node = shorter(node.up);
   }
   return "EAGAIN";
+}
+
+/** What one route says; undefined: it is passed over. */
+function judge(
+  route: Route,
+  tos: number,
+  oif: number,
+  scope: number,
+  host: FibHost | null,
+  out: FibResult,
+): Errno | "" | undefined {
+  const info = route.info;
+  if ((route.tos !== 0 && route.tos !== tos) || info.scope < scope) return undefined;
+  if (info.error !== "") {
+    out.route = route;
+    return info.error;
+  }
+  if (info.dead) return undefined;
+  const hops = info.nexthops;
+  for (let i = 0; i < hops.length; i++) {
+    const hop = hops[i] as NextHop;
+    if (hop.dead || (oif !== 0 && oif !== hop.ifindex)) continue;
+    if (hop.linkdown && host?.ignoresLinkdown?.(hop.ifindex)) continue;
+    out.route = route;
+    out.firstHop = hop;
+    out.nexthop = hops.length === 1 || oif !== 0 ? hop : null;
+    return "";
+  }
+  return undefined;
 }

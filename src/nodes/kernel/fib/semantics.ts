@@ -26,8 +26,8 @@ export interface Surroundings {
   device(ifindex: number): FibDevice | undefined;
   /** How to reach a gateway: by `table`, if it is no standard one, and else by the rules; only by routes of at least that scope. */
   reach(table: number, gateway: Ipv4, scope: number, oif: number): FibResult;
-  /** `inet_addr_type`. With `ifindex`, routes over other devices count as unicast. */
-  addressType(address: Ipv4, table: number, ifindex: number): RouteType;
+  /** `inet_addr_type`. */
+  addressType(address: Ipv4, table: number): RouteType;
 }
 
 /** Next hops one route may have. */
@@ -57,7 +57,7 @@ export function createInfo(spec: RouteSpec, want: RouteRequest, around: Surround
     hops.push(hop.value);
   }
   if (want.prefsrc !== 0 && !validPrefsrc(spec.dst, want, around)) return refused("EINVAL", "Invalid prefsrc address");
-  const info = new RouteInfo(want.table, want, hops, metrics);
+  const info = new RouteInfo(want.table, want, hops.slice(), metrics); // a copy has no room to spare
   info.linkdown = hops.every((hop) => hop.linkdown);
   return granted(info);
 }
@@ -66,19 +66,23 @@ export function createInfo(spec: RouteSpec, want: RouteRequest, around: Surround
 export function matchesWay(spec: RouteSpec, info: RouteInfo): boolean {
   if (spec.metric && spec.metric !== info.metric) return false;
   if (!sameMetrics(spec.metrics, info.metrics)) return false;
-  const first = info.nexthops[0];
+  const hops = info.nexthops.length === 0 ? [NO_WAY] : info.nexthops;
   if (spec.ifindex || spec.gateway) {
-    if (spec.ifindex && spec.ifindex !== first?.ifindex) return false;
-    return !spec.gateway || spec.gateway === first?.gateway;
+    const first = hops[0] as Pick<NextHop, "ifindex" | "gateway">;
+    if (spec.ifindex && spec.ifindex !== first.ifindex) return false;
+    return !spec.gateway || spec.gateway === first.gateway;
   }
   if (spec.nexthops === undefined) return true;
   // As many as the route has are compared; the request may name more, not fewer.
-  if (spec.nexthops.length < Math.max(1, info.nexthops.length)) return false;
-  return info.nexthops.every((hop, i) => {
+  if (spec.nexthops.length < hops.length) return false;
+  return hops.every((hop, i) => {
     const leg = spec.nexthops?.[i] as NextHopSpec;
     return (!leg.ifindex || leg.ifindex === hop.ifindex) && (leg.gateway === undefined || leg.gateway === hop.gateway);
   });
 }
+
+/** What a route that only refuses has in place of a next hop. */
+const NO_WAY = { ifindex: 0, gateway: 0 };
 
 /** A device or gateway given beside the next hops must be the first one's (`fib_get_nhs`). */
 function checkFirstLeg(spec: RouteSpec, first: NextHopSpec): Refused | undefined {
@@ -119,7 +123,7 @@ function checkOnlinkHop(leg: NextHopSpec, want: RouteRequest, around: Surroundin
   const device = around.device(ifindex);
   if (device === undefined) return refused("ENODEV", "Nexthop device required for onlink");
   if (!device.up) return refused("ENETDOWN", "Nexthop device is not up");
-  if (around.addressType(leg.gateway as Ipv4, TABLE_LOCAL, ifindex) !== "unicast") {
+  if (around.addressType(leg.gateway as Ipv4, TABLE_LOCAL) !== "unicast") {
     return refused("EINVAL", "Nexthop has invalid gateway");
   }
   return granted(makeHop(leg, ifindex, SCOPE_LINK, !device.carrier));
@@ -154,8 +158,8 @@ function validPrefsrc(dst: Ipv4, want: RouteRequest, around: Surroundings): bool
   if (want.type === "local" && dst !== 0 && want.prefsrc === dst) return true;
   const table = want.table === TABLE_MAIN ? TABLE_LOCAL : want.table;
   return (
-    around.addressType(want.prefsrc, table, 0) === "local" ||
-    (table !== TABLE_LOCAL && around.addressType(want.prefsrc, TABLE_LOCAL, 0) === "local")
+    around.addressType(want.prefsrc, table) === "local" ||
+    (table !== TABLE_LOCAL && around.addressType(want.prefsrc, TABLE_LOCAL) === "local")
   );
 }
 

@@ -56,7 +56,7 @@ export class FibTable {
     const node = this.trie.insert(route.dst, route.length);
     if (place.replaces !== null) {
       route.next = place.replaces.next;
-      link(node, before(node, place.replaces), route);
+      this.#link(node, before(node, place.replaces), route);
       place.replaces.next = null;
       return;
     }
@@ -64,7 +64,7 @@ export class FibTable {
     if (place.before !== null) at = before(node, place.before);
     else for (let r = node.first; r !== null && r.table >= this.id; r = r.next) at = r;
     route.next = at === null ? node.first : at.next;
-    link(node, at, route);
+    this.#link(node, at, route);
   }
 
   /** The route that a deletion means (net/ipv4/fib_trie.c:fib_table_delete). */
@@ -85,10 +85,8 @@ export class FibTable {
   remove(route: Route): void {
     const node = this.trie.exact(route.dst, route.length) as TrieNode<Route>;
     const at = before(node, route);
-    if (at === null) node.first = route.next;
-    else at.next = route.next;
+    this.#link(node, at, route.next);
     route.next = null;
-    if (node.first === null) this.trie.remove(node);
   }
 
   /** All routes in the order of the kernel's dump. */
@@ -108,6 +106,11 @@ export class FibTable {
       if (route.tos < tos || (route.tos === tos && route.metric >= metric)) return route;
     }
     return null;
+  }
+
+  #link(node: TrieNode<Route>, at: Route | null, route: Route | null): void {
+    if (at === null) this.trie.put(node, route);
+    else at.next = route;
   }
 
   #alike(route: Route, tos: number, metric: number): boolean {
@@ -142,9 +145,4 @@ function before(node: TrieNode<Route>, route: Route): Route | null {
   let at = node.first as Route;
   while (at.next !== route) at = at.next as Route;
   return at;
-}
-
-function link(node: TrieNode<Route>, at: Route | null, route: Route): void {
-  if (at === null) node.first = route;
-  else at.next = route;
 }

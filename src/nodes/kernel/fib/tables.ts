@@ -11,25 +11,27 @@ export class TableSet {
   last: FibTable | null = null;
   /** Local and main have a trie each: a policy rule was added or deleted once (`fib_has_custom_rules`). */
   split = false;
-  readonly #tables = new Map<number, FibTable>();
+  /** A plain list: hosts have two or three, and look-ups remember the table itself. */
+  #tables: readonly FibTable[] = [];
 
   get(id: number): FibTable | undefined {
-    return this.#tables.get(id);
+    return this.#tables.find((table) => table.id === id);
   }
 
   /** As the kernel walks them: by the number's low eight bits, and the newest first. */
   ids(): number[] {
-    return [...this.#tables.keys()].reverse().sort((a, b) => (a & 255) - (b & 255));
+    const ids = this.#tables.map((table) => table.id);
+    return ids.reverse().sort((a, b) => (a & 255) - (b & 255));
   }
 
   /** The table, made when there is none; undefined when there are too many (net/ipv4/fib_frontend.c:fib_new_table). */
   make(id: number): FibTable | undefined {
-    const known = this.#tables.get(id);
+    const known = this.get(id);
     if (known !== undefined) return known;
-    if (this.#tables.size >= TABLES_MAX) return undefined;
+    if (this.#tables.length >= TABLES_MAX) return undefined;
     const shared = id === TABLE_LOCAL && !this.split ? this.make(TABLE_MAIN) : undefined;
     const table = new FibTable(id, shared?.trie ?? new Trie());
-    this.#tables.set(id, table);
+    this.#tables = [...this.#tables, table];
     if (id === TABLE_MAIN) this.main = table;
     if (id === TABLE_DEFAULT) this.last = table;
     return table;
@@ -38,13 +40,13 @@ export class TableSet {
   /** The lowest number without a table (net/ipv4/fib_rules.c:fib_empty_table). */
   firstFree(): number {
     let id = 1;
-    while (this.#tables.has(id)) id++;
+    while (this.get(id) !== undefined) id++;
     return id;
   }
 
   /** Ends the sharing of local and main (net/ipv4/fib_frontend.c:fib_unmerge). */
   separate(): void {
-    const local = this.#tables.get(TABLE_LOCAL);
+    const local = this.get(TABLE_LOCAL);
     if (!this.split && local !== undefined && this.main !== null) unmerge(local, this.main);
     this.split = true;
   }

@@ -1,11 +1,11 @@
 /** A prefix in the trie: one that holds something, or a place where two branches part (`first` is null then). */
 export class TrieNode<T> {
+  /** The first of what stands under exactly this prefix. `Trie.put` sets it. */
+  first: T | null = null;
   /** The prefix as a signed 32-bit number, and its netmask likewise, so that both stay small integers. */
   readonly key: number;
   readonly mask: number;
   readonly length: number;
-  /** The first of what stands under exactly this prefix. The owner of the trie sets it. */
-  first: T | null = null;
   left: TrieNode<T> | null = null;
   right: TrieNode<T> | null = null;
   up: TrieNode<T> | null = null;
@@ -17,37 +17,60 @@ export class TrieNode<T> {
   }
 }
 
-/** From so many nodes on, look-ups start at a table of the first 12 or 16 bits: 32 kB and 512 kB. */
-const JUMP_12_NODES = 1_024;
-const JUMP_16_NODES = 16_384;
+/** From so many nodes on, look-ups go through a table of the first 12 or 16 bits: 32 kB and 512 kB. */
+const SLOTS_12_NODES = 1_024;
+const SLOTS_16_NODES = 16_384;
 
 /**
- * Longest-prefix match over IPv4 prefixes: a path-compressed binary trie. A large one gets a jump table that says which
- * node covers all addresses with the same first bits, so that a look-up begins near the leaves. An empty one costs nothing.
+ * What a slot's addresses find: pairs of the address, without the slot's bits, from which on something is found, and what.
+ * Kept side by side because a look-up among many routes costs as much as the memory it touches.
+ */
+type Ranges<T> = (number | T | null)[];
+
+/**
+ * Longest-prefix match over IPv4 prefixes: a path-compressed binary trie. A large one also keeps, for each value of the first
+ * bits, which prefix wins where; that is worked out when a look-up first comes by, and forgotten when a prefix there comes or
+ * goes. An empty trie costs nothing.
  */
 export class Trie<T> {
   #root: TrieNode<T> | null = null;
   #nodes = 0;
-  /** The deepest node, no longer than the table's bits, that covers a slot. */
-  #jump: (TrieNode<T> | null)[] | null = null;
-  /** Bits of the jump table; 0 without one. */
+  #slots: (Ranges<T> | null)[] | null = null;
+  /** Bits that tell the slot; 0 without slots. */
   #bits = 0;
 
-  get empty(): boolean {
-    return this.#root === null;
+  /** Prefixes that hold something, and forks. */
+  get nodes(): number {
+    return this.#nodes;
+  }
+
+  /** What stands first under the longest prefix over `address`. */
+  best(address: number): T | null {
+    const key = address | 0;
+    if (this.#slots === null) return this.find(key)?.first ?? null;
+    const slot = key >>> (32 - this.#bits);
+    const ranges = this.#slots[slot] ?? this.#fill(this.#slots, slot);
+    const rest = key & (-1 >>> this.#bits);
+    let low = 0;
+    let high = ranges.length >> 1;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((ranges[middle << 1] as number) <= rest) low = middle;
+      else high = middle;
+    }
+    return ranges[(low << 1) + 1] as T | null;
   }
 
   /** The longest prefix over `address` under which anything stands. */
   find(address: number): TrieNode<T> | null {
     const key = address | 0;
-    const start = this.#jump === null ? this.#root : (this.#jump[key >>> (32 - this.#bits)] as TrieNode<T> | null);
     let best: TrieNode<T> | null = null;
-    let node = start;
+    let node = this.#root;
     while (node !== null && ((key ^ node.key) & node.mask) === 0) {
       if (node.first !== null) best = node;
       node = key << node.length < 0 ? node.right : node.left; // At length 32 the shift is 0, and both are null.
     }
-    return best ?? (start === null ? null : shorter(start));
+    return best;
   }
 
   /** The node of exactly this prefix, when anything stands there. */
@@ -60,7 +83,14 @@ export class Trie<T> {
     return node !== null && node.length === length && node.key === key && node.first !== null ? node : null;
   }
 
-  /** The node of exactly this prefix, made when there is none. The caller fills `first` at once. */
+  /** Sets what stands first under a node's prefix. With null the node goes, and so does the fork above it that is none any more. */
+  put(node: TrieNode<T>, first: T | null): void {
+    node.first = first;
+    this.#forget(node);
+    if (first === null) this.#remove(node);
+  }
+
+  /** The node of exactly this prefix, made when there is none. The caller puts something there at once. */
   insert(address: number, length: number): TrieNode<T> {
     const key = address | 0;
     let up: TrieNode<T> | null = null;
@@ -74,25 +104,14 @@ export class Trie<T> {
     }
     const leaf = new TrieNode<T>(key, length);
     this.#attach(leaf, up);
-    this.#added(leaf);
+    this.#added();
     return leaf;
-  }
-
-  /** Takes a node out whose `first` became null, and the fork above it when that is none any more. */
-  remove(node: TrieNode<T>): void {
-    if (node.left !== null && node.right !== null) return; // still a fork
-    const child = node.left ?? node.right;
-    const up = node.up;
-    this.#replace(up, node, child);
-    if (child !== null) child.up = up;
-    this.#removed(node);
-    if (child === null && up !== null && up.first === null) this.remove(up);
   }
 
   /** Every prefix that holds something, by address, and the longer first at the same address: Linux's order of a dump. */
   ordered(): TrieNode<T>[] {
     const all: TrieNode<T>[] = [];
-    if (this.#root !== null) preorder(this.#root, 32, all);
+    if (this.#root !== null) preorder(this.#root, all);
     // Preorder has the shorter first; those at one address stand side by side.
     let from = 0;
     for (let i = 1; i <= all.length; i++) {
@@ -116,10 +135,21 @@ export class Trie<T> {
       fork.up = up;
       adopt(fork, node);
       adopt(fork, fresh);
-      this.#added(fork);
+      this.#added();
     }
-    this.#added(fresh);
+    this.#added();
     return fresh;
+  }
+
+  #remove(node: TrieNode<T>): void {
+    if (node.left !== null && node.right !== null) return; // still a fork
+    const child = node.left ?? node.right;
+    const up = node.up;
+    this.#replace(up, node, child);
+    if (child !== null) child.up = up;
+    this.#nodes--;
+    this.#resize();
+    if (child === null && up !== null && up.first === null) this.#remove(up);
   }
 
   #attach(leaf: TrieNode<T>, up: TrieNode<T> | null): void {
@@ -133,32 +163,62 @@ export class Trie<T> {
     else up.right = by;
   }
 
-  #added(node: TrieNode<T>): void {
+  #added(): void {
     this.#nodes++;
-    if (this.#bits < 16 && this.#nodes >= (this.#bits === 0 ? JUMP_12_NODES : JUMP_16_NODES)) {
-      return this.#rebuild(this.#bits === 0 ? 12 : 16);
-    }
-    if (this.#jump !== null && node.length <= this.#bits) cover(this.#jump, this.#bits, node);
+    this.#resize();
   }
 
-  #removed(node: TrieNode<T>): void {
-    this.#nodes--;
-    if (this.#jump === null) return;
-    if (this.#nodes < (this.#bits === 16 ? JUMP_16_NODES : JUMP_12_NODES) / 4)
-      return this.#rebuild(this.#bits === 16 ? 12 : 0);
-    if (node.length > this.#bits) return;
-    const [from, to] = slots(node, this.#bits);
-    for (let i = from; i < to; i++) if (this.#jump[i] === node) this.#jump[i] = node.up;
-  }
-
-  #rebuild(bits: number): void {
+  #resize(): void {
+    const n = this.#nodes;
+    let bits = n >= SLOTS_16_NODES ? 16 : n >= SLOTS_12_NODES ? 12 : 0;
+    if (bits < this.#bits && n >= (this.#bits === 16 ? SLOTS_16_NODES : SLOTS_12_NODES) / 4) bits = this.#bits;
+    if (bits === this.#bits) return;
     this.#bits = bits;
-    this.#jump = bits === 0 ? null : new Array(2 ** bits).fill(null);
-    if (this.#jump === null || this.#root === null) return;
-    const nodes: TrieNode<T>[] = [];
-    preorder(this.#root, bits, nodes);
-    for (const node of nodes) cover(this.#jump, bits, node);
+    this.#slots = bits === 0 ? null : new Array(2 ** bits).fill(null);
   }
+
+  /** What was worked out for the prefix's addresses does not hold any more. */
+  #forget(node: TrieNode<T>): void {
+    if (this.#slots === null) return;
+    const from = node.key >>> (32 - this.#bits);
+    this.#slots.fill(null, from, from + 2 ** Math.max(0, this.#bits - node.length));
+  }
+
+  #fill(slots: (Ranges<T> | null)[], slot: number): Ranges<T> {
+    const bits = this.#bits;
+    const first = (slot << (32 - bits)) | 0;
+    let around: T | null = null;
+    let node = this.#root;
+    while (node !== null && node.length < bits && ((first ^ node.key) & node.mask) === 0) {
+      if (node.first !== null) around = node.first;
+      node = first << node.length < 0 ? node.right : node.left;
+    }
+    const ranges: Ranges<T> = [0, around];
+    if (node !== null && node.length >= bits && (node.key ^ first) >>> (32 - bits) === 0)
+      paint(node, around, -1 >>> bits, ranges);
+    slots[slot] = ranges;
+    return ranges;
+  }
+}
+
+/** Appends the ranges of a subtree, in the order of addresses. `around` wins between its prefixes; `rest`: mask of what is kept. */
+function paint<T>(node: TrieNode<T>, around: T | null, rest: number, ranges: Ranges<T>): void {
+  const mine = node.first ?? around;
+  const from = node.key & rest;
+  begin(ranges, from, mine);
+  if (node.left !== null) paint(node.left, mine, rest, ranges);
+  if (node.right !== null) paint(node.right, mine, rest, ranges);
+  const to = from + 2 ** (32 - node.length);
+  if (to <= rest) begin(ranges, to, around);
+}
+
+/** From here on `wins` wins. */
+function begin<T>(ranges: Ranges<T>, from: number, wins: T | null): void {
+  const last = ranges.length - 2;
+  if (ranges[last + 1] === wins) return;
+  if (ranges[last] !== from) ranges.push(from, wins);
+  else if (last > 0 && ranges[last - 1] === wins) ranges.length = last;
+  else ranges[last + 1] = wins;
 }
 
 /** The next shorter prefix over the same addresses under which anything stands; `node` itself when it holds something. */
@@ -173,25 +233,11 @@ function adopt<T>(up: TrieNode<T>, child: TrieNode<T>): void {
   child.up = up;
 }
 
-/** Nodes of at most `length` bits, each before those below it. */
-function preorder<T>(node: TrieNode<T>, length: number, into: TrieNode<T>[]): void {
-  if (node.length > length) return;
+/** All nodes, each before those below it. */
+function preorder<T>(node: TrieNode<T>, into: TrieNode<T>[]): void {
   into.push(node);
-  if (node.left !== null) preorder(node.left, length, into);
-  if (node.right !== null) preorder(node.right, length, into);
-}
-
-function slots<T>(node: TrieNode<T>, bits: number): [number, number] {
-  const from = node.key >>> (32 - bits);
-  return [from, from + 2 ** (bits - node.length)];
-}
-
-function cover<T>(jump: (TrieNode<T> | null)[], bits: number, node: TrieNode<T>): void {
-  const [from, to] = slots(node, bits);
-  for (let i = from; i < to; i++) {
-    const now = jump[i] as TrieNode<T> | null;
-    if (now === null || now.length < node.length) jump[i] = node;
-  }
+  if (node.left !== null) preorder(node.left, into);
+  if (node.right !== null) preorder(node.right, into);
 }
 
 function reverse<T>(list: T[], from: number, to: number): void {
