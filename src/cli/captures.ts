@@ -31,7 +31,7 @@ export class Captures implements Tap {
   readonly files: string[] = [];
   readonly #sim: Simulation;
   readonly #dir: string;
-  readonly #patterns: readonly RegExp[];
+  readonly #patterns: readonly { readonly text: string; readonly test: RegExp; met: boolean }[];
   readonly #byDevice = new Map<NetDevice, CaptureFile>();
   #merged: PcapngWriter | null = null;
   #records = 0;
@@ -42,7 +42,9 @@ export class Captures implements Tap {
   constructor(sim: Simulation, dir: string, patterns: readonly string[]) {
     this.#sim = sim;
     this.#dir = dir;
-    this.#patterns = patterns.filter((p) => p !== "none").map((p) => wildcard(p === "all" ? "*" : p));
+    this.#patterns = patterns
+      .filter((p) => p !== "none")
+      .map((text) => ({ text, test: wildcard(text === "all" ? "*" : text), met: false }));
     if (this.#patterns.length > 0) sim.capture = this;
   }
 
@@ -53,6 +55,11 @@ export class Captures implements Tap {
     kernel.watchDevices((dev, event) => {
       if (event === "registered") this.#consider(dev);
     });
+  }
+
+  /** The patterns that no interface met. */
+  unmatched(): string[] {
+    return this.#patterns.filter((p) => !p.met).map((p) => p.text);
   }
 
   /** Writes what is still in memory; the files are complete after it. */
@@ -81,7 +88,9 @@ export class Captures implements Tap {
   }
 
   #consider(dev: NetDevice): void {
-    if (this.#byDevice.has(dev) || !this.#patterns.some((p) => p.test(dev.label))) return;
+    const meeting = this.#patterns.filter((p) => p.test.test(dev.label));
+    for (const pattern of meeting) pattern.met = true;
+    if (this.#byDevice.has(dev) || meeting.length === 0) return;
     const name = `${dev.label.replaceAll("/", "_")}.pcapng`;
     const linkType = dev.headerLength === 0 ? LINKTYPE_RAW : LINKTYPE_ETHERNET;
     this.#merged ??= this.#open(MERGED_FILE, 4 * CHUNK_BYTES);

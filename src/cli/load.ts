@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, resolve } from "node:path";
 import { buildClab } from "../lab/clab/build.ts";
 import { parseClab } from "../lab/clab/parse.ts";
 import { LabError } from "../lab/errors.ts";
@@ -56,20 +56,30 @@ export async function loadScenario(name: string, settings: readonly string[]): P
 /** A containerlab topology file. Paths in it are relative to it. */
 export function loadLab(path: string, settings: readonly string[]): Loaded {
   if (settings.length > 0) throw new LabError(`--set ${settings[0]}: a lab file has no parameters`);
-  if (!existsSync(path)) throw new LabError(`${path}: no such file`);
   const dir = dirname(path);
-  const lab = parseClab(readFileSync(path, "utf8"), path);
-  const read = (file: string): string => {
-    const full = join(dir, file);
-    if (!existsSync(full)) throw new LabError(`${path}: ${file}: no such file`);
-    return readFileSync(full, "utf8");
-  };
+  const lab = parseClab(readText(path), path);
   return {
     name: lab.name,
     title: `the lab of ${path}`,
     seed: lab.seed ?? SEED,
     parameters: {},
     captures: lab.captures,
-    build: (net) => buildClab(net, lab, read),
+    build: (net) => buildClab(net, lab, (file) => readText(resolve(dir, file))),
   };
+}
+
+/** A scenario by its name, or else a lab file. */
+export async function load(subject: string, settings: readonly string[]): Promise<Loaded> {
+  if (scenarioNames().includes(subject)) return loadScenario(subject, settings);
+  if (existsSync(subject)) return loadLab(subject, settings);
+  throw new LabError(`there is no scenario and no file "${subject}"; scenarios: ${scenarioNames().join(", ")}`);
+}
+
+function readText(path: string): string {
+  if (!existsSync(path)) throw new LabError(`${path}: no such file`);
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new LabError(`${path}: not readable (${(error as { code?: string }).code ?? String(error)})`);
+  }
 }

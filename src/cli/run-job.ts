@@ -2,8 +2,8 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Interrupted } from "../core/sim.ts";
 import { S } from "../core/time.ts";
-import { LabError } from "../lab/errors.ts";
-import { type ExecRecord, runExecs } from "../lab/exec-list.ts";
+import { LabError, RunEnded } from "../lab/errors.ts";
+import { ExecList, type ExecRecord } from "../lab/exec-list.ts";
 import { Net, type Observer, type Table } from "../lab/net.ts";
 import { Captures, MERGED_FILE } from "./captures.ts";
 import { EVENTS, FAILED, INTERRUPTED, INTERRUPTED_STATUS, type Job, type Message, OK, SIM_NOW } from "./job.ts";
@@ -35,20 +35,22 @@ export async function runJob(job: Job, tell: (message: Message) => void): Promis
   const loaded =
     job.kind === "scenario" ? await loadScenario(job.subject, job.settings) : loadLab(job.subject, job.settings);
   const seed = job.seed ?? loaded.seed;
-  const net = new Net(seed, job.json ? watchOnly(() => captures) : watchAndTell(() => captures, tell));
+  const net: Net = new Net(seed, job.json ? watchOnly(() => captures, tell) : watchAndTell(() => captures, tell));
   const dir = outputDirectory(job, loaded);
-  const captures = new Captures(net.sim, dir, job.pcap ?? loaded.captures);
+  const captures: Captures = new Captures(net.sim, dir, job.pcap ?? loaded.captures);
   const trace = new TraceFile(net.sim, dir);
   beat(net, job);
   if (job.untilNs !== undefined) net.endsAt = job.untilNs;
 
   const t0 = performance.now();
-  let exec: ExecRecord[] = [];
+  let execs: ExecList | undefined;
   let interrupted = false;
   try {
-    loaded.build(net);
-    exec = runExecs(net, [...job.execs]);
-    if (job.untilNs !== undefined && net.now < job.untilNs) net.sim.advance(job.untilNs);
+    untilEnd(() => loaded.build(net));
+    execs = new ExecList(net, job.execs);
+    execs.run();
+    if (job.untilNs !== undefined) net.runTo(job.untilNs);
+    net.settle();
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     interrupted = true;
@@ -56,6 +58,9 @@ export async function runJob(job: Job, tell: (message: Message) => void): Promis
     captures.flush();
     trace.close();
   }
+  for (const pattern of captures.unmatched())
+    tell({ kind: "err", text: `netloom: no interface is named ${pattern}: nothing captured\n` });
+  const exec = execs?.records() ?? [];
   const files = [...(captures.files.length > 0 ? captures.files : []), "trace.ndjson", "report.html", "summary.json"];
   const summary: RunSummary = {
     name: loaded.name,
@@ -86,6 +91,15 @@ export async function runJob(job: Job, tell: (message: Message) => void): Promis
   return net.checks.every((c) => c.ok) && exec.every((e) => e.status === 0) ? OK : FAILED;
 }
 
+/** A story may be cut by the end of the run. */
+function untilEnd(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof RunEnded)) throw error;
+  }
+}
+
 /** The directory of the run, emptied of what an earlier run of netloom left there. */
 function outputDirectory(job: Job, loaded: Loaded): string {
   const dir = job.outDir ?? join("out", loaded.name);
@@ -109,10 +123,13 @@ function beat(net: Net, job: Job): void {
   };
 }
 
-const watchOnly = (captures: () => Captures): Observer => ({ nodeAdded: (kernel) => captures().watch(kernel) });
+const watchOnly = (captures: () => Captures, tell: (message: Message) => void): Observer => ({
+  nodeAdded: (kernel) => captures().watch(kernel),
+  warned: (text) => tell({ kind: "err", text: `netloom: ${text}\n` }),
+});
 
 const watchAndTell = (captures: () => Captures, tell: (message: Message) => void): Observer => ({
-  nodeAdded: (kernel) => captures().watch(kernel),
+  ...watchOnly(captures, tell),
   said: (text) => tell({ kind: "out", text: `${text}\n` }),
   tabled: (table) => tell({ kind: "out", text: `\n${renderTable(table)}\n` }),
   checked: (c) =>

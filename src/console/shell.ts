@@ -97,7 +97,7 @@ function parseLine(line: string): readonly Step[] | string {
 }
 
 /** The line cut at `;`, `&&`, `||` and line ends outside quotes, connectors in their places. */
-function splitConnectors(line: string): string[] {
+export function splitConnectors(line: string): string[] {
   const parts: string[] = [];
   let from = 0;
   let quote = "";

@@ -1,6 +1,6 @@
 import type { Running } from "../console/process.ts";
 import { S } from "../core/time.ts";
-import { LabError } from "./errors.ts";
+import { LabError, RunEnded } from "./errors.ts";
 import type { Net } from "./net.ts";
 import type { LabNode } from "./node.ts";
 
@@ -14,35 +14,76 @@ export interface ExecRecord {
   readonly output: string;
 }
 
-/**
- * Runs `NODE: COMMAND` lines in order: each starts when the one before has ended; after a trailing `&` the next starts at
- * once. `sleep 30` and `until converged` stand for a command. What still runs when the run ends is interrupted.
- */
-export function runExecs(net: Net, lines: readonly string[]): ExecRecord[] {
-  const steps = lines.map((line) => parseExec(net, line));
-  const started: Running[] = [];
-  const nodes: string[] = [];
-  for (const step of steps) {
-    if (net.now >= net.endsAt) break;
-    if (step.kind === "sleep") net.run(step.span);
-    else if (step.kind === "converged") net.untilConverged();
-    else {
-      const running = step.node.spawn(step.command);
-      started.push(running);
-      nodes.push(step.node.name);
-      if (!step.background) net.waitFor(running);
+/** What `--exec` says, in order. Its records can be read at any time: also when the run was interrupted. */
+export class ExecList {
+  readonly #net: Net;
+  readonly #steps: readonly Step[];
+  readonly #started: { readonly node: string; readonly running: Running }[] = [];
+  #next = 0;
+
+  /** `lines`: `NODE: COMMAND`, `sleep 30` or `until converged`. A line that is none of these, or an unknown node, is an error. */
+  constructor(net: Net, lines: readonly string[]) {
+    this.#net = net;
+    this.#steps = lines.map((line) => parseExec(net, line));
+  }
+
+  /**
+   * Runs them: each starts when the one before has ended; after a trailing `&` the next starts at once. What still runs when
+   * the run ends is interrupted.
+   */
+  run(): void {
+    try {
+      this.#runSteps();
+    } catch (error) {
+      if (!(error instanceof RunEnded)) throw error;
+      this.#next++;
+    }
+    for (const { running } of this.#started) this.#net.waitFor(running);
+  }
+
+  #runSteps(): void {
+    const net = this.#net;
+    for (; this.#next < this.#steps.length && net.now < net.endsAt; this.#next++) {
+      const step = this.#steps[this.#next] as Step;
+      if (step.kind === "sleep") net.run(step.span);
+      else if (step.kind === "converged") net.untilConverged();
+      else {
+        const running = step.node.spawn(step.command);
+        this.#started.push({ node: step.node.name, running });
+        if (!step.background) net.waitFor(running);
+      }
     }
   }
-  for (const running of started) net.waitFor(running);
-  return started.map((r, i) => ({
-    node: nodes[i] as string,
-    command: r.command,
-    start_s: r.startedAt / S,
-    end_s: r.endedAt / S,
-    status: r.status ?? 1,
-    output: r.output,
-  }));
+
+  /** The commands that were started, and those that the end of the run left no time for. */
+  records(): ExecRecord[] {
+    const now = this.#net.now;
+    const ran = this.#started.map(({ node, running: r }) => ({
+      node,
+      command: r.command,
+      start_s: r.startedAt / S,
+      end_s: (r.ended ? r.endedAt : now) / S,
+      status: r.status ?? INTERRUPTED,
+      output: r.output,
+    }));
+    const late = this.#steps.slice(this.#next).filter((step) => step.kind === "command");
+    const output = `not started: the run ended at ${now / S} s\n`;
+    return [
+      ...ran,
+      ...late.map(({ node, command }) => ({
+        node: node.name,
+        command,
+        start_s: now / S,
+        end_s: now / S,
+        status: INTERRUPTED,
+        output,
+      })),
+    ];
+  }
 }
+
+/** What a shell gives for a command that Ctrl-C ended. */
+const INTERRUPTED = 130;
 
 type Step =
   | { readonly kind: "sleep"; readonly span: string }

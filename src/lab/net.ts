@@ -10,7 +10,7 @@ import type { Kernel } from "../nodes/kernel/kernel.ts";
 import { Cable, type LineQuality, type Port } from "../nodes/link.ts";
 import { router } from "../nodes/router.ts";
 import { networkSwitch } from "../nodes/switch.ts";
-import { LabError } from "./errors.ts";
+import { LabError, RunEnded } from "./errors.ts";
 import { ipOf, LabNode } from "./node.ts";
 import { type Duration, duration, probability, type Rate, rate } from "./quantities.ts";
 
@@ -58,6 +58,8 @@ export interface Observer {
   checked?(check: Check): void;
   tabled?(table: Table): void;
   said?(text: string): void;
+  /** Something was left out or will not work as somebody may expect. */
+  warned?(text: string): void;
 }
 
 /** How long an expectation waits between two looks. */
@@ -78,6 +80,8 @@ export class Net {
   endsAt: Nanos = NEVER;
   readonly #observer: Observer;
   readonly #ports = new Map<string, number>();
+  #scheduledUntil: Nanos = 0;
+  readonly #scheduled: Running[] = [];
 
   constructor(seed = 1, observer: Observer = {}) {
     this.sim = new Simulation(seed);
@@ -145,9 +149,16 @@ export class Net {
     return this.sim.now;
   }
 
-  /** Lets `span` of simulated time pass. */
+  /** Lets `span` of simulated time pass. Like everything that moves time, it throws `RunEnded` at `endsAt`. */
   run(span: Duration): void {
-    this.sim.advance(Math.min(this.sim.now + duration(span), this.endsAt));
+    const at = this.sim.now + duration(span);
+    this.#advanceTo(Math.min(at, this.endsAt));
+    this.#endWith(at);
+  }
+
+  /** Lets time pass until an instant; one that is past already is no error. */
+  runTo(at: Nanos): void {
+    this.#advanceTo(Math.min(at, this.endsAt));
   }
 
   /**
@@ -160,7 +171,9 @@ export class Net {
       if (this.sim.nextAt() === NEVER)
         throw new LabError(`${what}: nothing will ever happen again, and it has not ended`);
       this.sim.advance(last);
-      if (!done() && this.sim.now >= last) throw new LabError(`${what}: had not ended at ${this.sim.now / S} s`);
+      if (done()) return;
+      if (this.sim.now >= this.endsAt) throw new RunEnded(what);
+      if (this.sim.now >= last) throw new LabError(`${what}: had not ended at ${this.sim.now / S} s`);
     }
   }
 
@@ -175,11 +188,35 @@ export class Net {
     if (!running.ended) running.exit(130);
   }
 
+  /** Lets `act` happen at an instant; `settle` waits for it. */
+  schedule(at: Nanos, label: string, act: () => void): void {
+    this.#scheduledUntil = Math.max(this.#scheduledUntil, at);
+    this.sim.at(at, { label, fire: act });
+  }
+
+  /** Starts a command that the schedule asks for: how it ends is a check. */
+  startScheduled(node: LabNode, command: string, when: string): void {
+    const running = node.spawn(command);
+    this.#scheduled.push(running);
+    running.onExit(() => {
+      const output = running.output.trimEnd();
+      this.say(`${when}: ${node.name}# ${command}${output === "" ? "" : `\n${output}`}`);
+      this.check(`${when}: ${node.name}: ${command}`, running.status === 0, `status ${running.status}`);
+    });
+  }
+
+  /** Lets time pass until everything that was scheduled has happened and its commands have ended; at the run's end they are interrupted. */
+  settle(): void {
+    this.#advanceTo(Math.min(this.#scheduledUntil, this.endsAt));
+    for (const running of this.#scheduled) this.waitFor(running);
+  }
+
   /** Lets time pass until no daemon is busy; the run's end, or a day, is the limit. */
   untilConverged(): void {
     const last = Math.min(this.sim.now + COMMAND_MAX, this.endsAt);
     const busy = (): boolean => [...this.nodes.values()].some((node) => node.daemons.some((daemon) => daemon.busy()));
     while (busy() && this.sim.now < last) this.sim.advance(Math.min(this.sim.now + LOOK_EVERY, last));
+    if (busy()) this.#endWith(last);
   }
 
   /** Looks every 10 ms whether `holds`, for at most `span`: a check that passes or fails. */
@@ -189,7 +226,8 @@ export class Net {
     for (;;) {
       const lookedAt = this.sim.now;
       if (holds()) return this.check(what, true, `after ${((this.sim.now - startedAt) / S).toFixed(3)} s`);
-      if (this.sim.now >= deadline || this.sim.now >= this.endsAt) return this.check(what, false, `not within ${span}`);
+      if (this.sim.now >= deadline) return this.check(what, false, `not within ${span}`);
+      this.#endWith(this.sim.now);
       if (this.sim.now < lookedAt + LOOK_EVERY)
         this.sim.advance(Math.min(lookedAt + LOOK_EVERY, deadline, this.endsAt));
     }
@@ -212,6 +250,20 @@ export class Net {
   /** Says something about what happens, to whoever reads the run. */
   say(text: string): void {
     this.#observer.said?.(text);
+  }
+  /** Tells of what is left out or will surprise. */
+  warn(text: string): void {
+    this.#observer.warned?.(text);
+  }
+
+  #endWith(at: Nanos): void {
+    if (this.endsAt !== NEVER && at >= this.endsAt) throw new RunEnded(`the run ends at ${this.endsAt / S} s`);
+  }
+
+  /** Goes on where a command's end halted the simulation. */
+  #advanceTo(at: Nanos): void {
+    if (at !== NEVER && at > Number.MAX_SAFE_INTEGER) throw new LabError("simulated time ends after 104 days");
+    while (this.sim.now < at) this.sim.advance(at);
   }
 
   #add(name: string, make: (sim: Simulation, name: string) => Kernel): LabNode {
