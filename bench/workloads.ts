@@ -1,4 +1,5 @@
 import { parseIp } from "../src/core/addr.ts";
+import type { UdpSocket } from "../src/core/os.ts";
 import type { Handler } from "../src/core/queue.ts";
 import { Simulation } from "../src/core/sim.ts";
 import { MS, type Nanos, S } from "../src/core/time.ts";
@@ -33,11 +34,13 @@ export function join(sim: Simulation, number: number, a: Kernel, b: Kernel): rea
   return [x, y];
 }
 
+const PAYLOAD = new Uint8Array(PAYLOAD_BYTES).fill(0x5a);
+
 /** Sends `count` datagrams of 1,000 bytes, one every `interval`. */
 export class CbrSource implements Handler {
   readonly label: string;
   readonly #sim: Simulation;
-  readonly #send: () => void;
+  readonly #socket: UdpSocket;
   readonly #interval: Nanos;
   #left: number;
 
@@ -46,20 +49,19 @@ export class CbrSource implements Handler {
     this.#sim = kernel.sim;
     this.#interval = interval;
     this.#left = count;
-    const socket = kernel.os.udpSocket();
-    const payload = new Uint8Array(PAYLOAD_BYTES).fill(0x5a);
-    must(socket.connect(to, PORT));
-    this.#send = () => must(socket.send(payload));
+    this.#socket = kernel.os.udpSocket();
+    must(this.#socket.connect(to, PORT));
   }
 
   startAt(at: Nanos): void {
     this.#sim.at(at, this);
   }
+  /** One datagram ahead of the others, so that every neighbour on the way is known. */
   warmUpAt(at: Nanos): void {
-    this.#sim.at(at, { label: this.label, fire: this.#send });
+    this.#sim.at(at, { label: this.label, fire: () => must(this.#socket.send(PAYLOAD)) });
   }
   fire(): void {
-    this.#send();
+    must(this.#socket.send(PAYLOAD));
     if (--this.#left > 0) this.#sim.at(this.#sim.now + this.#interval, this);
   }
 }

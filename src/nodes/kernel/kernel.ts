@@ -43,9 +43,16 @@ export type DeviceEvent = "registered" | "unregistered" | "up" | "down" | "carri
 
 /** One Linux network namespace: devices, addresses, routes, neighbours, protocols and sockets, in Linux's own order. */
 export class Kernel {
+  // What every packet asks for stands first, so that it shares cache lines.
+  /** The processor that packets wait for, where a node has one. */
+  cpu: Cpu | null = null;
+  #powered = true;
+  readonly ipv4: Ipv4;
+  readonly udp: Udp;
   readonly sim: Simulation;
-  readonly name: string;
   readonly sysctl = new Sysctl();
+
+  readonly name: string;
   /** Packets dropped here, by reason: see `DROP_REASONS`. */
   readonly drops = new Float64Array(DROP_REASONS.length);
   /** Makes this node's hashes differ from its neighbours', or equal-cost choices would line up along a path. */
@@ -62,17 +69,12 @@ export class Kernel {
   readonly addresses: AddressBook;
   readonly neigh: NeighTable;
   readonly arp: Arp;
-  readonly ipv4: Ipv4;
   readonly icmp: Icmp;
-  readonly udp: Udp;
   readonly raw: RawSockets;
   readonly loopback: LoopbackDevice;
   readonly os: Os;
-  /** `ip neigh add proxy`: "ifindex address". */
+  /** `ip neigh add proxy`: "ifindex address"; ifindex 0: on every device. */
   readonly proxyNeighbours = new Set<string>();
-  /** The processor that packets wait for, where a node has one. */
-  cpu: Cpu | null = null;
-  #powered = true;
 
   constructor(sim: Simulation, name: string) {
     this.sim = sim;
@@ -177,6 +179,8 @@ export class Kernel {
       this.fib.deviceUp(dev.ifindex);
     } else {
       this.neigh.flushDevice(dev);
+      for (const proxy of this.proxyNeighbours)
+        if (proxy.startsWith(`${dev.ifindex} `)) this.proxyNeighbours.delete(proxy); // pneigh_ifdown
       this.addresses.deviceDown(dev.ifindex);
       this.fib.deviceDown(dev.ifindex);
     }

@@ -3,7 +3,7 @@ import { done, type Errno, granted, type Outcome, refused } from "../../core/err
 import type { DatagramHandler, DatagramInfo, SendOptions, SocketError } from "../../core/os.ts";
 import type { Packet } from "../../core/packet.ts";
 import { dst, IP_DF, src, tos, ttl } from "../../protocols/ipv4/wire.ts";
-import { DST_BROADCAST, DST_ERROR, type Dst } from "./ipv4/dst.ts";
+import { DST_BROADCAST, DST_ERROR, Dst } from "./ipv4/dst.ts";
 import { dfFlag } from "./ipv4/ipv4.ts";
 import type { Kernel } from "./kernel.ts";
 
@@ -74,7 +74,8 @@ export class DatagramSocketBase {
     if (d.type === DST_ERROR) return refused(d.errno === "" ? "ENETUNREACH" : d.errno);
     if (d.type === DST_BROADCAST && to >>> 28 !== 0xe && !(extra?.broadcast ?? this.options.broadcast))
       return refused("EACCES");
-    return granted(d);
+    const mode = extra?.pathMtuDiscovery ?? this.options.pathMtuDiscovery;
+    return granted(mode === "probe" && d.mtu !== d.dev.mtu ? ignoringPathMtu(d) : d);
   }
 
   /** The fragmentation flag of a datagram of `bytes`, header included, or EMSGSIZE. */
@@ -83,7 +84,7 @@ export class DatagramSocketBase {
       case "do":
         return bytes > d.mtu ? refused("EMSGSIZE") : granted(IP_DF);
       case "probe":
-        return bytes > d.dev.mtu ? refused("EMSGSIZE") : granted(IP_DF);
+        return bytes > d.mtu ? refused("EMSGSIZE") : granted(IP_DF);
       case "dont":
         return granted(0);
       case "want":
@@ -96,6 +97,11 @@ export class DatagramSocketBase {
     if (to >>> 28 === 0xe) return extra?.multicastTtl ?? extra?.ttl ?? this.options.multicastTtl ?? 1;
     return extra?.ttl ?? this.options.ttl ?? this.kernel.sysctl.ip_default_ttl;
   }
+}
+
+/** The route with the device's MTU instead of the path's (net/ipv4/ip_output.c:ip_sk_use_pmtu). */
+function ignoringPathMtu(d: Dst): Dst {
+  return Object.assign(new Dst(d.dev), d, { mtu: d.dev.mtu, mtuLocked: false });
 }
 
 /** The one record in which sockets are told how a datagram came. */

@@ -2,12 +2,14 @@ import { DeviceConf, NeighParms } from "./in-device.ts";
 
 /** `net.ipv4.*` of one node, under Linux's names and with its defaults. Only settings that something obeys stand here. */
 export class Sysctl {
+  // What every packet sent from here asks for stands first.
+  ip_default_ttl = 64;
+  ip_no_pmtu_disc = 0;
+
   readonly all = new DeviceConf();
   readonly default = new DeviceConf();
   readonly neighDefault = new NeighParms();
 
-  ip_default_ttl = 64;
-  ip_no_pmtu_disc = 0;
   ip_forward_use_pmtu = 0;
   ip_nonlocal_bind = 0;
   min_pmtu = 552;

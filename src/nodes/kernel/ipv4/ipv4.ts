@@ -74,8 +74,6 @@ const MARTIAN_DESTINATION = dropReason("ip: martian destination");
 const RP_FILTER = dropReason("ip: reverse path filter");
 const NEIGH_FULL = dropReason("neigh: table full");
 
-const ID_BUCKETS = 16;
-
 /** The IPv4 layer of a node, in Linux's order: receive, route, deliver or forward, output, neighbour. */
 export class Ipv4 {
   readonly routes: Routes;
@@ -87,11 +85,12 @@ export class Ipv4 {
   rawListeners = 0;
   readonly #kernel: Kernel;
   readonly #protocols: (Transport | undefined)[] = [];
-  /** Counters of identification by destination (net/ipv4/route.c:ip_idents). Made when the first datagram needs one. */
-  #ids: Uint16Array | null = null;
+  /** Datagrams sent, from a seeded start: what identifications are made of. */
+  #datagrams: number;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.#datagrams = kernel.sim.rngOnce(`ip id ${kernel.name}`).u16();
     this.routes = new Routes(kernel);
     this.exceptions = new PathExceptions(kernel);
     this.options = new Ipv4Options(kernel);
@@ -222,17 +221,14 @@ export class Ipv4 {
     } else this.#finish(p, d);
   }
 
-  /** The next identification for a datagram (net/ipv4/route.c:__ip_select_ident): counted per destination, so that it does not repeat soon. */
+  /**
+   * The next identification for a datagram: one counter, with an offset for source, destination and protocol, so that it
+   * neither repeats soon nor tells one host how much another gets (RFC 7739 §5.3; Linux keeps 2,048 counters instead).
+   */
   nextId(src: Ipv4Address, dst: Ipv4Address, protocol: number): number {
-    if (this.#ids === null) {
-      const draw = this.#kernel.sim.rngOnce(`ip id ${this.#kernel.name}`);
-      this.#ids = Uint16Array.from({ length: ID_BUCKETS }, () => draw.u16());
-    }
     const h = Math.imul(dst ^ Math.imul(src, 0x85ebca6b) ^ protocol, 0x9e3779b1);
-    const bucket = (h >>> 16) & (ID_BUCKETS - 1);
-    const id = this.#ids[bucket] as number;
-    this.#ids[bucket] = id + 1;
-    return id;
+    this.#datagrams = (this.#datagrams + 1) & 0xffff;
+    return ((h >>> 16) + this.#datagrams) & 0xffff;
   }
 
   /** A waiting packet cannot be sent: its neighbour does not answer (net/ipv4/route.c:ipv4_link_failure). Takes ownership. */
