@@ -3,6 +3,7 @@ import { type Ipv4, parseIp, parsePrefix } from "../../src/core/addr.ts";
 import { fold16, sum16 } from "../../src/core/checksum.ts";
 import { DROP_REASONS, type DropText } from "../../src/core/drop.ts";
 import type { SendOptions } from "../../src/core/os.ts";
+import type { Packet } from "../../src/core/packet.ts";
 import { Simulation } from "../../src/core/sim.ts";
 import { type Nanos, S } from "../../src/core/time.ts";
 import { Hub } from "../../src/nodes/hub.ts";
@@ -99,7 +100,7 @@ export class Lab {
     const name = text.split(" ")[0] as string;
     const made = kernel.register(name, (n, ifindex) => new EthernetDevice(kernel, n, ifindex));
     if (!made.ok) throw new Error(`${kernel.name} ${name}: ${made.errno}`);
-    made.value.addTap({ frame: (_dev, p) => check(p.buf.subarray(p.start, p.end)) });
+    made.value.addTap({ frame: (_dev, p) => check(p) });
     return made.value;
   }
 }
@@ -205,12 +206,13 @@ export function ipPacket(
   return b;
 }
 
-/** Puts an IP packet into a kernel as if it had come in by a device. */
-export function inject(kernel: Kernel, ifname: string, bytes: Uint8Array): void {
+/** Puts an IP packet into a kernel as if it had come in by a device, with the fields of `as` set. */
+export function inject(kernel: Kernel, ifname: string, bytes: Uint8Array, as: Partial<Packet> = {}): void {
   const p = kernel.sim.pool.alloc(bytes.length);
   p.buf.set(bytes, p.start);
   const dev = device(kernel, ifname);
   p.iif = dev.ifindex;
+  Object.assign(p, as);
   kernel.ipv4.receive(p, dev);
 }
 
@@ -254,7 +256,9 @@ export function must<T>(
 }
 
 /** Everything that leaves or enters a device is sound. */
-function check(frame: Uint8Array): void {
+function check(p: Packet): void {
+  if (p.sumFrom >= 0) expect(p.sum).toBe(fold16(sum16(p.buf, p.sumFrom, p.end)));
+  const frame = p.buf.subarray(p.start, p.end);
   if (frame[12] !== 0x08 || frame[13] !== 0x00) return;
   expect(validHeader(frame, 14, frame.length)).toBe(0);
   const seen = read(0, frame.slice(14));

@@ -28,7 +28,7 @@ import type { IcmpLimits } from "./icmp-limits.ts";
 import { countOut, type IcmpStats } from "./icmp-stats.ts";
 import { echoOptions, NO_OPTIONS } from "./option-echo.ts";
 
-/** RFC 6633 and RFC 7600: the source of a router that has no address (INADDR_DUMMY). */
+/** RFC 7600 §4.8: the source of a router that has no address (INADDR_DUMMY). */
 const DUMMY: Ipv4 = 0xc0000008;
 /** IPTOS_TOS_MASK: what an error keeps of the type of service. */
 const TOS_MASK = 0x1e;

@@ -7,8 +7,6 @@ import type { Kernel } from "../kernel.ts";
 const REFILL: Nanos = 20 * MS;
 /** What may be saved up for one destination, in messages. */
 const BURST_FACTOR = 6; // net/ipv4/inetpeer.c:XRLIM_BURST_FACTOR
-/** NR_ICMP_TYPES: the mask has no bits for types beyond. */
-const TYPES_MAX = 18;
 
 /** How many messages a node may send: in all, and to one destination (RFC 1812 §4.3.2.8). */
 export class IcmpLimits {
@@ -20,9 +18,9 @@ export class IcmpLimits {
     this.#kernel = kernel;
   }
 
-  /** Whether a message of this kind is limited at all (`icmpv4_mask_allow`). */
+  /** Whether a message of this kind is limited at all; `type` is at most 18 (`icmpv4_mask_allow`). */
   applies(type: number, code: number): boolean {
-    if (type > TYPES_MAX || (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED)) return false;
+    if (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED) return false;
     return ((1 << type) & this.#kernel.sysctl.icmp_ratemask) !== 0;
   }
 

@@ -54,6 +54,4 @@ const isHost = (address: Ipv4): boolean =>
 
 /** net/ipv4/fib_semantics.c:ip_fib_check_default: some route uses the gateway on that device. */
 const isKnownGateway = (kernel: Kernel, gateway: Ipv4, dev: NetDevice): boolean =>
-  kernel.fib
-    .routes()
-    .some((r) => r.nexthops.some((hop) => hop.gateway === gateway && hop.ifindex === dev.ifindex && !hop.dead));
+  kernel.fib.routes().some((r) => r.nexthops.some((hop) => hop.gateway === gateway && hop.ifindex === dev.ifindex));

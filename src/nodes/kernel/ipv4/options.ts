@@ -11,6 +11,7 @@ import {
 import {
   dst as dstOf,
   HEADER,
+  headerLength,
   LENGTH_MAX,
   OPTIONS_MAX,
   seal,
@@ -66,7 +67,7 @@ export class Ipv4Options {
     let way: Dst | null = d;
     if (found.srr !== 0) way = dev.inet.and("accept_source_route") ? this.#follow(p, dev, d) : null;
     if (way === null) kernel.drop(p, SOURCE_ROUTE, dev.name);
-    else if (found.changed) seal(p.buf, p.net);
+    else if (found.changed) sealAgain(p);
     return way;
   }
 
@@ -92,7 +93,7 @@ export class Ipv4Options {
       // Linux writes the outgoing address into timestamps of source-routed packets only.
       if (found.tsAddress) setU32(buf, net + found.ts + u8(buf, net + found.ts + 2) - 9, source);
     }
-    seal(buf, net);
+    sealAgain(p);
   }
 
   /**
@@ -200,4 +201,10 @@ export class Ipv4Options {
       return;
     }
   }
+}
+
+/** Octets of the header of `p` were changed: its checksum is set right, and no sum that covers a part of it stays. */
+function sealAgain(p: Packet): void {
+  seal(p.buf, p.net);
+  if (p.sumFrom < p.net + headerLength(p.buf, p.net)) p.sumFrom = -1;
 }

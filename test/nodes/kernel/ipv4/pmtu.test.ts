@@ -70,6 +70,19 @@ it("learns the path's MTU from a router, and cuts what it sends from then on", (
   lab.end();
 });
 
+it("does not look at everything anew for what it knew", () => {
+  const { lab, h1 } = narrow(1400);
+  tell(h1, 1400);
+  const { generation } = h1.ipv4.routes;
+  tell(h1, 1400);
+  expect(h1.ipv4.routes.generation).toBe(generation);
+  lab.run(301 * S);
+  tell(h1, 1400);
+  lab.run(301 * S);
+  expect(mtuTo(h1, "10.0.2.1")).toBe(1400);
+  lab.end();
+});
+
 it("forgets it after ten minutes", () => {
   const { lab, h1 } = narrow(1400);
   tell(h1, 1400);

@@ -6,6 +6,7 @@ import { S } from "../../../../src/core/time.ts";
 import type { Kernel } from "../../../../src/nodes/kernel/kernel.ts";
 import { ecn } from "../../../../src/protocols/ipv4/wire.ts";
 import {
+  address,
   allDrops,
   chain,
   device,
@@ -17,6 +18,7 @@ import {
   type PacketFields,
   ping,
   read,
+  route,
   type Seen,
 } from "../../../harness/kernels.ts";
 import { cases } from "../../../harness/shared.ts";
@@ -277,6 +279,18 @@ it("gives up after 30 s, and says so when it has the first fragment", () => {
   expect(drops(h2, "ip: reassembly timed out")).toBe(2);
   expect(h2.ipv4.reassembly.stats).toMatchObject({ reasmTimeout: 2, reasmFails: 2 });
   expect([h2.ipv4.reassembly.queues, h2.ipv4.reassembly.memory]).toEqual([0, 0]);
+  lab.end();
+});
+
+it("says nothing when the datagram is for another by then", () => {
+  const { lab, h2 } = scene();
+  give(h2, 0, 16);
+  address(h2, device(h2, "eth0"), "10.0.3.1/24");
+  route(h2, "10.0.1.0/24", "10.0.3.2");
+  h2.addresses.remove(device(h2, "eth0").ifindex, ip("10.0.2.1"));
+  h2.setForwarding(true);
+  lab.run(31 * S);
+  expect([h2.icmp.stats.outMsgs, drops(h2, "ip: reassembly timed out")]).toEqual([0, 1]);
   lab.end();
 });
 
