@@ -51,7 +51,7 @@ export class PathExceptions {
     const locked = mtu < sysctl.min_pmtu;
     const life = sysctl.mtu_expires_s * S;
     const e = this.#current(dst, d);
-    const fits = locked ? Math.min(d.mtu, sysctl.min_pmtu) : mtu;
+    const fits = locked ? sysctl.min_pmtu : mtu;
     if (e.mtu === fits && !locked && e.expiresAt - sim.now > life / 2) return;
     this.#learn(dst, { ...e, mtu: fits, locked, expiresAt: sim.now + life });
   }
@@ -61,6 +61,11 @@ export class PathExceptions {
     const dst = d.keyDst >>> 0;
     const e = this.#current(dst, d);
     this.#learn(dst, { ...e, gateway, hop: d.hop, expiresAt: this.#kernel.sim.now + REDIRECT_LIFE });
+  }
+
+  /** What is known and has not expired, with the destination, the oldest first. */
+  *entries(): Generator<readonly [Ipv4, PathException]> {
+    for (const [dst, e] of this.#known) if (e.expiresAt > this.#kernel.sim.now) yield [dst, e];
   }
 
   /** `ip route flush cache`. */

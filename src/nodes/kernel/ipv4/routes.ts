@@ -18,10 +18,10 @@ import {
 } from "./dst.ts";
 
 const SLOTS_MIN = 8;
-const SLOTS_MAX = 16_384;
+const SLOTS_MAX = 32_768;
 
 /**
- * Route look-ups with Linux's checks around them (net/ipv4/route.c), and their answers kept in a direct-mapped cache.
+ * Route look-ups with Linux's checks around them (net/ipv4/route.c), and their answers kept in a cache of two slots a question.
  * An answer holds while nothing that could change it changed: `generation` counts such changes.
  */
 export class Routes {
@@ -78,30 +78,19 @@ export class Routes {
     );
   }
 
+  /** The answer in either slot of the question's pair, while it holds. */
   #cached(dst: number, src: number, iif: number, tos: number, mark: number): Dst | null {
-    const d = this.#slots[hash(dst, src, iif) & (this.#slots.length - 1)] as Dst | null;
-    if (
-      d === null ||
-      d.keyDst !== dst ||
-      d.keySrc !== src ||
-      d.keyIif !== iif ||
-      d.keyTos !== tos ||
-      d.keyMark !== mark
-    )
-      return null;
-    return this.holds(d) ? d : null;
+    const slots = this.#slots;
+    const at = hash(dst, src, iif) & (slots.length - 1);
+    const first = slots[at] as Dst | null;
+    if (first !== null && answers(first, dst, src, iif, tos, mark)) return this.holds(first) ? first : null;
+    const second = slots[at ^ 1] as Dst | null;
+    if (second !== null && answers(second, dst, src, iif, tos, mark)) return this.holds(second) ? second : null;
+    return null;
   }
 
-  /** A fresh answer in the question's slot. A busy cache grows, so that a router with many flows does not thrash. */
+  /** A fresh answer in the question's pair of slots. A busy cache grows, so that a router with many flows does not thrash. */
   #slot(dst: number, src: number, iif: number, tos: number, mark: number, dev: NetDevice): Dst {
-    let at = hash(dst, src, iif) & (this.#slots.length - 1);
-    const old = this.#slots[at] as Dst | null;
-    if (old !== null && old.generation === this.generation && !old.perPacket) {
-      if (++this.#evictions > this.#slots.length && this.#slots.length < SLOTS_MAX) {
-        this.#grow();
-        at = hash(dst, src, iif) & (this.#slots.length - 1);
-      }
-    }
     const d = new Dst(dev);
     d.keyDst = dst;
     d.keySrc = src;
@@ -109,18 +98,32 @@ export class Routes {
     d.keyTos = tos;
     d.keyMark = mark;
     d.generation = this.generation;
-    this.#slots[at] = d;
+    if (!this.#place(d) && ++this.#evictions > this.#slots.length / 2 && this.#slots.length < SLOTS_MAX) this.#grow();
     return d;
+  }
+
+  /** Puts an answer where it belongs. False when it drove one out that was still good. */
+  #place(d: Dst): boolean {
+    const slots = this.#slots;
+    const at = hash(d.keyDst, d.keySrc, d.keyIif) & (slots.length - 1);
+    const same = (slot: number): boolean => {
+      const old = slots[slot] as Dst | null;
+      return (
+        old === null ||
+        old.generation !== this.generation ||
+        answers(old, d.keyDst, d.keySrc, d.keyIif, d.keyTos, d.keyMark)
+      );
+    };
+    const free = same(at) ? at : same(at ^ 1) ? at ^ 1 : -1;
+    slots[free < 0 ? at : free] = d;
+    return free >= 0;
   }
 
   #grow(): void {
     const old = this.#slots;
     this.#slots = new Array(old.length * 4).fill(null);
     this.#evictions = 0;
-    for (const d of old) {
-      if (d !== null && d.generation === this.generation)
-        this.#slots[hash(d.keyDst, d.keySrc, d.keyIif) & (this.#slots.length - 1)] = d;
-    }
+    for (const d of old) if (d !== null && d.generation === this.generation) this.#place(d);
   }
 
   /** net/ipv4/route.c:ip_route_input_slow. */
@@ -298,6 +301,9 @@ const MTU_MAX = 65_535;
 
 const kernelForwardsByPmtu = (kernel: Kernel): boolean => kernel.sysctl.ip_forward_use_pmtu !== 0;
 const isZeroNet = (a: Ipv4): boolean => a >>> 24 === 0;
+
+const answers = (d: Dst, dst: number, src: number, iif: number, tos: number, mark: number): boolean =>
+  d.keyDst === dst && d.keySrc === src && d.keyIif === iif && d.keyTos === tos && d.keyMark === mark;
 
 function hash(dst: number, src: number, iif: number): number {
   const h = Math.imul(dst ^ Math.imul(src, 0x9e3779b1) ^ iif, 0x85ebca6b);
