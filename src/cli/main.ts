@@ -1,13 +1,8 @@
 import { Command, CommanderError, Option } from "commander";
 import { parseDuration } from "../core/time.ts";
 import { LabError } from "../lab/errors.ts";
-import { startConsole } from "./console.ts";
-import { dissectFile } from "./dissect.ts";
 import { BAD_INPUT, OK } from "./job.ts";
-import { listScenarios } from "./list.ts";
-import { runInThread } from "./thread.ts";
 import { VERSION } from "./version.ts";
-import { explainWhy } from "./why.ts";
 
 interface RunOptions {
   readonly seed?: number;
@@ -41,6 +36,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+/** The commands. Each loads its own code only when it is called: start-up is part of what people wait for. */
 function build(): Command {
   const program = new Command("netloom")
     .description("A network lab in one process: hosts, routers, switches and cables in simulated time.")
@@ -55,28 +51,33 @@ function build(): Command {
       "\nExamples:\n  npm run sim vpc-overlay\n  npm run sim -- vpc-overlay --seed 7 --pcap all\n  npm run sim -- run lab.clab.yml --exec 'h1: ping -c 3 10.0.0.2'\n  npm run sim -- dissect capture.pcapng\n",
     )
     .action(async (scenario: string | undefined, options: RunOptions) => {
-      if (scenario === undefined) return void (process.exitCode = await listScenarios(options.json === true));
-      process.exitCode = await runInThread({ kind: "scenario", subject: scenario, ...job(options) });
+      if (scenario === undefined)
+        return void (process.exitCode = await (await import("./list.ts")).listScenarios(options.json === true));
+      process.exitCode = await (await import("./thread.ts")).runInThread({
+        kind: "scenario",
+        subject: scenario,
+        ...job(options),
+      });
     });
   withRunOptions(
     program.command("run").argument("<file>", "a containerlab topology file").description("run a lab file"),
   ).action(async (file: string, options: RunOptions) => {
-    process.exitCode = await runInThread({ kind: "lab", subject: file, ...job(options) });
+    process.exitCode = await (await import("./thread.ts")).runInThread({ kind: "lab", subject: file, ...job(options) });
   });
   program
     .command("list")
     .description("the scenarios, one line each")
     .option("--json", "print one JSON object")
     .action(async (options: { json?: boolean }) => {
-      process.exitCode = await listScenarios(options.json === true);
+      process.exitCode = await (await import("./list.ts")).listScenarios(options.json === true);
     });
   program
     .command("dissect")
     .argument("<file>", "a pcap or pcapng file")
     .description("decode every frame of a capture, layer by layer")
     .option("--json", "print one JSON object, in the form that checkers compare")
-    .action((file: string, options: { json?: boolean }) => {
-      process.exitCode = dissectFile(file, options.json === true);
+    .action(async (file: string, options: { json?: boolean }) => {
+      process.exitCode = (await import("./dissect.ts")).dissectFile(file, options.json === true);
     });
   program
     .command("console")
@@ -87,7 +88,7 @@ function build(): Command {
     .addOption(seedOption())
     .option("--set <key=value>", "set a parameter of the scenario (may repeat)", collect, [])
     .action(async (lab: string, options: { seed?: number; set: string[] }) => {
-      process.exitCode = await startConsole(lab, options.seed, options.set);
+      process.exitCode = await (await import("./console.ts")).startConsole(lab, options.seed, options.set);
     });
   program
     .command("why")
@@ -105,7 +106,14 @@ function build(): Command {
         destination: string,
         options: { seed?: number; set: string[]; json?: boolean },
       ) => {
-        process.exitCode = await explainWhy(lab, node, destination, options.seed, options.set, options.json === true);
+        process.exitCode = await (await import("./why.ts")).explainWhy(
+          lab,
+          node,
+          destination,
+          options.seed,
+          options.set,
+          options.json === true,
+        );
       },
     );
   return program;
