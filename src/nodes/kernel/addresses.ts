@@ -61,6 +61,8 @@ export class AddressBook {
   #count = 0;
   #deadline: Nanos = NEVER;
   #listeners: readonly ((change: AddressChange) => void)[] = NO_LISTENERS;
+  /** What happened, and was not told yet. */
+  #news: AddressChange[] | null = null;
 
   constructor(fib: Fib, host: AddressHost) {
     this.#fib = fib;
@@ -131,8 +133,8 @@ export class AddressBook {
       old.preferredUntil = a.preferredUntil;
       old.deprecated = false;
       this.#watch(old);
-      this.#tell("change", old);
-      return done;
+      this.#note("change", old);
+      return this.#publish();
     }
     if (a.address === 0) return done; // as Linux: nothing happens
     const mates = list.filter((b) => sameSubnet(b, a));
@@ -145,12 +147,15 @@ export class AddressBook {
     this.#count++;
     this.#local.set(a.address, (this.#local.get(a.address) ?? 0) + 1);
     this.#watch(a);
-    this.#tell("add", a);
+    this.#note("add", a);
     this.#activate(longer, a, device.up);
-    return done;
+    return this.#publish();
   }
 
-  /** `ip addr del`; without `length` the first of this address. With a primary address go the secondary ones of its subnet, unless the first of them is promoted. */
+  /**
+   * `ip addr del`; without `length` the first of this address. With a primary address go the secondary ones of its subnet,
+   * unless the first of them is promoted.
+   */
   remove(ifindex: number, address: Ipv4, length?: number, query: AddressQuery = {}): Outcome {
     if (this.#host.device(ifindex) === undefined) return refused("ENODEV", "ipv4: Device not found");
     const subnet = query.peer ?? address;
@@ -162,7 +167,7 @@ export class AddressBook {
     );
     if (a === undefined) return refused("EADDRNOTAVAIL", "ipv4: Address not found");
     this.#delete(a, this.#host.promotesSecondaries?.(ifindex) ?? false, false);
-    return done;
+    return this.#publish();
   }
 
   /** The device came up: the loopback gets 127.0.0.1/8, and all addresses get their routes. */
@@ -185,6 +190,7 @@ export class AddressBook {
     for (let a = this.list(ifindex)[0]; a !== undefined; a = this.list(ifindex)[0]) this.#delete(a, false, true);
     this.#lists.delete(ifindex);
     this.#fib.deviceRemoved(ifindex);
+    this.#publish();
   }
 
   /** The device has a new name: labels follow it, `eth0:1` by its tail (net/ipv4/devinet.c:inetdev_changename). */
@@ -193,9 +199,10 @@ export class AddressBook {
       const colon = a.label.indexOf(":");
       const tail = colon >= 0 ? a.label.slice(colon) : `:${i + 1}`;
       a.label = i === 0 ? name : name.slice(0, Math.max(0, LABEL_MAX - tail.length)) + tail;
-      this.#tell("change", a);
+      this.#note("change", a);
     }
     this.#fib.settingsChanged();
+    this.#publish();
   }
 
   /** When the next lifetime ends. */
@@ -207,18 +214,20 @@ export class AddressBook {
   tick(now: Nanos): void {
     if (now < this.#deadline) return;
     for (const a of this.list()) {
-      if (a.validUntil <= now && this.list(a.ifindex).includes(a)) {
+      if (!this.list(a.ifindex).includes(a)) continue; // it went with its primary address
+      if (a.validUntil <= now) {
         this.#delete(a, this.#host.promotesSecondaries?.(a.ifindex) ?? false, false);
       } else if (a.preferredUntil <= now && !a.deprecated) {
         a.deprecated = true;
-        this.#tell("change", a);
+        this.#note("change", a);
       }
     }
     this.#deadline = NEVER;
     for (const a of this.list()) this.#watch(a);
+    this.#publish();
   }
 
-  /** Tells of every address that comes, goes or changes, before its routes do. The result ends it. */
+  /** Tells of every address that comes, goes or changes, once its routes did. The result ends it. */
   onChange(listener: (change: AddressChange) => void): () => void {
     this.#listeners = [...this.#listeners, listener];
     return () => {
@@ -241,7 +250,7 @@ export class AddressBook {
     list.splice(list.indexOf(heir), 1);
     list.splice(Math.max(at, behindPrimaries(list, a.scope)), 0, heir);
     heir.secondary = false;
-    this.#tell("change", heir);
+    this.#note("change", heir);
     this.#activate(list, heir, up);
     for (const mate of mates.slice(1)) addRoutes(this.#fib, list, mate, up);
   }
@@ -253,7 +262,7 @@ export class AddressBook {
     const left = (this.#local.get(a.address) as number) - 1;
     if (left === 0) this.#local.delete(a.address);
     else this.#local.set(a.address, left);
-    this.#tell("del", a);
+    this.#note("del", a);
     removeRoutes(this.#fib, list, a, undefined, dying);
     if (list.length === 0) this.#fib.lastAddressRemoved(a.ifindex);
   }
@@ -272,8 +281,16 @@ export class AddressBook {
     return [...this.#lists.keys()].sort((a, b) => a - b);
   }
 
-  #tell(op: AddressChange["op"], address: Ifaddr): void {
-    for (const listener of this.#listeners) listener({ op, address });
+  #note(op: AddressChange["op"], address: Ifaddr): void {
+    if (this.#listeners.length > 0) (this.#news ??= []).push({ op, address });
+  }
+
+  /** Tells what was noted: last, so that listeners may act on what they hear. */
+  #publish(): Outcome {
+    const news = this.#news ?? [];
+    this.#news = null;
+    for (const change of news) for (const listener of this.#listeners) listener(change);
+    return done;
   }
 }
 

@@ -161,7 +161,37 @@ describe("devices", () => {
   });
 });
 
+describe("listeners", () => {
+  it("hear when all is done, and may act on it", () => {
+    const { book, fib } = bench([2, "10.0.0.1/24"], [2, "10.0.0.2/24"], [2, "10.0.0.3/24"]);
+    const heard: string[] = [];
+    const stop = book.onChange((c) => {
+      heard.push(`${c.op} ${formatIp(c.address.address)}, ${book.list(2).length} there`);
+      if (heard.length === 1) book.add(2, at("10.0.9.1/24"));
+    });
+    expect(book.remove(2, ip("10.0.0.1"), 24).ok).toBe(true);
+    expect(heard).toEqual([
+      "del 10.0.0.2, 0 there",
+      "add 10.0.9.1, 1 there",
+      "del 10.0.0.3, 1 there",
+      "del 10.0.0.1, 1 there",
+    ]);
+    expect(fib.routes(254).map((r) => formatIp(r.dst))).toEqual(["10.0.9.0"]);
+    stop();
+    book.remove(2, ip("10.0.9.1"));
+    expect(heard.length).toBe(4);
+  });
+});
+
 describe("lifetimes", () => {
+  it("of secondary addresses end with their primary's", () => {
+    const { book } = bench([2, "10.0.0.1/24", { validUntil: S }], [2, "10.0.0.2/24", { preferredUntil: S }]);
+    const heard: string[] = [];
+    book.onChange((c) => heard.push(`${c.op} ${formatIp(c.address.address)}`));
+    book.tick(S);
+    expect(heard).toEqual(["del 10.0.0.2", "del 10.0.0.1"]);
+  });
+
   it("end in the order of their instants, and the secondary address is promoted if that is set", () => {
     const made = bench([2, "10.0.0.1/24", { validUntil: 10 * S, preferredUntil: 5 * S }], [2, "10.0.0.2/24"]);
     const { book } = made;

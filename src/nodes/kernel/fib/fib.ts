@@ -145,7 +145,8 @@ export class Fib {
     if (table === undefined) return refused("ESRCH", "FIB table does not exist");
     const route = table.match(spec);
     if (route === null) return refused("ESRCH");
-    this.#remove(table, route, false);
+    this.#remove(table, route);
+    this.#tell({ op: "del", route, silent: false });
     return granted(route);
   }
 
@@ -302,25 +303,26 @@ export class Fib {
     return route;
   }
 
-  #remove(table: FibTable, route: Route, silent: boolean): void {
+  #remove(table: FibTable, route: Route): void {
     table.remove(route);
     this.#routes--;
     this.#infos.release(route.info);
     this.generation++;
-    this.#tell({ op: "del", route, silent });
   }
 
+  /** Listeners hear when all is done, so that they may act on what is left. */
   #sweep(unwanted: (route: Route) => boolean, silent: boolean): number {
-    let count = 0;
+    const gone: Route[] = [];
     for (const id of this.#tables.ids()) {
       const table = this.#tables.get(id) as FibTable;
       for (const route of table.routes()) {
         if (!unwanted(route)) continue;
-        this.#remove(table, route, silent);
-        count++;
+        this.#remove(table, route);
+        gone.push(route);
       }
     }
-    return count;
+    for (const route of gone) this.#tell({ op: "del", route, silent });
+    return gone.length;
   }
 
   #down(ifindex: number, event: DownEvent): void {

@@ -1,6 +1,14 @@
 import { type Ipv4, networkOf } from "../../../core/addr.ts";
 import { granted, type Outcome, type Refused, refused } from "../../../core/errno.ts";
-import { type Route, type RouteInfo, type RouteSpec, type RouteType, SCOPE_NOWHERE } from "./route.ts";
+import {
+  defaultScope,
+  type Route,
+  type RouteInfo,
+  type RouteSpec,
+  type RouteType,
+  SCOPE_GLOBAL,
+  SCOPE_NOWHERE,
+} from "./route.ts";
 import { matchesWay } from "./semantics.ts";
 import { Trie, type TrieNode } from "./trie.ts";
 
@@ -40,8 +48,9 @@ export class FibTable {
     let behind: Route | null = first;
     let same: Route | null = null;
     for (; behind !== null && this.#alike(behind, tos, info.metric); behind = behind.next) {
-      if (behind.info === info) same = behind;
-      if (same !== null) break;
+      if (behind.info !== info) continue;
+      same = behind;
+      break;
     }
     if (mode === "replace" || mode === "change") {
       if (same === null) return granted({ replaces: first, before: null, same: null });
@@ -120,9 +129,10 @@ export class FibTable {
 
 /** Splits the shared trie: local's routes get their own (net/ipv4/fib_trie.c:fib_trie_unmerge, fib_table_flush_external). */
 export function unmerge(local: FibTable, main: FibTable): void {
+  if (local.trie !== main.trie) return;
   const routes = local.routes();
   for (const route of routes) local.remove(route);
-  if (local.trie === main.trie) local.trie = new Trie();
+  local.trie = new Trie();
   for (const route of routes) local.insert(route, { replaces: null, before: null, same: null });
 }
 
@@ -134,10 +144,8 @@ export function badPrefix(dst: Ipv4, length: number): Refused | undefined {
 }
 
 /** What iproute2 asks to be deleted when no scope is given: any, but for the types that have their own. */
-function scopeToDelete(type: RouteType | undefined): number {
-  if (type === "local") return 254;
-  return type === "broadcast" || type === "multicast" || type === "anycast" ? 253 : SCOPE_NOWHERE;
-}
+const scopeToDelete = (type: RouteType | undefined): number =>
+  type === undefined || defaultScope(type, true) === SCOPE_GLOBAL ? SCOPE_NOWHERE : defaultScope(type, true);
 
 /** The route before `route` in its prefix; null when it is the first. */
 function before(node: TrieNode<Route>, route: Route): Route | null {

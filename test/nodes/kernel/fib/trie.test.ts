@@ -74,7 +74,7 @@ describe("a trie of prefixes", () => {
           expect(trie.find(0)).toBeNull();
         },
       ),
-      { numRuns: cases(500, 100_000) },
+      { numRuns: cases(500, 40_000) },
     );
   });
 
