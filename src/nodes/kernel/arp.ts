@@ -1,4 +1,4 @@
-import { BROADCAST_MAC, type Ipv4, isLoopback, isMulticast, type Mac } from "../../core/addr.ts";
+import { type Ipv4, isLoopback, isMulticast, type Mac } from "../../core/addr.ts";
 import { dropReason } from "../../core/drop.ts";
 import { PACKET_HOST, PACKET_OTHERHOST, type Packet } from "../../core/packet.ts";
 import {
@@ -24,7 +24,6 @@ import type { NetDevice } from "./netdev.ts";
 const MALFORMED = dropReason("arp: malformed");
 const IGNORED = dropReason("arp: ignored");
 const OTHER_HOST = dropReason("other host: the frame is addressed to another MAC");
-
 
 /** RFC 826 as Linux speaks it (net/ipv4/arp.c). */
 export class Arp {
@@ -53,7 +52,7 @@ export class Arp {
 
   /** Broadcasts a request in which sender and target are `address` (RFC 5227 §3), from `mac` or the device's own. */
   announce(dev: NetDevice, address: Ipv4, mac: Mac = dev.mac): void {
-    this.send(dev, ARPOP_REQUEST, BROADCAST_MAC, mac, address, BROADCAST_MAC, address);
+    this.send(dev, ARPOP_REQUEST, dev.broadcast, mac, address, dev.broadcast, address);
   }
 
   /** Sends one ARP packet to link address `to`. */
@@ -144,7 +143,8 @@ export class Arp {
   }
 
   #proxies(dev: NetDevice, target: Ipv4): boolean {
-    return dev.inet.or("proxy_arp") || this.#kernel.proxyNeighbours.has(`${dev.ifindex} ${target}`);
+    const asked = this.#kernel.proxyNeighbours;
+    return dev.inet.or("proxy_arp") || asked.has(`${dev.ifindex} ${target}`) || asked.has(`0 ${target}`);
   }
 
   /** Proxy answers wait a random part of proxy_delay, so that the owner's own answer comes first (neigh_proxy_process). */
@@ -160,7 +160,7 @@ export class Arp {
   #solicit(n: Neighbour, to: Mac, waiting: Packet | undefined): void {
     const source = this.#sourceFor(n, waiting);
     if (source === undefined) return;
-    this.send(n.dev, ARPOP_REQUEST, to, n.dev.mac, source, to === BROADCAST_MAC ? 0 : to, n.ip);
+    this.send(n.dev, ARPOP_REQUEST, to, n.dev.mac, source, to === n.dev.broadcast ? 0 : to, n.ip);
   }
 
   #sourceFor(n: Neighbour, waiting: Packet | undefined): Ipv4 | undefined {

@@ -1,5 +1,4 @@
 import {
-  BROADCAST_MAC,
   formatIp,
   formatMac,
   type Ipv4,
@@ -69,6 +68,10 @@ export class Neighbour {
     this.#table = table;
     this.dev = dev;
     this.ip = ip;
+    const { now } = this.#sim;
+    this.usedMs = (now / MS) | 0;
+    this.updatedAt = now;
+    this.confirmedAt = now - 2 * dev.inet.neighParms.baseReachableNs; // ___neigh_create
   }
 
   /** Sends an IPv4 packet to this neighbour, or keeps it until the address is known. Takes ownership. */
@@ -88,6 +91,10 @@ export class Neighbour {
     dev.send(p);
   }
 
+  /** When it was used last; to the millisecond. */
+  get usedAt(): Nanos {
+    return this.usedMs * MS;
+  }
   /** A header can be written, though it may be old. */
   get valid(): boolean {
     return isValid(this.state);
@@ -261,7 +268,7 @@ export class Neighbour {
   #solicit(): void {
     const unicast = this.state === "probe" && this.probes < this.dev.inet.neighParms.ucastSolicit;
     this.probes++;
-    this.#table.solicit(this, unicast ? this.mac : BROADCAST_MAC, this.#queue?.[0]);
+    this.#table.solicit(this, unicast ? this.mac : this.dev.broadcast, this.#queue?.[0]);
   }
 
   /** net/ipv4/arp.c:arp_error_report: every waiting packet's sender is told. */
@@ -387,6 +394,6 @@ const isTimed = (s: NeighState): boolean => s === "delay" || s === "probe";
 function fixedMac(dev: NetDevice, ip: Ipv4): Mac | undefined {
   if (dev.noArp) return dev.headerLength === 0 || isLoopback(ip) ? 0 : dev.mac;
   if (isMulticast(ip)) return multicastMac(ip);
-  if (ip === LIMITED_BROADCAST || dev.kernel.addresses.isBroadcast(ip)) return BROADCAST_MAC;
+  if (ip === LIMITED_BROADCAST || dev.kernel.addresses.isBroadcast(ip)) return dev.broadcast;
   return undefined;
 }

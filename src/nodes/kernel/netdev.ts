@@ -1,4 +1,4 @@
-import { type Mac, parseMac } from "../../core/addr.ts";
+import { BROADCAST_MAC, type Mac, parseMac } from "../../core/addr.ts";
 import { dropReason } from "../../core/drop.ts";
 import { done, type Outcome, refused } from "../../core/errno.ts";
 import type { Packet } from "../../core/packet.ts";
@@ -114,6 +114,8 @@ export abstract class NetDevice {
   /** IFF_POINTOPOINT. */
   pointToPoint = false;
   txQueueLength = 1000;
+  /** Where frames for everybody go. */
+  broadcast: Mac = BROADCAST_MAC;
   alias = "";
   group = 0;
   /** It was up since it came into its namespace: from then on a queueing discipline is attached (`dev_activate`). */

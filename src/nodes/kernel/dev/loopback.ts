@@ -18,6 +18,7 @@ export class LoopbackDevice extends NetDevice implements Handler {
     super(kernel, name, ifindex);
     this.mtu = 65_536;
     this.noArp = true;
+    this.broadcast = 0;
   }
 
   override transmit(p: Packet): void {

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../../core/errno.ts";
+import { type Outcome, refused } from "../../../core/errno.ts";
 import { Cable } from "../../link.ts";
 import type { Kernel } from "../kernel.ts";
 import { EthernetDevice } from "./ethernet.ts";
@@ -14,6 +14,7 @@ export interface VethPeer {
  * registered first, and so gets the lower number (drivers/net/veth.c:veth_newlink).
  */
 export function addVeth(kernel: Kernel, name: string, peer: VethPeer): Outcome<EthernetDevice> {
+  if (kernel.device(name) !== undefined) return refused("EEXIST");
   const far = register(peer.kernel, peer.name);
   if (!far.ok) return far;
   const near = register(kernel, name);
