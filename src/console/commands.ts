@@ -1,4 +1,3 @@
-import { bridge } from "./bridge/command.ts";
 import { ip } from "./ip/ip.ts";
 import type { SystemProgram } from "./process.ts";
 import { PROGRAMS } from "./programs/registry.ts";
@@ -6,6 +5,5 @@ import { PROGRAMS } from "./programs/registry.ts";
 /** Every command that can be typed at a node, by name: the one place that lists them. */
 export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, SystemProgram>([
   ...PROGRAMS,
-  ["bridge", bridge],
   ["ip", ip],
 ]);
