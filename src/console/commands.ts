@@ -1,3 +1,4 @@
+import { bridge } from "./bridge/command.ts";
 import { ip } from "./ip/ip.ts";
 import type { SystemProgram } from "./process.ts";
 import { PROGRAMS } from "./programs/registry.ts";
@@ -5,5 +6,6 @@ import { PROGRAMS } from "./programs/registry.ts";
 /** Every command that can be typed at a node, by name: the one place that lists them. */
 export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, SystemProgram>([
   ...PROGRAMS,
+  ["bridge", bridge],
   ["ip", ip],
 ]);

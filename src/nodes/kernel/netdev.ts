@@ -58,6 +58,7 @@ export interface DeviceStats {
 }
 
 const DOWN = dropReason("device is down");
+const NO_MACS: readonly Mac[] = [];
 
 export const ETHERNET_HEADER = 14;
 export const ETHERNET_MTU_MIN = 68;
@@ -122,6 +123,8 @@ export abstract class NetDevice {
   activated = false;
   /** How often the carrier came or went. */
   carrierChanges = 0;
+  /** MACs that it was told to receive besides its own (`dev_uc_add`, `dev_mc_add`): `bridge fdb add MAC dev NAME self`. */
+  extraMacs: readonly Mac[] = NO_MACS;
   #mac: Mac = 0;
 
   constructor(kernel: Kernel, name: string, ifindex: number) {
@@ -179,6 +182,7 @@ export abstract class NetDevice {
     this.inet = kernel.newInDevice(this);
     this.qdisc = null;
     this.activated = false;
+    this.extraMacs = NO_MACS;
   }
   /** Called by the kernel before the device goes up: a refusal leaves it down (`ndo_open`). */
   mayOpen(): Outcome {

@@ -39,6 +39,8 @@ export interface FdbEntry {
   readonly sticky: boolean;
   readonly external: boolean;
   readonly offloaded: boolean;
+  /** Added by hand. */
+  readonly user: boolean;
   /** Time since it was last looked for, and last confirmed. */
   readonly usedNs: Nanos;
   readonly updatedNs: Nanos;
@@ -142,20 +144,7 @@ export class BridgeFdb {
     const { table } = this;
     const all: FdbEntry[] = [];
     for (let slot = table.newest; slot >= 0; slot = table.older(slot)) {
-      if (this.#expired(slot)) continue;
-      const flags = table.flags[slot] as number;
-      all.push({
-        mac: table.mac(slot),
-        vid: table.scope(slot),
-        port: this.ports[slot] ?? null,
-        local: (flags & FDB_LOCAL) !== 0,
-        static: (flags & FDB_STATIC) !== 0,
-        sticky: (flags & FDB_STICKY) !== 0,
-        external: (flags & FDB_EXTERNAL) !== 0,
-        offloaded: (flags & FDB_OFFLOADED) !== 0,
-        usedNs: this.#now - (table.used[slot] as number),
-        updatedNs: this.#now - (table.updated[slot] as number),
-      });
+      if (!this.#expired(slot)) all.push(this.#entry(slot));
     }
     return all;
   }
@@ -189,6 +178,11 @@ export class BridgeFdb {
   /** Forgets every address that ages (`fdb_flush`). */
   flush(): void {
     this.#removeWhere((slot) => ((this.table.flags[slot] as number) & FDB_STATIC) === 0);
+  }
+
+  /** br_fdb.c:br_fdb_flush: removes every entry that `doomed` picks, addresses of this machine too. */
+  flushWhere(doomed: (entry: FdbEntry) => boolean): void {
+    this.#removeWhere((slot) => !this.#expired(slot) && doomed(this.#entry(slot)));
   }
 
   /** br_fdb.c:br_fdb_delete_by_port. `vid` 0: in every VLAN; `all`: static and local entries too, for a port that leaves. */
@@ -243,6 +237,24 @@ export class BridgeFdb {
 
   get #now(): Nanos {
     return this.#sim.now;
+  }
+
+  #entry(slot: number): FdbEntry {
+    const { table } = this;
+    const flags = table.flags[slot] as number;
+    return {
+      mac: table.mac(slot),
+      vid: table.scope(slot),
+      port: this.ports[slot] ?? null,
+      local: (flags & FDB_LOCAL) !== 0,
+      static: (flags & FDB_STATIC) !== 0,
+      sticky: (flags & FDB_STICKY) !== 0,
+      external: (flags & FDB_EXTERNAL) !== 0,
+      offloaded: (flags & FDB_OFFLOADED) !== 0,
+      user: (flags & FDB_USER) !== 0,
+      usedNs: this.#now - (table.used[slot] as number),
+      updatedNs: this.#now - (table.updated[slot] as number),
+    };
   }
 
   #expired(slot: number): boolean {

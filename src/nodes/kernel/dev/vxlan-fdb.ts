@@ -2,7 +2,17 @@ import { formatIp, formatMac, type Ipv4, isGroupMac, type Mac } from "../../../c
 import { done, type Outcome, refused } from "../../../core/errno.ts";
 import { type Nanos, NEVER, S } from "../../../core/time.ts";
 import type { Kernel } from "../kernel.ts";
-import { FDB_LEARNED, FDB_LOCAL, FDB_STATIC, FDB_USER, MacTable, macHigh, macLow } from "./fdb.ts";
+import {
+  FDB_EXTERNAL,
+  FDB_LEARNED,
+  FDB_LOCAL,
+  FDB_STATIC,
+  FDB_STICKY,
+  FDB_USER,
+  MacTable,
+  macHigh,
+  macLow,
+} from "./fdb.ts";
 import { Endpoint } from "./udp-tunnel.ts";
 
 /** How long an entry lives: until it is removed, or until nobody asked for it for the ageing time. */
@@ -16,13 +26,23 @@ export interface VxlanFdbOptions {
   readonly via?: string;
   /** `permanent` unless told. */
   readonly state?: VxlanFdbState;
+  /** Learnt by a control plane, which lets it go again: `extern_learn`. */
+  readonly external?: boolean;
+  /** Shown, and nothing else, as on Linux. */
+  readonly sticky?: boolean;
+}
+
+/** How an entry is kept. */
+export interface VxlanFdbKind {
+  readonly state: VxlanFdbState;
+  readonly external: boolean;
+  readonly sticky: boolean;
 }
 
 /** One line of `bridge fdb show`. */
-export interface VxlanFdbRow {
+export interface VxlanFdbRow extends VxlanFdbKind {
   readonly mac: Mac;
   readonly to: Endpoint;
-  readonly state: VxlanFdbState;
   readonly usedAt: Nanos;
   readonly updatedAt: Nanos;
 }
@@ -40,6 +60,7 @@ const ENTRIES_MAX = 1 << 17;
 /** Destinations of one entry. */
 const REMOTES_MAX = 4096;
 const ENDLESS = FDB_LOCAL | FDB_STATIC;
+const AGELESS = ENDLESS | FDB_EXTERNAL;
 
 /**
  * Where a VXLAN device sends which MAC (drivers/net/vxlan/vxlan_core.c). The MAC 0 stands for all that is not known: a frame
@@ -105,7 +126,7 @@ export class VxlanFdb {
     const to = this.#endpoint(options);
     if (!to.ok) return to;
     if (this.#find(macHigh(mac), macLow(mac)) >= 0) return refused("EEXIST");
-    return this.#create(mac, to.value, options.state);
+    return this.#create(mac, to.value, options);
   }
 
   /** `bridge fdb append`: one more destination, which only groups and the MAC 0 can have (vxlan_fdb_update_existing). */
@@ -113,8 +134,8 @@ export class VxlanFdb {
     const to = this.#endpoint(options);
     if (!to.ok) return to;
     const slot = this.#find(macHigh(mac), macLow(mac));
-    if (slot < 0) return this.#create(mac, to.value, options.state);
-    this.#setState(slot, options.state);
+    if (slot < 0) return this.#create(mac, to.value, options);
+    this.#setKind(slot, options);
     const known = this.#remotes[slot] as readonly Endpoint[];
     if (!isMany(mac) || known.some((r) => alike(r, to.value))) return done;
     if (known.length >= REMOTES_MAX) return refused("ENOSPC");
@@ -129,8 +150,8 @@ export class VxlanFdb {
     const slot = this.#find(macHigh(mac), macLow(mac));
     if (isMany(mac))
       return slot < 0 ? refused("EOPNOTSUPP") : refused("EOPNOTSUPP", "Cannot replace non-unicast fdb entries");
-    if (slot < 0) return this.#create(mac, to.value, options.state);
-    this.#setState(slot, options.state);
+    if (slot < 0) return this.#create(mac, to.value, options);
+    this.#setKind(slot, options);
     const [first, ...more] = this.#remotes[slot] as readonly Endpoint[];
     if (first === undefined || !alike(first, to.value)) this.#remotes[slot] = [to.value, ...more];
     return done;
@@ -162,6 +183,11 @@ export class VxlanFdb {
     }
   }
 
+  /** vxlan_core.c:vxlan_fdb_delete_bulk: forgets every entry that `doomed` picks. */
+  flushWhere(doomed: (kind: VxlanFdbKind) => boolean): void {
+    for (const slot of this.#slots()) if (doomed(kindOf(this.#table.flags[slot] as number))) this.#drop(slot);
+  }
+
   /** Every destination of every entry, the oldest entry last. */
   rows(): VxlanFdbRow[] {
     this.#collect();
@@ -170,7 +196,7 @@ export class VxlanFdb {
       (this.#remotes[slot] as readonly Endpoint[]).map((to) => ({
         mac: this.#table.mac(slot),
         to,
-        state: stateOf(this.#table.flags[slot] as number),
+        ...kindOf(this.#table.flags[slot] as number),
         usedAt: used[slot] as number,
         updatedAt: updated[slot] as number,
       })),
@@ -189,6 +215,8 @@ export class VxlanFdb {
       ...(row.to.vni === vni ? [] : [`vni ${row.to.vni}`]),
       ...(via === undefined ? [] : [`via ${via.name}`]),
       "self",
+      ...(row.external ? ["extern_learn"] : []),
+      ...(row.sticky ? ["sticky"] : []),
       row.state === "dynamic" ? "" : row.state,
     ].join(" ");
   }
@@ -207,7 +235,7 @@ export class VxlanFdb {
   }
 
   #expired(slot: number): boolean {
-    if (((this.#table.flags[slot] as number) & ENDLESS) !== 0) return false;
+    if (((this.#table.flags[slot] as number) & AGELESS) !== 0) return false;
     return (this.#table.used[slot] as number) + this.#ageingNs <= this.#kernel.sim.now;
   }
 
@@ -219,7 +247,7 @@ export class VxlanFdb {
       if (this.#expired(slot)) {
         this.#emit("age", slot);
         this.#drop(slot);
-      } else if (((this.#table.flags[slot] as number) & ENDLESS) === 0) {
+      } else if (((this.#table.flags[slot] as number) & AGELESS) === 0) {
         next = Math.min(next, (this.#table.used[slot] as number) + this.#ageingNs);
       }
     }
@@ -232,8 +260,8 @@ export class VxlanFdb {
     return slots;
   }
 
-  #create(mac: Mac, to: Endpoint, state: VxlanFdbState = "permanent"): Outcome {
-    const slot = this.#insert(macHigh(mac), macLow(mac), FDB_USER | flagsOf(state), to);
+  #create(mac: Mac, to: Endpoint, options: VxlanFdbOptions): Outcome {
+    const slot = this.#insert(macHigh(mac), macLow(mac), flagsOf(options), to);
     return slot < 0 ? refused("ENOSPC") : done;
   }
 
@@ -254,10 +282,13 @@ export class VxlanFdb {
     this.#remotes[slot] = [];
   }
 
-  #setState(slot: number, state: VxlanFdbState = "permanent"): void {
+  /** What a control plane has learnt does not take over what was added by hand (vxlan_fdb_update_existing). */
+  #setKind(slot: number, options: VxlanFdbOptions): void {
+    const { flags, updated } = this.#table;
+    if (options.external && ((flags[slot] as number) & FDB_USER) !== 0) return;
     this.#nextExpiry = 0;
-    this.#table.flags[slot] = FDB_USER | flagsOf(state);
-    this.#table.updated[slot] = this.#kernel.sim.now;
+    flags[slot] = flagsOf(options);
+    updated[slot] = this.#kernel.sim.now;
   }
 
   /** vxlan_fdb_parse. */
@@ -286,7 +317,13 @@ export class VxlanFdb {
 const isMany = (mac: Mac): boolean => mac === 0 || isGroupMac(mac);
 const alike = (a: Endpoint, b: Endpoint): boolean =>
   a.ip === b.ip && a.port === b.port && a.vni === b.vni && a.ifindex === b.ifindex;
-const flagsOf = (state: VxlanFdbState): number =>
-  state === "permanent" ? FDB_LOCAL : state === "static" ? FDB_STATIC : 0;
-const stateOf = (flags: number): VxlanFdbState =>
-  (flags & FDB_LOCAL) !== 0 ? "permanent" : (flags & FDB_STATIC) !== 0 ? "static" : "dynamic";
+const flagsOf = ({ state = "permanent", external, sticky }: VxlanFdbOptions): number =>
+  FDB_USER |
+  (state === "permanent" ? FDB_LOCAL : state === "static" ? FDB_STATIC : 0) |
+  (external ? FDB_EXTERNAL : 0) |
+  (sticky ? FDB_STICKY : 0);
+const kindOf = (flags: number): VxlanFdbKind => ({
+  state: (flags & FDB_LOCAL) !== 0 ? "permanent" : (flags & FDB_STATIC) !== 0 ? "static" : "dynamic",
+  external: (flags & FDB_EXTERNAL) !== 0,
+  sticky: (flags & FDB_STICKY) !== 0,
+});
