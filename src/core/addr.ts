@@ -13,7 +13,8 @@ export interface Prefix {
   readonly length: number;
 }
 
-const OCTETS = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+/** Without leading zeros, which some programs would read as octal (`inet_pton`). */
+const OCTETS = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 
 /** Dotted quad to number; `undefined` when it is none. */
 export function parseIp(text: string): Ipv4 | undefined {

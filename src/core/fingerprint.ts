@@ -18,7 +18,7 @@ export class Fingerprint {
     const view = p.view;
     const high = Math.floor(at / 0x1_0000_0000);
     let a = Math.imul(this.#a ^ (at - high * 0x1_0000_0000), 0x9e3779b1);
-    let b = Math.imul(this.#b ^ (p.end - p.start) ^ (line << 16), 0x85ebca6b) ^ high;
+    let b = Math.imul(this.#b ^ (p.end - p.start) ^ Math.imul(line, 0xc2b2ae35), 0x85ebca6b) ^ high;
     let o = p.start;
     const end = p.sumFrom;
     for (const whole = end - 8; o <= whole; o += 8) {

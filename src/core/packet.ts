@@ -47,6 +47,7 @@ export class Packet {
 
   /** Makes room for `n` header bytes in front. */
   push(n: number): void {
+    if (this.sumFrom < this.start) this.sumFrom = -1; // it covered bytes that were stripped since
     if (n > this.start) this.#moreHeadroom(n);
     this.start -= n;
   }
@@ -83,7 +84,7 @@ export class Packet {
     this.view = new DataView(buf.buffer);
     this.start += shift;
     this.end += shift;
-    this.net += shift;
+    if (this.net > 0) this.net += shift;
     if (this.sumFrom >= 0) this.sumFrom += shift;
   }
 }

@@ -89,8 +89,9 @@ export class Simulation {
     return this.#cables++;
   }
 
-  /** Queues `handler` for `at`, after everything already queued for that instant. */
+  /** Queues `handler` for `at`, after everything already queued for that instant. Time never turns back: the past is a bug. */
   at(at: Nanos, handler: Handler): number {
+    if (!(at >= this.now)) throw new Error(`an event of ${handler.label} for ${at}, which is before ${this.now}`);
     const sequence = this.#sequence++;
     this.#queue.push(at, sequence, handler);
     return sequence;

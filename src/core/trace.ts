@@ -19,10 +19,11 @@ export class TraceBus {
 
   /** Listens to all events; the result ends it. */
   listen(listener: (event: TraceEvent) => void): () => void {
-    this.#listeners = [...this.#listeners, listener];
+    const own = (event: TraceEvent): void => listener(event);
+    this.#listeners = [...this.#listeners, own];
     this.on = true;
     return () => {
-      this.#listeners = this.#listeners.filter((l) => l !== listener);
+      this.#listeners = this.#listeners.filter((l) => l !== own);
       this.on = this.#listeners.length > 0;
     };
   }
