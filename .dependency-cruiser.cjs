@@ -38,7 +38,11 @@ module.exports = {
     no("nodes-below-console", "^src/nodes/", "^src/(console|lab|report|gateway|cli)/|^(scenarios|test|bench)/"),
     no("console-below-lab", "^src/console/", "^src/(lab|report|gateway|cli)/"),
     no("lab-below-the-tools", "^src/lab/", "^src/(report|gateway|cli)/"),
-    no("report-reads-only-bytes", "^src/report/", "^src/(nodes|console|lab|gateway|cli)/|^src/protocols/[^/]+/(machine|daemon)"),
+    no(
+      "report-reads-only-bytes",
+      "^src/report/",
+      "^src/(nodes|console|lab|gateway|cli)/|^src/protocols/[^/]+/(machine|daemon)",
+    ),
     no("scenarios-use-the-lab", "^scenarios/", "^src/(?!lab/)"),
   ],
   options: {

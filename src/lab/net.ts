@@ -96,8 +96,9 @@ export class Net {
   router(name: string): LabNode {
     return this.#add(name, router);
   }
-  switch(name: string): LabNode {
-    return this.#add(name, networkSwitch);
+  /** A switch; `macs` is how many addresses it can learn. */
+  switch(name: string, options: { readonly macs?: number } = {}): LabNode {
+    return this.#add(name, (sim, final) => networkSwitch(sim, final, options.macs));
   }
   hub(name: string): Hub {
     if (this.nodes.has(name) || this.hubs.has(name)) throw new LabError(`there are two nodes named ${name}`);

@@ -23,8 +23,7 @@ export function overflowMacTable(
   limit: number,
   tunnels: boolean,
 ): MacTableOutcome {
-  const tor = net.switch(`${name}-tor`);
-  tor.sh(`ip link set ${tor.name} type bridge fdb_max_learned ${limit}`);
+  const tor = net.switch(`${name}-tor`, { macs: limit });
   const hypervisors = [1, 2, 3].map((h) => buildHypervisor(net, `${name}-hv${h}`, tor, h, tunnels));
   const [left, right] = [1, 2].map((h) =>
     Array.from({ length: machines }, (_, i) =>

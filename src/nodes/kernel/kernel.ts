@@ -1,9 +1,10 @@
-import { formatIp, type Ipv4 as Ipv4Address } from "../../core/addr.ts";
+import { formatIp } from "../../core/addr.ts";
 import { DROP_REASONS, type DropReason, dropReason } from "../../core/drop.ts";
 import { done, type Outcome, refused } from "../../core/errno.ts";
 import type { Os } from "../../core/os.ts";
 import type { Packet } from "../../core/packet.ts";
-import type { Simulation } from "../../core/sim.ts";
+import { Alarm, type Simulation } from "../../core/sim.ts";
+import { NEVER } from "../../core/time.ts";
 import {
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
@@ -13,18 +14,19 @@ import {
 } from "../../protocols/ethernet/wire.ts";
 import { dst as ipDst, src as ipSrc } from "../../protocols/ipv4/wire.ts";
 import { removeTag, TAG, VID_NONE, vid } from "../../protocols/vlan/wire.ts";
-import { AddressBook } from "./addresses.ts";
+import { AddressBook, type AddressHost } from "./addresses.ts";
 import { Arp } from "./arp.ts";
 import type { Cpu } from "./cpu.ts";
 import { LoopbackDevice } from "./dev/loopback.ts";
 import { Fib } from "./fib/fib.ts";
-import { DeviceConf, InDevice, NeighParms } from "./in-device.ts";
+import { type ConfKey, DeviceConf, InDevice, NeighParms } from "./in-device.ts";
 import { Icmp } from "./ipv4/icmp.ts";
 import { Ipv4 } from "./ipv4/ipv4.ts";
 import { NeighTable } from "./neigh.ts";
 import type { NetDevice } from "./netdev.ts";
 import { KernelOs } from "./os.ts";
 import { RawSockets } from "./raw.ts";
+import { saw, sawReceive } from "./saw.ts";
 import { Sysctl } from "./sysctl.ts";
 import { Udp } from "./udp.ts";
 
@@ -75,21 +77,27 @@ export class Kernel {
   readonly os: Os;
   /** `ip neigh add proxy`: "ifindex address"; ifindex 0: on every device. */
   readonly proxyNeighbours = new Set<string>();
+  /** Rings when an address's lifetime is over. Made when one has a lifetime. */
+  #lifetimes: Alarm | null = null;
 
   constructor(sim: Simulation, name: string) {
     this.sim = sim;
     this.name = name;
     this.hashSeed = sim.rngOnce(`hash ${name}`).u32();
-    const host = {
-      device: (ifindex: number) => this.#devices[ifindex],
-      isLocal: (address: Ipv4Address): boolean => this.addresses.isLocal(address),
+    const either = (ifindex: number, key: ConfKey): boolean => this.#devices[ifindex]?.inet.or(key) ?? false;
+    const host: AddressHost = {
+      device: (ifindex) => this.#devices[ifindex],
+      ignoresLinkdown: (ifindex) => either(ifindex, "ignore_routes_with_linkdown"),
+      promotesSecondaries: (ifindex) => either(ifindex, "promote_secondaries"),
+      routesLocalnet: (ifindex) => either(ifindex, "route_localnet"),
+      selectSource: (ifindex, dst, scope) => this.addresses.selectSource(ifindex, dst, scope),
     };
     this.fib = new Fib(host);
     this.addresses = new AddressBook(this.fib, host);
     this.neigh = new NeighTable(this);
     this.ipv4 = new Ipv4(this);
     this.fib.onChange(() => this.ipv4.routes.invalidate());
-    this.addresses.onChange(() => this.ipv4.routes.invalidate());
+    this.addresses.onChange(() => this.#addressesChanged());
     this.arp = new Arp(this);
     this.icmp = new Icmp(this);
     this.raw = new RawSockets(this);
@@ -98,6 +106,15 @@ export class Kernel {
     this.#install(this.loopback);
     this.setUp(this.loopback, true);
     this.os = new KernelOs(this);
+  }
+
+  /** Looked-up routes may be wrong, and the address that ends first may be another. */
+  #addressesChanged(): void {
+    this.ipv4.routes.invalidate();
+    const end = this.addresses.deadline();
+    if (end === NEVER && this.#lifetimes === null) return;
+    this.#lifetimes ??= new Alarm(this.sim, this.name, () => this.addresses.tick(this.sim.now));
+    this.#lifetimes.set(end);
   }
 
   // --- devices -------------------------------------------------------------------------------------------------
@@ -262,6 +279,7 @@ export class Kernel {
    */
   receive(p: Packet, dev: NetDevice): void {
     p.iif = dev.ifindex;
+    if (p.trail !== null) sawReceive(p, dev);
     if (dev.tapped) dev.tap(p, false);
     if (dev.headerLength === 0) return this.ipv4.receive(p, dev);
     if (p.end - p.start < HEADER) return this.drop(p, TOO_SHORT, dev.name);
@@ -281,6 +299,7 @@ export class Kernel {
   /** The packet ends here, counted under `reason`; `where` names the device or the rule. */
   drop(p: Packet, reason: DropReason, where: string): void {
     this.drops[reason]! += 1;
+    if (p.trail !== null) saw(p, this, where, "drop", DROP_REASONS[reason] as string);
     const { sim } = this;
     if (p.record !== 0) sim.capture?.comment(p.record, `dropped by ${this.name} (${where}): ${DROP_REASONS[reason]}`);
     if (sim.trace.on) {

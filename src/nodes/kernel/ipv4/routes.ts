@@ -259,7 +259,7 @@ export class Routes {
 
   #choose(d: Dst, out: FibResult, src: Ipv4, dst: Ipv4): NextHop | null {
     if (out.nexthop !== null || out.route === null) return out.nexthop;
-    return this.#kernel.fib.selectPath(out.route, this.#kernel.ipv4.multipathHash(d, src, dst));
+    return this.#kernel.fib.selectPath(out.route, this.#kernel.ipv4.multipathHash(d, src, dst), src);
   }
 
   /** Device, next hop, MTU and what was learnt of the path; `usePmtu`: its MTU too (`ip_dst_mtu_maybe_forward`). */
@@ -300,7 +300,8 @@ const ALL_HOSTS: Ipv4 = 0xe0000001;
 const MTU_MAX = 65_535;
 
 const kernelForwardsByPmtu = (kernel: Kernel): boolean => kernel.sysctl.ip_forward_use_pmtu !== 0;
-const isZeroNet = (a: Ipv4): boolean => a >>> 24 === 0;
+/** Linux takes 0.0.0.0 alone for no address; the rest of 0/8 is unicast to it (include/linux/in.h:ipv4_is_zeronet). */
+const isZeroNet = (a: Ipv4): boolean => a === ANY;
 
 const answers = (d: Dst, dst: number, src: number, iif: number, tos: number, mark: number): boolean =>
   d.keyDst === dst && d.keySrc === src && d.keyIif === iif && d.keyTos === tos && d.keyMark === mark;
