@@ -2,12 +2,12 @@ import { readFileSync, writeSync } from "node:fs";
 import { LabError } from "../lab/errors.ts";
 import { dissectCapture, frameJson } from "../report/dissect.ts";
 import { frameText } from "../report/dissect-text.ts";
-import { FAILED, OK } from "./job.ts";
+import { OK } from "./job.ts";
 
 const STDOUT = 1;
 const LINES_AT_ONCE = 256;
 
-/** Prints every frame of a capture, as text or as the JSON that checkers compare. A file that ends early is told, and fails. */
+/** Prints every frame of a capture, as text or as the JSON that checkers compare. Where a file ends early is told on standard error. */
 export function dissectFile(path: string, json: boolean): number {
   let bytes: Uint8Array;
   try {
@@ -15,8 +15,8 @@ export function dissectFile(path: string, json: boolean): number {
   } catch {
     throw new LabError(`${path}: no such file, or not readable`);
   }
-  const { frames, message } = dissectCapture(bytes);
-  if (frames.length === 0 && message !== undefined) throw new LabError(`${path}: ${message}`);
+  const { format, frames, message } = dissectCapture(bytes);
+  if (format === "unknown") throw new LabError(`${path}: ${message}`);
   if (json) {
     writeAll('{"frames":[');
     writeLines(frames.map((frame, i) => `${i === 0 ? "" : ","}\n${JSON.stringify(frameJson(frame))}`));
@@ -25,9 +25,8 @@ export function dissectFile(path: string, json: boolean): number {
     const start = frames[0]?.timeNs ?? 0n;
     writeLines(frames.map((frame) => `${frameText(frame, start)}\n`));
   }
-  if (message === undefined) return OK;
-  process.stderr.write(`netloom: ${path}: ${message}\n`);
-  return FAILED;
+  if (message !== undefined) process.stderr.write(`netloom: ${path}: ${message}; what could be read stands above\n`);
+  return OK;
 }
 
 function writeLines(lines: readonly string[]): void {
