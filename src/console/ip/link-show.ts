@@ -1,6 +1,7 @@
 import { BridgeDevice } from "../../nodes/kernel/dev/bridge.ts";
 import { BridgePort } from "../../nodes/kernel/dev/bridge-port.ts";
 import { VlanDevice } from "../../nodes/kernel/dev/vlan.ts";
+import { VxlanDevice } from "../../nodes/kernel/dev/vxlan.ts";
 import type { NetDevice } from "../../nodes/kernel/netdev.ts";
 import { type Ip, nameOf } from "./context.ts";
 import type { LinkKind } from "./kinds/kind.ts";
@@ -158,14 +159,24 @@ const TSO_MAX = 524_280;
 function tsoMax(dev: NetDevice): number {
   if (dev instanceof BridgeDevice)
     return Math.min(...dev.ports.map((port) => tsoMax(port.dev)), dev.ports.length === 0 ? GSO_MAX : TSO_MAX);
-  if (dev instanceof VlanDevice) return tsoMax(dev.lower);
+  const lower = dev instanceof VlanDevice ? dev.lower : undefined;
+  const below = dev instanceof VxlanDevice ? dev.kernel.deviceByIndex(dev.config.link) : lower;
+  if (below !== undefined) return tsoMax(below);
   return dev.kind === "veth" || dev === dev.kernel.loopback ? TSO_MAX : GSO_MAX;
 }
 
+/** The limits of the MTU as the device tells them; 0: none. Tunnels check theirs on their own (net/ipv4/ip_gre.c). */
+function mtuLimits(dev: NetDevice): readonly [low: number, high: number] {
+  const [low, high] = dev.mtuRange;
+  if (dev.kind === "gre") return [0, 0];
+  return [low, dev.kind === "gretap" || high === NO_LIMIT ? 0 : high];
+}
+
+const NO_LIMIT = 0x7fff_ffff;
+
 function putDetails(ip: Ip, dev: NetDevice): void {
   const { out } = ip;
-  const [low, high] = dev.mtuRange;
-  const max = high === 0x7fff_ffff ? 0 : high; // no limit
+  const [low, max] = mtuLimits(dev);
   out.put("promiscuity", dev.promiscuity, ` promiscuity ${dev.promiscuity} `);
   out.put("allmulti", dev.allmulti, ` allmulti ${dev.allmulti} `);
   out.put("min_mtu", low, `minmtu ${low} `);

@@ -14,7 +14,7 @@ export function netns(ip: Ip, args: Args): Outlives {
   if (args.abbreviates("list-id")) throw notBuilt("ip netns list-id");
   if (args.abbreviates("help")) throw usage(USAGE);
   for (const change of ["add", "set", "delete"]) {
-    if (args.abbreviates(change)) throw notBuilt(`ip netns ${change}: namespaces are the nodes of the lab`);
+    if (args.abbreviates(change)) throw notBuilt(`ip netns ${change} (the nodes of the lab are its namespaces)`);
   }
   if (args.abbreviates("identify")) return identify(ip, rest);
   if (args.abbreviates("pids")) throw notBuilt("ip netns pids");

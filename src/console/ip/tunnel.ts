@@ -16,7 +16,7 @@ export function tunnel(ip: Ip, args: Args): void {
   const rest = new Args(args.rest.slice(1));
   if (!args.more || args.abbreviates("show", "lst", "list")) return show(ip, read(ip, rest));
   if (args.abbreviates("add")) return add(ip, read(ip, rest));
-  if (args.abbreviates("change")) return change(ip, read(ip, rest));
+  if (args.abbreviates("change")) return change(ip, read(ip, rest, true));
   if (args.abbreviates("delete")) return remove(ip, read(ip, rest));
   for (const other of ["prl", "6rd"]) if (args.abbreviates(other)) throw notBuilt(`ip tunnel ${other}`);
   if (args.abbreviates("help")) throw usage(USAGE);
@@ -27,6 +27,8 @@ type Draft = { -readonly [K in keyof IpTunnelOptions]?: IpTunnelOptions[K] } & {
   readonly ip: Ip;
   name: string;
   mode?: "gre";
+  /** A tunnel whose parameters stay where no option changes them. */
+  base?: GreDevice;
 };
 
 /** The tunnel that every namespace with GRE has on Linux; messages name it. */
@@ -66,14 +68,18 @@ const OPTIONS: readonly Option<Draft>[] = [
   }),
 ];
 
-function read(ip: Ip, args: Args): Draft {
+function read(ip: Ip, args: Args, changes = false): Draft {
   const t: Draft = { ip, name: "" };
+  const first = args.is("name") ? args.following : args.word;
   readOptions(args, OPTIONS, t, (draft, words) => {
     if (words.is("name")) words.next();
     else if (words.abbreviates("help")) throw usage(USAGE);
     if (draft.name !== "") throw garbage("name", words.word);
     if (!isDeviceName(words.word)) throw wrong('"name" not a valid ifname', words.word);
     draft.name = words.word;
+    if (!changes || words.word !== first) return;
+    draft.base = tunnelNamed(ip, draft.name);
+    draft.mode = "gre";
   });
   if (t.mode === undefined && t.name.startsWith("gre")) t.mode = "gre";
   if (t.dev !== undefined) deviceNamed(ip, t.dev);
@@ -88,33 +94,44 @@ function check(t: Draft): Draft {
 }
 
 function add(ip: Ip, t: Draft): void {
-  const { ip: _, name, mode: __, ...options } = check(t);
+  const { ip: _, name, mode: __, base: ___, ...options } = check(t);
   const added = addGre(ip.kernel, name || "gre%d", options);
   if (!added.ok) throw failure(`add tunnel "${BASE}" failed: ${added.detail ?? strerror(added.errno)}`);
 }
 
-/** What is not named gets its default again, unless the tunnel's name stands first. */
 function change(ip: Ip, t: Draft): void {
-  const { ip: _, name, mode: __, ...options } = check(t);
-  const dev = ip.kernel.device(name);
-  const changed = dev instanceof GreDevice ? dev.change(options) : undefined;
-  if (changed === undefined) throw failure(`get tunnel "${name}" failed: ${strerror("ENODEV")}`);
+  const { ip: _, name, mode: __, base, ...options } = check(t);
+  const dev = base ?? tunnelNamed(ip, name, "change");
+  if (base === undefined && dev.parms.link !== 0 && options.dev === undefined) throw notBuilt(`"change" without "dev"`);
+  const changed = dev.change(base === undefined ? { ...DEFAULTS, ...options } : options);
   if (!changed.ok) throw failure(`change tunnel "${name}" failed: ${changed.detail ?? strerror(changed.errno)}`);
 }
 
+/** What `change` makes of options that are not named, unless the tunnel's name stands first. */
+const DEFAULTS: IpTunnelOptions = {
+  local: 0,
+  remote: 0,
+  ttl: 0,
+  tos: 0,
+  key: NO_KEY,
+  csum: false,
+  seq: false,
+  pmtudisc: true,
+};
+
+function tunnelNamed(ip: Ip, name: string, doing = "get"): GreDevice {
+  const dev = ip.kernel.device(name || BASE);
+  if (dev instanceof GreDevice) return dev;
+  throw failure(`${doing} tunnel "${name || BASE}" failed: ${strerror("ENODEV")}`);
+}
+
 function remove(ip: Ip, t: Draft): void {
-  const dev = ip.kernel.device(t.name);
-  if (!(dev instanceof GreDevice)) {
-    throw failure(`delete tunnel "${t.name || BASE}" failed: ${strerror("ENODEV")}`);
-  }
-  ip.kernel.unregister(dev);
+  ip.kernel.unregister(tunnelNamed(ip, t.name, "delete"));
 }
 
 function show(ip: Ip, t: Draft): void {
   const { out, kernel } = ip;
-  if (t.mode !== undefined && t.name !== "" && !(kernel.device(t.name) instanceof GreDevice)) {
-    throw failure(`get tunnel "${t.name}" failed: ${strerror("ENODEV")}`);
-  }
+  if (t.mode !== undefined && t.name !== "") tunnelNamed(ip, t.name);
   for (const dev of kernel.devices()) {
     if (!(dev instanceof GreDevice) || !fits(dev, t)) continue;
     putTunnel(ip, dev);

@@ -35,7 +35,7 @@ function recordStep(step: Step): Step {
 }
 
 const version = run(["ip", "-V"])
-  .stdout.replace(/^ip utility, |,.*$/g, "")
+  .stdout.replace(/^ip utility, |, libbpf.*$/gm, "")
   .trim();
 const header = `# ${version}, Linux ${run(["uname", "-r"]).stdout.replace(/-.*/s, "")}. Recorded by record.ts.`;
 

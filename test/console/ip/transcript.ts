@@ -45,7 +45,8 @@ export function parseTranscript(text: string): Step[] {
         output += `${next}\n`;
       }
       steps.push({ kind: "command", node: typed[2] as string, text: typed[3] as string, output, status });
-    } else if (line !== "") steps.push({ kind: "comment", node: "", text: line, output: "", status: 0 });
+    } else if (line.startsWith("#")) steps.push({ kind: "comment", node: "", text: line, output: "", status: 0 });
+    else if (line !== "") throw new Error(`line ${i + 1} belongs to no command: ${line}`);
   }
   return steps;
 }
@@ -70,6 +71,9 @@ export function normalise(output: string): string {
     .replace(/expires("?:? ?)\d+/g, "expires$1600")
     .replace(/mcast_(?!vlan_|flood|fast_|to_)\w+ \d+ /g, "")
     .replace(/nf_call_\w+ \d+ /g, "")
+    .replace(/"(mcast_(?!vlan_|flood|to_)\w+|multicast_router|vlan_(?!fil|tun)\w+)":("[^"]*"|\d+),/g, "")
+    .replace(/,"nf_call_\w+":\d+/g, "")
+    .replace(/"(gc|forward_delay)_timer":\d+\.\d\d/g, '"$1_timer":0.00')
     .replace(/vlan_(protocol|default_pvid|stats_enabled|stats_per_port) \S+ /g, "")
     .replace(/(gc|forward_delay)_timer +\d+\.\d\d /g, "$1_timer ");
 }

@@ -1,4 +1,5 @@
 import { formatIp, isMulticast } from "../../../core/addr.ts";
+import { refused } from "../../../core/errno.ts";
 import { addGeneve, type GeneveChanges, GeneveDevice, type GeneveOptions } from "../../../nodes/kernel/dev/geneve.ts";
 import { type Args, type Option, option, readOptions } from "../args.ts";
 import type { Ip } from "../context.ts";
@@ -43,6 +44,7 @@ const OPTIONS: readonly Option<Draft>[] = [
 export const geneve: LinkKind = {
   takesMtu: true,
   add(ip, request, args, kernel) {
+    if (!args.more) answer(refused("EINVAL", "Not enough attributes provided to perform the operation"));
     const { seen, ip: _, id, remote, ...options } = read(ip, args, true);
     const mtu = request.mtu === undefined ? {} : { mtu: request.mtu };
     const name = request.name ?? "geneve%d";

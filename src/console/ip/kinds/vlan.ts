@@ -30,6 +30,7 @@ const OPTIONS: readonly Option<Draft>[] = [
 export const vlan: LinkKind = {
   takesMtu: true,
   add(ip, request, args) {
+    if (!args.more) return answer(refused("EINVAL", "8021q: VLAN properties not specified"));
     const o = read(args);
     const { id, ingress, egress, ...rest } = o;
     if (id === undefined) return answer(refused("EINVAL", "8021q: VLAN id not specified"));

@@ -1,4 +1,5 @@
 import { formatIp, type Ipv4, isMulticast } from "../../../core/addr.ts";
+import { refused } from "../../../core/errno.ts";
 import { S } from "../../../core/time.ts";
 import { addVxlan, type VxlanChanges, VxlanDevice, type VxlanOptions } from "../../../nodes/kernel/dev/vxlan.ts";
 import { type Args, type Option, option, readOptions } from "../args.ts";
@@ -84,6 +85,7 @@ const OPTIONS: readonly Option<Draft>[] = [
 export const vxlan: LinkKind = {
   takesMtu: true,
   add(ip, request, args, kernel) {
+    if (!args.more) answer(refused("EINVAL", "Required attributes not provided to perform the operation"));
     const { seen, ip: _, id, ...options } = read(ip, args, true);
     const mtu = request.mtu === undefined ? {} : { mtu: request.mtu };
     return answer(addVxlan(kernel, request.name ?? "vxlan%d", { ...options, ...mtu, id: id ?? 0 }));
