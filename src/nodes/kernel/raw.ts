@@ -105,7 +105,7 @@ export class RawSock extends DatagramSocketBase implements RawSocket {
       this.protocol,
       source,
       to,
-      this.ttl(to, extra),
+      this.ttl(d, to, extra),
       extra?.tos ?? this.options.tos ?? 0,
       flags.value,
       options,

@@ -4,7 +4,6 @@ import type { DatagramHandler, DatagramInfo, SendOptions, SocketError } from "..
 import type { Packet } from "../../core/packet.ts";
 import { dst, IP_DF, src, tos, ttl } from "../../protocols/ipv4/wire.ts";
 import { DST_BROADCAST, DST_ERROR, Dst } from "./ipv4/dst.ts";
-import { dfFlag } from "./ipv4/ipv4.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** What UDP and raw sockets share: options, groups, routes of what they send, errors of what came of it. */
@@ -88,14 +87,14 @@ export class DatagramSocketBase {
       case "dont":
         return granted(0);
       case "want":
-        return granted(bytes > d.mtu ? 0 : dfFlag(this.kernel, d)); // net/ipv4/ip_output.c:ip_dont_fragment
+        return granted(bytes > d.mtu ? 0 : d.df);
     }
   }
 
-  /** The TTL of a datagram to `to`. */
-  protected ttl(to: Ipv4, extra?: SendOptions): number {
+  /** The TTL of a datagram to `to` that leaves by `d`. */
+  protected ttl(d: Dst, to: Ipv4, extra?: SendOptions): number {
     if (to >>> 28 === 0xe) return extra?.multicastTtl ?? extra?.ttl ?? this.options.multicastTtl ?? 1;
-    return extra?.ttl ?? this.options.ttl ?? this.kernel.sysctl.ip_default_ttl;
+    return extra?.ttl ?? this.options.ttl ?? d.hopLimit;
   }
 }
 

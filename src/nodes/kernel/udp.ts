@@ -262,7 +262,7 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
       IPPROTO_UDP,
       source,
       to,
-      this.ttl(to, extra),
+      this.ttl(d, to, extra),
       extra?.tos ?? this.options.tos ?? 0,
       flags.value,
       options,

@@ -34,6 +34,12 @@ export class Dst {
   /** It goes back where it came from, and its sender should be told a better way (RFC 1812 §5.2.7.2). */
   redirect = false;
   mtu = 1500;
+  /** The path's MTU was learnt or locked: never exceeded even by what we send ourselves. */
+  mtuLocked = false;
+  /** `IP_DF` for datagrams made here, or 0 (net/ipv4/ip_output.c:ip_dont_fragment). */
+  df = 0;
+  /** TTL of datagrams made here (net/ipv4/route.c:ip4_dst_hoplimit). */
+  hopLimit = 0;
   neigh: Neighbour | null = null;
   /** The device it leaves by; the receiving one for what stays here. */
   dev: NetDevice;
@@ -43,8 +49,6 @@ export class Dst {
   /** Whether `nextHop` is a gateway. */
   viaGateway = false;
   errno: Errno | "" = "";
-  /** The path's MTU was learnt or locked: never exceeded even by what we send ourselves. */
-  mtuLocked = false;
   /** The source that a packet without one gets. */
   source: Ipv4 = 0;
   route: Route | null = null;

@@ -49,6 +49,7 @@ function inherit(piece: Packet, p: Packet): void {
   piece.type = p.type;
   piece.depth = p.depth;
   piece.note = p.note;
+  if (p.trail !== null) piece.trail = p.trail.fork();
 }
 
 /** `word`: flags and offset of what was cut, `skipped` octets of which come before this piece. */

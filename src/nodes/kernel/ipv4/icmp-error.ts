@@ -93,7 +93,8 @@ function quote(
   writeHeader(e.buf, e.start, type, code, info);
   sealSum(e.buf, e.start, e.sum);
   countOut(stats, type);
-  kernel.ipv4.send(e, d, IPPROTO_ICMP, d.source || DUMMY, to, timeToLive(kernel, d), tos, 0, options);
+  if (p.trail !== null) e.trail = p.trail.fork("answer");
+  kernel.ipv4.send(e, d, IPPROTO_ICMP, d.source || DUMMY, to, d.hopLimit, tos, 0, options);
 }
 
 /** RFC 1122 §3.2.2: not broadcasts, not what is no single host's, not fragments but the first, not ICMP errors. */
@@ -121,6 +122,3 @@ function sourceOf(kernel: Kernel, p: Packet): Ipv4 {
   if (p.iif === 0 || kernel.sysctl.icmp_errors_use_inbound_ifaddr === 0) return ANY;
   return kernel.addresses.selectSource(p.iif, srcOf(buf, net), SCOPE_LINK);
 }
-
-/** net/ipv4/route.c:ip4_dst_hoplimit. */
-export const timeToLive = (kernel: Kernel, d: Dst): number => d.route?.metrics.hoplimit || kernel.sysctl.ip_default_ttl;

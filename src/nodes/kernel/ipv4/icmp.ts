@@ -40,7 +40,7 @@ import {
 import type { Kernel } from "../kernel.ts";
 import type { NetDevice } from "../netdev.ts";
 import { DST_ERROR, DST_LOCAL, type Dst, TOS_ROUTING } from "./dst.ts";
-import { sendError, timeToLive } from "./icmp-error.ts";
+import { sendError } from "./icmp-error.ts";
 import { hearError, hearRedirect, MALFORMED } from "./icmp-heard.ts";
 import { IcmpLimits } from "./icmp-limits.ts";
 import { redirectIsDue } from "./icmp-redirect.ts";
@@ -197,7 +197,7 @@ export class Icmp {
     const options = headerLength(buf, net) > IP_HEADER ? echoOptions(buf, net) : NO_OPTIONS;
     countOut(this.stats, type);
     asOurs(answer);
-    kernel.ipv4.send(answer, back, IPPROTO_ICMP, source, to, timeToLive(kernel, back), tos, 0, options);
+    kernel.ipv4.send(answer, back, IPPROTO_ICMP, source, to, back.hopLimit, tos, 0, options);
   }
 
   /** An error about what this node sent. */

@@ -8,7 +8,6 @@ import {
   dstI32,
   dst as dstOf,
   headerLength,
-  IP_DF,
   isFragment,
   protocol as protocolOf,
   srcI32,
@@ -20,6 +19,7 @@ import {
 } from "../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../kernel.ts";
 import type { NetDevice } from "../netdev.ts";
+import { sawDeliver, sawOutput, sawRoute } from "../saw.ts";
 import {
   DST_BROADCAST,
   DST_ERROR,
@@ -84,6 +84,11 @@ export class Ipv4 {
   /** Raw sockets that are open: usually none, and then nothing is asked. */
   rawListeners = 0;
   readonly #kernel: Kernel;
+  /** The answer to the last question about a packet that came in. */
+  #recent: Dst | null = null;
+  /** The protocol of the last packet delivered, and its receiver: most nodes speak one. */
+  #lastProtocol = -1;
+  #lastTransport: Transport | undefined;
   readonly #protocols: (Transport | undefined)[] = [];
   /** Datagrams sent, from a seeded start: what identifications are made of. */
   #datagrams: number;
@@ -101,6 +106,7 @@ export class Ipv4 {
   /** Makes `transport` the receiver of one protocol number; undefined takes it away. */
   register(protocol: number, transport: Transport | undefined): void {
     this.#protocols[protocol] = transport;
+    this.#lastProtocol = -1;
   }
   transport(protocol: number): Transport | undefined {
     return this.#protocols[protocol];
@@ -115,7 +121,8 @@ export class Ipv4 {
     if (fault !== 0) return kernel.drop(p, HEADER_DROPS[fault] as DropReason, dev.name);
     p.net = net;
     p.trim(totalLength(p.buf, net));
-    let d = this.routes.input(dstI32(p.buf, net), srcI32(p.buf, net), dev, tosOf(p.buf, net) & TOS_ROUTING, p.mark);
+    let d = this.#route(dstI32(p.buf, net), srcI32(p.buf, net), dev, tosOf(p.buf, net) & TOS_ROUTING, p.mark);
+    if (p.trail !== null) sawRoute(p, kernel, d);
     if (headerLength(p.buf, net) > 20 && d.type <= DST_ERROR) {
       const way = this.options.receive(p, dev, d);
       if (way === null) return;
@@ -124,6 +131,13 @@ export class Ipv4 {
     if (d.type === DST_FORWARD) this.#forward(p, d, dev);
     else if (d.type === DST_LOCAL || d.type === DST_BROADCAST || d.type === DST_MULTICAST) this.deliver(p, dev, d);
     else this.#reject(p, d, dev);
+  }
+
+  /** The route of a packet that came in. Most nodes are asked the same again and again: the last answer is tried first. */
+  #route(dst: number, src: number, dev: NetDevice, tos: number, mark: number): Dst {
+    const recent = this.#recent;
+    if (recent !== null && this.routes.answers(recent, dst, src, dev.ifindex, tos, mark)) return recent;
+    return (this.#recent = this.routes.input(dst, src, dev, tos, mark));
   }
 
   /** net/ipv4/ip_input.c:ip_local_deliver. `p` starts at the IP header. Takes ownership. */
@@ -136,11 +150,17 @@ export class Ipv4 {
     }
     const protocol = protocolOf(p.buf, p.net);
     p.start = p.net + headerLength(p.buf, p.net);
+    if (p.trail !== null) sawDeliver(p, dev);
     const heard = this.rawListeners > 0 && kernel.raw.deliver(p, protocol);
-    const transport = this.#protocols[protocol];
+    const transport = protocol === this.#lastProtocol ? this.#lastTransport : this.#find(protocol);
     if (transport !== undefined) return transport.receive(p, dev, d);
     if (heard) return kernel.consume(p);
     kernel.icmp.protocolUnreachable(p, dev);
+  }
+
+  #find(protocol: number): Transport | undefined {
+    this.#lastProtocol = protocol;
+    return (this.#lastTransport = this.#protocols[protocol]);
   }
 
   /** net/ipv4/ip_forward.c:ip_forward. */
@@ -213,6 +233,7 @@ export class Ipv4 {
 
   /** net/ipv4/ip_output.c:ip_output: a complete IP packet leaves by a route. Takes ownership. */
   output(p: Packet, d: Dst): void {
+    if (p.trail !== null) sawOutput(p, this.#kernel, d);
     if (d.type === DST_LOCAL) return this.#kernel.loopback.send(withLinkHeader(p));
     if (d.type === DST_BROADCAST) this.#loopBack(p, d);
     if (p.end - p.net > d.mtu) {
@@ -271,10 +292,6 @@ export class Ipv4 {
     this.#kernel.loopback.loopBack(copy, d.dev);
   }
 }
-
-/** The flags of a locally made datagram: Linux sets DF unless the path's MTU is locked or path MTU discovery is off. */
-export const dfFlag = (kernel: Kernel, d: Dst): number =>
-  kernel.sysctl.ip_no_pmtu_disc === 0 && !d.mtuLocked ? IP_DF : 0;
 
 function withLinkHeader(p: Packet): Packet {
   p.push(14);

@@ -278,6 +278,7 @@ function inherit(whole: Packet, head: Packet): void {
   whole.type = head.type;
   whole.depth = head.depth;
   whole.note = head.note;
+  if (head.trail !== null) whole.trail = head.trail.fork();
 }
 
 /** The sum of what follows the first 8 octets of data, from the sums that the pieces have: nothing is added up twice. */

@@ -1,6 +1,7 @@
 import { ANY, type Ipv4, isLoopback, isMulticast, LIMITED_BROADCAST } from "../../../core/addr.ts";
 import type { Errno } from "../../../core/errno.ts";
 import { NEVER } from "../../../core/time.ts";
+import { IP_DF } from "../../../protocols/ipv4/wire.ts";
 import { FibResult, type Flow } from "../fib/fib.ts";
 import { type NextHop, SCOPE_GLOBAL, SCOPE_HOST, SCOPE_LINK } from "../fib/route.ts";
 import type { Kernel } from "../kernel.ts";
@@ -38,6 +39,11 @@ export class Routes {
     this.#kernel = kernel;
   }
 
+  /** Whether a kept answer is one to this question, and holds. */
+  answers(d: Dst, dst: number, src: number, iif: number, tos: number, mark: number): boolean {
+    return answers(d, dst, src, iif, tos, mark) && this.holds(d);
+  }
+
   /** Whether a kept answer still holds. */
   holds(d: Dst): boolean {
     return d.generation === this.generation && !d.perPacket && !(d.expires && d.expiresAt <= this.#kernel.sim.now);
@@ -61,8 +67,11 @@ export class Routes {
   output(dst: Ipv4, src: Ipv4, oif: number, tos: number, mark: number): Dst {
     const d = this.#cached(dst | 0, src | 0, ~oif, tos, mark);
     if (d !== null) return d;
-    const fresh = this.#slot(dst | 0, src | 0, ~oif, tos, mark, this.#kernel.loopback);
+    const { loopback, sysctl } = this.#kernel;
+    const fresh = this.#slot(dst | 0, src | 0, ~oif, tos, mark, loopback);
     this.#resolveOutput(fresh, dst >>> 0, src >>> 0, oif, tos, mark);
+    fresh.df = sysctl.ip_no_pmtu_disc === 0 && !fresh.mtuLocked ? IP_DF : 0;
+    fresh.hopLimit = fresh.route?.metrics.hoplimit || sysctl.ip_default_ttl;
     return fresh;
   }
 
