@@ -72,6 +72,18 @@ export const DROP_REASONS = [
   "bridge: invalid source address",
   "bridge: locked port",
   "bridge: isolated ports",
+  "netfilter: dropped by a rule",
+  "netfilter: dropped by a chain's policy",
+  "netfilter: rejected by a rule",
+  "netfilter: too short for a rule's match",
+  "conntrack: table full",
+  "conntrack: another flow has these addresses and ports",
+  "conntrack: helper cannot follow",
+  "nat: cannot be translated",
+  "nat: its interface changed",
+  "nat: nothing lets it in",
+  "ebtables: dropped by a rule",
+  "ebtables: dropped by a chain's policy",
 ] as const;
 
 export type DropText = (typeof DROP_REASONS)[number];

@@ -3,6 +3,7 @@ export const ERRNO_TEXT = {
   EPERM: "Operation not permitted",
   ENOENT: "No such file or directory",
   ESRCH: "No such process",
+  E2BIG: "Argument list too long",
   ENXIO: "No such device or address",
   EBADF: "Bad file descriptor",
   EAGAIN: "Resource temporarily unavailable",

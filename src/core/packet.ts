@@ -31,6 +31,11 @@ export class Packet {
   sum = 0;
   /** Times it was encapsulated here: bounds tunnels that lead into themselves (`dev_xmit_recursion`). */
   depth = 0;
+  /** The flow it belongs to in this node's connection tracking, 0 when none, and how it belongs to it (`struct nf_conn`). */
+  nfct = 0;
+  nfctInfo = 0;
+  /** Octets of the longest fragment that it was put together from, to be cut likewise when it leaves; 0 when it came whole. */
+  fragMax = 0;
   /** What befell it on this node, for the capture's comments; set only while somebody captures. */
   note = "";
   /** The capture record that holds it, for a comment on why it was dropped; 0 when none. */
@@ -143,6 +148,9 @@ export class PacketPool {
     p.depth = 0;
     p.note = "";
     p.record = 0;
+    p.nfct = 0;
+    p.nfctInfo = 0;
+    p.fragMax = 0;
     return p;
   }
 }
