@@ -51,7 +51,6 @@ export class RawSockets {
 
 export class RawSock extends DatagramSocketBase implements RawSocket {
   readonly protocol: number;
-  localAddress: Ipv4 = ANY;
   readonly #raw: RawSockets;
   #closed = false;
 
@@ -79,37 +78,15 @@ export class RawSock extends DatagramSocketBase implements RawSocket {
     const d = route.value;
     const flags = this.flags(d, bytes, extra);
     if (!flags.ok) {
-      this.errorHandler?.({
-        errno: "EMSGSIZE",
-        icmpType: 0,
-        icmpCode: 0,
-        offender: ANY,
-        mtuBytes: d.mtu,
-        destination: to,
-        destinationPort: 0,
-        sourcePort: 0,
-        ttl: 0,
-      });
+      this.tooLong(d, to, 0, 0);
       return flags;
     }
     const { kernel } = this;
-    const source = extra?.source ?? this.options.source ?? (this.localAddress === ANY ? d.source : this.localAddress);
     const p = kernel.sim.pool.alloc(payload.length);
     p.buf.set(payload, p.start);
     p.cacheSum(Math.min(p.start + 8, p.end));
-    p.mark = extra?.mark ?? this.options.mark ?? 0;
     if (this.protocol === IPPROTO_ICMP && payload.length > 0) kernel.icmp.countSent(payload[0] as number);
-    kernel.ipv4.send(
-      p,
-      d,
-      this.protocol,
-      source,
-      to,
-      this.ttl(d, to, extra),
-      extra?.tos ?? this.options.tos ?? 0,
-      flags.value,
-      options,
-    );
+    this.emit(p, d, this.protocol, to, flags.value, extra);
     return done;
   }
 

@@ -1,4 +1,4 @@
-import type { Ipv4 } from "../../core/addr.ts";
+import { ANY, type Ipv4 } from "../../core/addr.ts";
 import { done, type Errno, granted, type Outcome, refused } from "../../core/errno.ts";
 import type { DatagramHandler, DatagramInfo, SendOptions, SocketError } from "../../core/os.ts";
 import type { Packet } from "../../core/packet.ts";
@@ -9,6 +9,8 @@ import type { Kernel } from "./kernel.ts";
 /** What UDP and raw sockets share: options, groups, routes of what they send, errors of what came of it. */
 export class DatagramSocketBase {
   readonly options: SendOptions = {};
+  /** What the socket is bound to; 0 for any address. */
+  localAddress: Ipv4 = ANY;
   protected readonly kernel: Kernel;
   protected handler: DatagramHandler | null = null;
   protected errorHandler: ((error: SocketError) => void) | null = null;
@@ -95,6 +97,35 @@ export class DatagramSocketBase {
   protected ttl(d: Dst, to: Ipv4, extra?: SendOptions): number {
     if (to >>> 28 === 0xe) return extra?.multicastTtl ?? extra?.ttl ?? this.options.multicastTtl ?? 1;
     return extra?.ttl ?? this.options.ttl ?? d.hopLimit;
+  }
+
+  /** The source of a datagram that leaves by `d`. */
+  protected source(d: Dst, extra?: SendOptions): Ipv4 {
+    return extra?.source ?? this.options.source ?? (this.localAddress === ANY ? d.source : this.localAddress);
+  }
+
+  /** Hands a packet to the IP layer; `p` starts at the transport header, whose checksum is right. */
+  protected emit(p: Packet, d: Dst, protocol: number, to: Ipv4, flags: number, extra?: SendOptions): void {
+    const { options } = this;
+    p.mark = extra?.mark ?? options.mark ?? 0;
+    const tosByte = extra?.tos ?? options.tos ?? 0;
+    const ipOptions = extra?.options ?? options.options;
+    this.kernel.ipv4.send(p, d, protocol, this.source(d, extra), to, this.ttl(d, to, extra), tosByte, flags, ipOptions);
+  }
+
+  /** A local error: the datagram does not fit the path (net/ipv4/ip_sockglue.c:ip_local_error). */
+  protected tooLong(d: Dst, destination: Ipv4, destinationPort: number, sourcePort: number): void {
+    this.errorHandler?.({
+      errno: "EMSGSIZE",
+      icmpType: 0,
+      icmpCode: 0,
+      offender: ANY,
+      mtuBytes: d.mtu,
+      destination,
+      destinationPort,
+      sourcePort,
+      ttl: 0,
+    });
   }
 }
 

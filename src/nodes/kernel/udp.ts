@@ -173,7 +173,6 @@ export class Udp implements Transport {
 }
 
 export class UdpSock extends DatagramSocketBase implements UdpSocket {
-  localAddress: Ipv4 = ANY;
   localPort = 0;
   remoteAddress: Ipv4 = ANY;
   remotePort = 0;
@@ -244,29 +243,16 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
     const bytes = HEADER + payload.length;
     const flags = this.flags(d, bytes + 20 + (options?.length ?? 0), extra);
     if (!flags.ok) {
-      this.#tooLong(d, to, port);
+      this.tooLong(d, to, port, this.localPort);
       return flags;
     }
-    const { kernel } = this;
-    const source = extra?.source ?? this.options.source ?? (this.localAddress === ANY ? d.source : this.localAddress);
-    const p = kernel.sim.pool.alloc(bytes);
+    const p = this.kernel.sim.pool.alloc(bytes);
     const data = p.start + HEADER;
     p.buf.set(payload, data);
     p.cacheSum(data);
     writeHeader(p.buf, p.start, this.localPort, port, bytes);
-    sealSum(p.buf, p.start, p.end, source, to, p.sum);
-    p.mark = extra?.mark ?? this.options.mark ?? 0;
-    kernel.ipv4.send(
-      p,
-      d,
-      IPPROTO_UDP,
-      source,
-      to,
-      this.ttl(d, to, extra),
-      extra?.tos ?? this.options.tos ?? 0,
-      flags.value,
-      options,
-    );
+    sealSum(p.buf, p.start, p.end, this.source(d, extra), to, p.sum);
+    this.emit(p, d, IPPROTO_UDP, to, flags.value, extra);
     return done;
   }
 
@@ -325,20 +311,5 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
     const errno = this.#pending as Errno;
     this.#pending = null;
     return refused(errno);
-  }
-
-  /** A local error: the datagram does not fit the path (net/ipv4/ip_sockglue.c:ip_local_error). */
-  #tooLong(d: Dst, to: Ipv4, port: number): void {
-    this.errorHandler?.({
-      errno: "EMSGSIZE",
-      icmpType: 0,
-      icmpCode: 0,
-      offender: ANY,
-      mtuBytes: d.mtu,
-      destination: to,
-      destinationPort: port,
-      sourcePort: this.localPort,
-      ttl: 0,
-    });
   }
 }
