@@ -21,9 +21,9 @@ const chain = (routers: number, packets: number): Case => ({
 });
 
 const CASES: readonly Case[] = [
-  chain(1, 200_000),
-  chain(4, 100_000),
-  chain(16, 25_000),
+  chain(1, 400_000),
+  chain(4, 200_000),
+  chain(16, 100_000),
   {
     name: "chain-4-pcap",
     peer: "ns-3",
