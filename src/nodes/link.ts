@@ -74,6 +74,8 @@ const BYTES = 5;
 const RATE = 6;
 const DELAY = 7;
 const CELLS = 8;
+/** Bits of a sequence number that tell the frame in the event queue: a small integer. */
+const OWN_SEQUENCE = 0x3fff_ffff;
 
 /**
  * One direction of a cable. Frames arrive in the order they were sent, so only the first in flight stands in the event
@@ -85,10 +87,15 @@ export class Line implements Handler {
   readonly #at: number;
   #up = true;
   #faulty = false;
-  /** The frame that stands in the event queue. */
+  /** The frame that stands in the event queue, and under which number: an event under another one was left by a cut. */
   #first: Packet | null = null;
+  #firstAs = -1;
   /** Those behind it. Made when a frame is sent while another is in flight. */
   #ring: FrameRing | null = null;
+  /** Departures of the frames that wait for the line and do not travel in the ring: lost ones, and those that overtake. */
+  #strays: Nanos[] | null = null;
+  /** How often the cable was cut. */
+  #cuts = 0;
   readonly #to: Port;
   readonly #from: Port;
   /** Twice the cable's number, plus one for the direction from its second end. */
@@ -134,9 +141,10 @@ export class Line implements Handler {
     return this.#sim.slab.cells[this.#at + BYTES] as number;
   }
 
-  /** Follows the cable: whether anything gets through. */
+  /** Follows the cable: whether anything gets through. What waits or is in flight when it is cut is lost. */
   set up(up: boolean) {
     this.#up = up;
+    if (!up) this.#lose();
   }
 
   /** Takes a frame from the sender, and ownership of it. */
@@ -148,17 +156,35 @@ export class Line implements Handler {
     this.#dispatch(p, departure, departure + (this.#sim.slab.cells[this.#at + DELAY] as number));
   }
 
-  fire(): void {
+  fire(sequence: number): void {
+    if ((sequence & OWN_SEQUENCE) !== this.#firstAs) return;
     const p = this.#first as Packet;
     const ring = this.#ring;
-    if (ring === null || ring.size === 0) this.#first = null;
-    else {
+    if (ring === null || ring.size === 0) {
+      this.#first = null;
+      this.#firstAs = -1;
+    } else {
       this.#first = ring.shift();
+      this.#firstAs = ring.sequence & OWN_SEQUENCE;
       this.#sim.slab.cells[this.#at + FIRST_DEPARTURE] = ring.departure;
       this.#sim.atSequence(ring.arrival, ring.sequence, this);
     }
-    if (this.#up) this.#to.receiveFrame(p);
-    else this.#from.frameLost(p, NO_CARRIER);
+    this.#to.receiveFrame(p);
+  }
+
+  #lose(): void {
+    const { cells } = this.#sim.slab;
+    cells[this.#at + FREE_AT] = this.#sim.now;
+    cells[this.#at + REMAINDER] = 0;
+    cells[this.#at + LAST_ARRIVAL] = 0;
+    this.#cuts++;
+    this.#strays = null;
+    const first = this.#first;
+    if (first === null) return;
+    this.#first = null;
+    this.#firstAs = -1;
+    this.#from.frameLost(first, NO_CARRIER);
+    while (this.#ring !== null && this.#ring.size > 0) this.#from.frameLost(this.#ring.shift(), NO_CARRIER);
   }
 
   /** When the frame's last bit leaves the sender; -1 when too many wait already. */
@@ -167,10 +193,10 @@ export class Line implements Handler {
     const at = this.#at;
     const now = this.#sim.now;
     const rate = cells[at + RATE] as number;
-    if (rate === 0) return now;
     let free = cells[at + FREE_AT] as number;
+    if (rate === 0) return free < now ? now : free;
     let work = (Math.max(p.end - p.start, FRAME_MIN_BYTES) + FRAME_OVERHEAD_BYTES) * 8 * S;
-    if (free <= now) free = now;
+    if (free < now) free = now;
     else {
       if (this.#backlog(now) > this.#quality.queueFrames) return -1;
       work += cells[at + REMAINDER] as number;
@@ -183,18 +209,28 @@ export class Line implements Handler {
   /** Frames that have not left the sender, the one on the line included. */
   #backlog(now: Nanos): number {
     const first = this.#first !== null && (this.#sim.slab.cells[this.#at + FIRST_DEPARTURE] as number) > now ? 1 : 0;
-    return first + (this.#ring?.countAfter(now) ?? 0);
+    return first + (this.#ring?.countAfter(now) ?? 0) + (this.#strays === null ? 0 : this.#straysAfter(now));
   }
 
-  #dispatch(p: Packet, departure: Nanos, arrival: Nanos): void {
+  #straysAfter(now: Nanos): number {
+    const left = (this.#strays ?? []).filter((departure) => departure > now);
+    this.#strays = left.length === 0 ? null : left;
+    return left.length;
+  }
+
+  /** Sends a frame on its way. It arrives at `wanted`, or right behind the one before it where that is later. */
+  #dispatch(p: Packet, departure: Nanos, wanted: Nanos): void {
     const sim = this.#sim;
     const { cells } = sim.slab;
     const at = this.#at;
     this.#count(p);
     const sequence = sim.nextSequence();
+    const last = cells[at + LAST_ARRIVAL] as number;
+    const arrival = wanted < last ? last : wanted;
     cells[at + LAST_ARRIVAL] = arrival;
     if (this.#first === null) {
       this.#first = p;
+      this.#firstAs = sequence & OWN_SEQUENCE;
       cells[at + FIRST_DEPARTURE] = departure;
       sim.atSequence(arrival, sequence, this);
     } else {
@@ -214,29 +250,45 @@ export class Line implements Handler {
   #transmitFaulty(p: Packet, departure: Nanos): void {
     const q = this.#quality;
     const draw = this.#cable.draws;
-    if (q.blocked) return this.#from.frameLost(p, BLOCKED);
-    if (q.mtuBytes > 0 && p.end - p.start > q.mtuBytes) return this.#from.frameLost(p, TOO_LONG);
-    if (draw.chance(q.loss)) return this.#from.frameLost(p, LOST);
+    if (q.blocked) return this.#loseOne(p, departure, BLOCKED);
+    if (q.mtuBytes > 0 && p.end - p.start > q.mtuBytes) return this.#loseOne(p, departure, TOO_LONG);
+    if (draw.chance(q.loss)) return this.#loseOne(p, departure, LOST);
     if (draw.chance(q.corrupt)) flipBit(p, draw);
     const copies = draw.chance(q.duplicate) ? 2 : 1;
     for (let i = copies; i > 0; i--) {
       const frame = i > 1 ? this.#sim.pool.clone(p) : p;
       if (draw.chance(q.reorder)) this.#overtake(frame, departure);
-      else this.#dispatch(frame, departure, this.#jittered(departure + q.delayNs, draw));
+      else this.#dispatch(frame, departure, this.#jittered(departure, draw));
     }
   }
 
-  /** The arrival of a delayed frame: never before the one sent before it. */
-  #jittered(arrival: Nanos, draw: RandomStream): Nanos {
-    const { jitterNs } = this.#quality;
+  /** The arrival of a delayed frame, never before it has left. */
+  #jittered(departure: Nanos, draw: RandomStream): Nanos {
+    const { delayNs, jitterNs } = this.#quality;
     const late = jitterNs === 0 ? 0 : Math.floor((2 * draw.float() - 1) * jitterNs);
-    return Math.max(arrival + late, this.#sim.slab.cells[this.#at + LAST_ARRIVAL] as number, this.#sim.now);
+    return Math.max(departure + delayNs + late, departure);
   }
 
   /** A frame that skips the delay travels outside the ring, as an event of its own. */
   #overtake(p: Packet, departure: Nanos): void {
     this.#count(p);
-    this.#sim.at(departure, { label: this.label, fire: () => this.#to.receiveFrame(p) });
+    this.#stray(departure);
+    const cuts = this.#cuts;
+    const fire = (): void => {
+      if (cuts === this.#cuts) this.#to.receiveFrame(p);
+      else this.#from.frameLost(p, NO_CARRIER);
+    };
+    this.#sim.at(departure, { label: this.label, fire });
+  }
+
+  /** A frame that ends on the line. It keeps the line busy until its departure all the same. */
+  #loseOne(p: Packet, departure: Nanos, reason: DropReason): void {
+    this.#stray(departure);
+    this.#from.frameLost(p, reason);
+  }
+
+  #stray(departure: Nanos): void {
+    if (departure > this.#sim.now) (this.#strays ??= []).push(departure);
   }
 }
 
