@@ -4,6 +4,7 @@ import type { Handler } from "../core/queue.ts";
 import type { RandomStream } from "../core/rng.ts";
 import type { Simulation } from "../core/sim.ts";
 import { type Nanos, S } from "../core/time.ts";
+import { FrameRing } from "./frame-ring.ts";
 
 /** Where a cable ends: a network card, or a port of a hub. */
 export interface Port {
@@ -194,7 +195,7 @@ export class Line implements Handler {
     const now = this.#sim.now;
     const rate = cells[at + RATE] as number;
     let free = cells[at + FREE_AT] as number;
-    if (rate === 0) return free < now ? now : free;
+    if (rate === 0) return Math.max(free, now);
     let work = (Math.max(p.end - p.start, FRAME_MIN_BYTES) + FRAME_OVERHEAD_BYTES) * 8 * S;
     if (free < now) free = now;
     else {
@@ -226,7 +227,7 @@ export class Line implements Handler {
     this.#count(p);
     const sequence = sim.nextSequence();
     const last = cells[at + LAST_ARRIVAL] as number;
-    const arrival = wanted < last ? last : wanted;
+    const arrival = Math.max(wanted, last);
     cells[at + LAST_ARRIVAL] = arrival;
     if (this.#first === null) {
       this.#first = p;
@@ -289,67 +290,6 @@ export class Line implements Handler {
 
   #stray(departure: Nanos): void {
     if (departure > this.#sim.now) (this.#strays ??= []).push(departure);
-  }
-}
-
-/** Frames in flight behind the first, in the order they were sent. */
-class FrameRing {
-  size = 0;
-  /** What belongs to the packet that `shift` returned last. */
-  arrival: Nanos = 0;
-  sequence = 0;
-  departure: Nanos = 0;
-  #packets: (Packet | null)[] = new Array(4).fill(null);
-  /** Arrival, sequence and departure of each. */
-  #numbers = new Float64Array(12);
-  #head = 0;
-
-  push(p: Packet, arrival: Nanos, sequence: number, departure: Nanos): void {
-    if (this.size === this.#packets.length) this.#grow();
-    const slot = (this.#head + this.size++) & (this.#packets.length - 1);
-    this.#packets[slot] = p;
-    this.#numbers[3 * slot] = arrival;
-    this.#numbers[3 * slot + 1] = sequence;
-    this.#numbers[3 * slot + 2] = departure;
-  }
-
-  shift(): Packet {
-    const slot = this.#head;
-    const p = this.#packets[slot] as Packet;
-    this.#packets[slot] = null;
-    this.arrival = this.#numbers[3 * slot] as number;
-    this.sequence = this.#numbers[3 * slot + 1] as number;
-    this.departure = this.#numbers[3 * slot + 2] as number;
-    this.#head = (slot + 1) & (this.#packets.length - 1);
-    this.size--;
-    return p;
-  }
-
-  /** Frames that depart after `now`: departures rise, so those are the last ones. */
-  countAfter(now: Nanos): number {
-    const mask = this.#packets.length - 1;
-    let low = 0;
-    let high = this.size;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#numbers[3 * ((this.#head + middle) & mask) + 2] as number) > now) high = middle;
-      else low = middle + 1;
-    }
-    return this.size - low;
-  }
-
-  #grow(): void {
-    const old = this.#packets.length;
-    const packets: (Packet | null)[] = new Array(2 * old).fill(null);
-    const numbers = new Float64Array(6 * old);
-    for (let i = 0; i < old; i++) {
-      const slot = (this.#head + i) & (old - 1);
-      packets[i] = this.#packets[slot] as Packet;
-      numbers.set(this.#numbers.subarray(3 * slot, 3 * slot + 3), 3 * i);
-    }
-    this.#packets = packets;
-    this.#numbers = numbers;
-    this.#head = 0;
   }
 }
 
