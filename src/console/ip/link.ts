@@ -20,8 +20,15 @@ export function link(ip: Ip, args: Args): void {
   if (args.abbreviates("show", "lst", "list")) return listLinks(ip, rest);
   for (const other of ["xstats", "afstats", "property"])
     if (args.abbreviates(other)) throw notBuilt(`ip link ${other}`);
-  if (args.abbreviates("help")) throw usage(LINK_USAGE);
+  if (args.abbreviates("help")) return help(ip, rest);
   throw usage(`Command "${args.word}" is unknown, try "ip link help".`);
+}
+
+/** Of a kind alone it was asked for, and so is no complaint. */
+function help(ip: Ip, args: Args): void {
+  const kind = linkKind(args.word);
+  if (kind === undefined) throw usage(LINK_USAGE);
+  ip.out.text(`${kind.usage}\n`);
 }
 
 /** Kinds that may be made in another namespace than the one where the command runs: the others have their lower side there. */

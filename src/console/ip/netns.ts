@@ -44,7 +44,7 @@ function list(ip: Ip): Outlives {
 }
 
 function identify(ip: Ip, args: Args): Outlives {
-  if (args.more) throw notBuilt("naming a process: there are no process numbers");
+  if (args.more) throw notBuilt("ip netns identify PID");
   ip.out.text(`${ip.kernel.name}\n`);
   ip.out.flush();
   return false;

@@ -131,13 +131,15 @@ function remove(ip: Ip, t: Draft): void {
 
 function show(ip: Ip, t: Draft): void {
   const { out, kernel } = ip;
+  if (ip.options.stats > 0) throw notBuilt("ip -s tunnel");
   if (t.mode !== undefined && t.name !== "") tunnelNamed(ip, t.name);
+  out.begin();
   for (const dev of kernel.devices()) {
     if (!(dev instanceof GreDevice) || !fits(dev, t)) continue;
     putTunnel(ip, dev);
     out.text("\n");
   }
-  out.flush();
+  out.end();
 }
 
 function fits(dev: GreDevice, t: Draft): boolean {
@@ -155,27 +157,41 @@ function fits(dev: GreDevice, t: Draft): boolean {
 function putTunnel(ip: Ip, dev: GreDevice): void {
   const { out } = ip;
   const p = dev.parms;
-  const end = (address: number): string => (address === 0 ? "any" : formatIp(address));
-  out.text(`${dev.name}: gre/ip remote ${end(p.remote)} local ${end(p.local)}`);
-  if (p.link !== 0) out.text(` dev ${nameOf(dev.kernel, p.link)}`);
-  out.text(p.ttl === 0 ? " ttl inherit" : ` ttl ${p.ttl}`);
-  if (p.tos !== 0) out.text(p.tos === 1 ? " tos inherit" : ` tos ${dsfieldName(p.tos)}`);
-  if (p.df === 0) out.text(" nopmtudisc");
+  const end = (address: number): string => (address === 0 && !out.json ? "any" : formatIp(address));
+  out.object();
+  out.put("ifname", dev.name, `${dev.name}: `);
+  out.put("mode", "gre/ip", "gre/ip ");
+  out.put("remote", end(p.remote), `remote ${end(p.remote)} `);
+  out.put("local", end(p.local), `local ${end(p.local)}`);
+  if (p.link !== 0) out.put("dev", nameOf(dev.kernel, p.link), ` dev ${nameOf(dev.kernel, p.link)}`);
+  if (p.ttl === 0) out.text(" ttl inherit");
+  else out.put("ttl", p.ttl, ` ttl ${p.ttl}`);
+  if (p.tos === 1) out.text(" tos inherit");
+  else if (p.tos !== 0) out.put("tos", dsfieldName(p.tos), ` tos ${dsfieldName(p.tos)}`);
+  if (p.df === 0) out.put("nopmtudisc", null, " nopmtudisc");
   putKeys(ip, p);
-  const flags: readonly [keyof IpTunnelParms, string][] = [
-    ["iseq", "Drop packets out of sequence."],
-    ["icsum", "Checksum in received packet is required."],
-    ["oseq", "Sequence packets on output."],
-    ["ocsum", "Checksum output packets."],
-  ];
-  for (const [flag, words] of flags) if (p[flag]) out.text(`${out.separator}  ${words}`);
+  putFlags(ip, p);
+  out.endObject();
 }
 
 function putKeys(ip: Ip, { ikey, okey }: IpTunnelParms): void {
   const { out } = ip;
-  if (ikey !== NO_KEY && ikey === okey) return out.text(` key ${ikey}`);
-  if (ikey !== NO_KEY) out.text(` ikey ${ikey}`);
-  if (okey !== NO_KEY) out.text(` okey ${okey}`);
+  if (ikey !== NO_KEY && ikey === okey) return out.put("key", ikey, ` key ${ikey}`);
+  if (ikey !== NO_KEY) out.put("ikey", ikey, ` ikey ${ikey}`);
+  if (okey !== NO_KEY) out.put("okey", okey, ` okey ${okey}`);
+}
+
+function putFlags(ip: Ip, parms: IpTunnelParms): void {
+  const { out } = ip;
+  const flags: readonly [keyof IpTunnelParms, string, string][] = [
+    ["iseq", "rx_drop_ooseq", "Drop packets out of sequence."],
+    ["icsum", "rx_csum", "Checksum in received packet is required."],
+    ["oseq", "tx_seq", "Sequence packets on output."],
+    ["ocsum", "tx_csum", "Checksum output packets."],
+  ];
+  out.array("flags");
+  for (const [flag, key, words] of flags) if (parms[flag]) out.item(key, `${out.separator}  ${words}`);
+  out.endArray();
 }
 
 const USAGE = [

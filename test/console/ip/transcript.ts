@@ -110,8 +110,8 @@ export class Nodes {
 
 const FORWARD = "sysctl -qw net.ipv4.ip_forward=1";
 
-/** Plays a transcript on simulated nodes: the same steps, with the output that they give here. */
-export function play(steps: readonly Step[]): Step[] {
+/** Plays a transcript on simulated nodes: the same steps, with the output that they give here, cleaned as one wants it. */
+export function play(steps: readonly Step[], clean = (output: string): string => output): Step[] {
   const nodes = new Nodes();
   for (const step of steps) if (step.node !== "") nodes.kernel(step.node);
   return steps.map((step) => {
@@ -120,6 +120,6 @@ export function play(steps: readonly Step[]): Step[] {
     else if (step.kind === "quiet") nodes.run(step.node, step.text);
     if (step.kind !== "command") return step;
     const running = nodes.run(step.node, step.text);
-    return { ...step, output: normalise(running.output), status: running.status ?? -1 };
+    return { ...step, output: clean(running.output), status: running.status ?? -1 };
   });
 }

@@ -49,6 +49,12 @@ function onOff(name: string, text: string): boolean {
   throw failure(`Error: argument of "${name}" must be one of "off", "on", not "${text}"`);
 }
 
+const USAGE = [
+  "Usage: ... bridge_slave [ state STATE ] [ priority PRIORITY ] [ cost COST ] [ group_fwd_mask MASK ] [ fdb_flush ]",
+  "                        [ { hairpin | guard | root_block | learning | flood | mcast_flood | bcast_flood |",
+  "                            isolated | locked } { on | off } ]",
+].join("\n");
+
 /** A port of a bridge (ip/iplink_bridge_slave.c). */
 export const bridgeSlave: LinkKind = {
   change(_, dev, args) {
@@ -60,6 +66,7 @@ export const bridgeSlave: LinkKind = {
   put(ip, dev) {
     if (dev.rxHandler instanceof BridgePort) put(ip, dev.rxHandler);
   },
+  usage: USAGE,
 };
 
 function read(args: Args): Draft {
@@ -119,9 +126,3 @@ function put(ip: Ip, port: BridgePort): void {
   flag("isolated", port.isolated);
   flag("locked", port.locked);
 }
-
-const USAGE = [
-  "Usage: ... bridge_slave [ state STATE ] [ priority PRIORITY ] [ cost COST ] [ group_fwd_mask MASK ] [ fdb_flush ]",
-  "                        [ { hairpin | guard | root_block | learning | flood | mcast_flood | bcast_flood |",
-  "                            isolated | locked } { on | off } ]",
-].join("\n");

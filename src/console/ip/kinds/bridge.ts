@@ -3,10 +3,11 @@ import { addBridge, BridgeDevice } from "../../../nodes/kernel/dev/bridge.ts";
 import { type BridgeSettings, bridgeSettings, changeBridge } from "../../../nodes/kernel/dev/bridge-settings.ts";
 import { type Args, type Option, option, readOptions, unbuilt } from "../args.ts";
 import type { Ip } from "../context.ts";
-import { answer, failure, wrong } from "../exit.ts";
+import { answer, failure } from "../exit.ts";
 import { parseLinkAddress } from "../values.ts";
 import { bridgeIdText, putTimer } from "./bridge-text.ts";
 import { hex, type LinkKind, unknownOption, unsignedOr } from "./kind.ts";
+import { readVlanProtocol } from "./vlan-protocol.ts";
 
 type Draft = { -readonly [K in keyof BridgeSettings]?: BridgeSettings[K] } & { fdb_flush?: boolean };
 
@@ -41,7 +42,7 @@ const OPTIONS: readonly Option<Draft>[] = [
   flag("stp_state", "stp_state", U32),
   number("priority", U16),
   flag("vlan_filtering", "vlan_filtering", U8),
-  option("vlan_protocol", (s, args) => (s.vlan_protocol = vlanProtocol("invalid vlan_protocol", args.next()))),
+  option("vlan_protocol", (s, args) => (s.vlan_protocol = readVlanProtocol("invalid vlan_protocol", args.next()))),
   number("group_fwd_mask", U16),
   option("group_address", (s, args) => (s.group_address = formatMac(parseLinkAddress(args.next()).value))),
   flag("=no_linklocal_learn", "no_linklocal_learn", U8),
@@ -56,13 +57,13 @@ const OPTIONS: readonly Option<Draft>[] = [
   unbuilt("mcast_igmp_version|mcast_mld_version|nf_call_iptables|nf_call_ip6tables|nf_call_arptables", "bridge: "),
 ];
 
-/** `802.1Q` or `802.1ad` in any case, or their numbers (lib/ll_proto.c:ll_proto_a2n). */
-export function vlanProtocol(why: string, text: string): "802.1Q" | "802.1ad" {
-  const word = text.toLowerCase();
-  if (word === "802.1q" || word === "0x8100") return "802.1Q";
-  if (word === "802.1ad" || word === "0x88a8") return "802.1ad";
-  throw wrong(why, text);
-}
+const USAGE = [
+  "Usage: ... bridge [ forward_delay CENTISECONDS ] [ hello_time CENTISECONDS ] [ max_age CENTISECONDS ]",
+  "                  [ ageing_time CENTISECONDS ] [ stp_state { 0 | 1 } ] [ priority PRIORITY ]",
+  "                  [ vlan_filtering { 0 | 1 } ] [ vlan_protocol { 802.1Q | 802.1ad } ] [ vlan_default_pvid VID ]",
+  "                  [ group_fwd_mask MASK ] [ group_address ADDRESS ] [ no_linklocal_learn { 0 | 1 } ]",
+  "                  [ mcast_snooping 0 ] [ fdb_flush ]",
+].join("\n");
 
 /** A learning bridge (ip/iplink_bridge.c). */
 export const bridge: LinkKind = {
@@ -82,6 +83,7 @@ export const bridge: LinkKind = {
   put(ip, dev) {
     if (dev instanceof BridgeDevice) put(ip, dev);
   },
+  usage: USAGE,
 };
 
 function read(args: Args): Draft {
@@ -126,11 +128,3 @@ function put(ip: Ip, dev: BridgeDevice): void {
   show("no_linklocal_learn", s.no_linklocal_learn);
   show("mcast_vlan_snooping", 0);
 }
-
-const USAGE = [
-  "Usage: ... bridge [ forward_delay CENTISECONDS ] [ hello_time CENTISECONDS ] [ max_age CENTISECONDS ]",
-  "                  [ ageing_time CENTISECONDS ] [ stp_state { 0 | 1 } ] [ priority PRIORITY ]",
-  "                  [ vlan_filtering { 0 | 1 } ] [ vlan_protocol { 802.1Q | 802.1ad } ] [ vlan_default_pvid VID ]",
-  "                  [ group_fwd_mask MASK ] [ group_address ADDRESS ] [ no_linklocal_learn { 0 | 1 } ]",
-  "                  [ mcast_snooping 0 ] [ fdb_flush ]",
-].join("\n");

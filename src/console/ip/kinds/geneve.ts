@@ -3,10 +3,20 @@ import { refused } from "../../../core/errno.ts";
 import { addGeneve, type GeneveChanges, GeneveDevice, type GeneveOptions } from "../../../nodes/kernel/dev/geneve.ts";
 import { type Args, type Option, option, readOptions } from "../args.ts";
 import type { Ip } from "../context.ts";
-import { answer, failure, notBuilt, wrong } from "../exit.ts";
+import { answer, failure, wrong } from "../exit.ts";
 import { parseAddress } from "../values.ts";
 import { type LinkKind, unknownOption, unsignedOr } from "./kind.ts";
-import { once, putChecksum, putDf, putTos, putTtl, TTL_TOS_DF, toggle, type UdpDraft } from "./udp-options.ts";
+import {
+  once,
+  onlyIpv6,
+  putChecksum,
+  putDf,
+  putTos,
+  putTtl,
+  TTL_TOS_DF,
+  toggle,
+  type UdpDraft,
+} from "./udp-options.ts";
 
 type Draft = UdpDraft & { -readonly [K in keyof GeneveOptions]?: GeneveOptions[K] } & { readonly ip: Ip };
 
@@ -32,13 +42,18 @@ const OPTIONS: readonly Option<Draft>[] = [
   }),
   ...toggle<Draft>("external", (o, on) => (o.external = on)),
   ...toggle<Draft>("udpcsum", (o, on) => (o.udpcsum = on)),
-  ...toggle<Draft>("udp6zerocsumtx", noIpv6),
-  ...toggle<Draft>("udp6zerocsumrx", noIpv6),
+  ...toggle<Draft>("udp6zerocsumtx", onlyIpv6("geneve", "udp6zerocsumtx")),
+  ...toggle<Draft>("udp6zerocsumrx", onlyIpv6("geneve", "udp6zerocsumrx")),
   option("=innerprotoinherit", (o, args) => {
     once(o, "innerprotoinherit", args.word, args.word);
     o.innerprotoinherit = true;
   }),
 ];
+
+const USAGE = [
+  "Usage: ... geneve id VNI remote ADDRESS [ ttl { TTL | auto | inherit } ] [ tos { TOS | inherit } ]",
+  "                  [ df { unset | set | inherit } ] [ dstport PORT ] [ [no]udpcsum ]",
+].join("\n");
 
 /** Ethernet in UDP with room for options (ip/iplink_geneve.c). */
 export const geneve: LinkKind = {
@@ -57,6 +72,7 @@ export const geneve: LinkKind = {
   put(ip, dev) {
     if (dev instanceof GeneveDevice) put(ip, dev);
   },
+  usage: USAGE,
 };
 
 function read(ip: Ip, args: Args, making: boolean): Draft {
@@ -71,10 +87,6 @@ function read(ip: Ip, args: Args, making: boolean): Draft {
   return o;
 }
 
-function noIpv6(_: unknown, on: boolean): void {
-  if (on) throw notBuilt("geneve: a UDP checksum of zero, which only IPv6 may not have,");
-}
-
 function put(ip: Ip, dev: GeneveDevice): void {
   const { out } = ip;
   out.put("id", dev.vni, `id ${dev.vni} `);
@@ -85,8 +97,3 @@ function put(ip: Ip, dev: GeneveDevice): void {
   out.put("port", dev.dstport, `dstport ${dev.dstport} `);
   putChecksum(out, dev.udp.udpcsum);
 }
-
-const USAGE = [
-  "Usage: ... geneve id VNI remote ADDRESS [ ttl { TTL | auto | inherit } ] [ tos { TOS | inherit } ]",
-  "                  [ df { unset | set | inherit } ] [ dstport PORT ] [ [no]udpcsum ]",
-].join("\n");

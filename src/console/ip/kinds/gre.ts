@@ -58,6 +58,12 @@ const OPTIONS: readonly Option<Draft>[] = [
   option("=fwmark", (o, args) => (o.fwmark = unsignedOr("invalid fwmark\n", args.next(), 0xffff_ffff))),
 ];
 
+const USAGE = [
+  "Usage: ... KIND remote ADDRESS [ local ADDRESS ] [ [no][i|o]seq ] [ [i|o]key KEY | no[i|o]key ] [ [no][i|o]csum ]",
+  "                [ ttl { TTL | inherit } ] [ tos { TOS | inherit } ] [ [no]pmtudisc ] [ [no]ignore-df ] [ dev DEV ]",
+  "                [ fwmark MARK ]",
+].join("\n");
+
 /** Bare IPv4 in GRE (ip/link_gre.c). */
 export const gre: LinkKind = kind("gre", addGre, GreDevice);
 /** Ethernet in GRE. */
@@ -84,6 +90,7 @@ function kind(
     put(ip, dev) {
       if (dev instanceof IpTunnelDevice) put(ip, dev);
     },
+    usage: USAGE.replace("KIND", name),
   };
 }
 
@@ -125,9 +132,3 @@ function put(ip: Ip, dev: IpTunnelDevice): void {
   for (const flag of ["iseq", "oseq", "icsum", "ocsum"] as const) if (p[flag]) out.put(flag, true, `${flag} `);
   if (p.fwmark !== 0) out.put("fwmark", hex(p.fwmark), `fwmark ${hex(p.fwmark)} `);
 }
-
-const USAGE = [
-  "Usage: ... KIND remote ADDRESS [ local ADDRESS ] [ [no][i|o]seq ] [ [i|o]key KEY | no[i|o]key ] [ [no][i|o]csum ]",
-  "                [ ttl { TTL | inherit } ] [ tos { TOS | inherit } ] [ [no]pmtudisc ] [ [no]ignore-df ] [ dev DEV ]",
-  "                [ fwmark MARK ]",
-].join("\n");

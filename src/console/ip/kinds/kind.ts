@@ -16,6 +16,8 @@ export interface LinkKind {
   readonly change?: (ip: Ip, dev: NetDevice, args: Args) => void;
   /** Prints what only this kind has. */
   readonly put?: (ip: Ip, dev: NetDevice) => void;
+  /** Its options. */
+  readonly usage: string;
 }
 
 /** An option that the kind does not know. */

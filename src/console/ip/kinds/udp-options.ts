@@ -40,7 +40,7 @@ export const TTL_TOS_DF: readonly Option<UdpDraft>[] = [
     o.df = text;
   }),
   option("label|flowlabel", (_, args) => {
-    throw notBuilt(`"${args.word}", which only IPv6 has`);
+    throw notBuilt(`"${args.word}"`);
   }),
 ];
 
@@ -66,6 +66,11 @@ export function toggle<T extends UdpDraft>(name: string, set: (draft: T, on: boo
   };
   return [option<T>(`no${name}`, read(false)), option<T>(name, read(true))];
 }
+
+/** A switch that matters to IPv6 alone: it may be named as it is, off. */
+export const onlyIpv6 = (kind: string, name: string) => (_: unknown, on: boolean) => {
+  if (on) throw notBuilt(`${kind}: "${name}"`);
+};
 
 export function putTos(out: Printer, tos: number): void {
   if (tos === 0) return;

@@ -25,6 +25,7 @@ export const veth: LinkKind = {
     readPeer(ip, args, false);
     answer(refused("EOPNOTSUPP"));
   },
+  usage: USAGE,
 };
 
 /** What is said of the other end: as of any device, but for its type. */

@@ -6,8 +6,8 @@ import { deviceNamed, type Ip } from "../context.ts";
 import { answer, failure, wrong } from "../exit.ts";
 import { onOff } from "../link-request.ts";
 import { parseUnsigned } from "../values.ts";
-import { vlanProtocol } from "./bridge.ts";
 import { type LinkKind, unknownOption, unsignedOr } from "./kind.ts";
+import { readVlanProtocol } from "./vlan-protocol.ts";
 
 type Mapping = readonly [from: number, to: number];
 type Draft = { -readonly [K in keyof VlanOptions]?: VlanOptions[K] } & {
@@ -16,7 +16,10 @@ type Draft = { -readonly [K in keyof VlanOptions]?: VlanOptions[K] } & {
 };
 
 const OPTIONS: readonly Option<Draft>[] = [
-  option("protocol", (o, args) => (o.protocol = vlanProtocol("protocol is invalid", args.next()))),
+  option(
+    "protocol",
+    (o, args) => (o.protocol = readVlanProtocol("protocol is invalid", args.next(), "8021q: Invalid VLAN protocol")),
+  ),
   option("id", (o, args) => (o.id = unsignedOr("id is invalid", args.next(), 0xffff))),
   option("reorder_hdr", (o, args) => (o.reorder_hdr = onOff("reorder_hdr", args.next()))),
   unbuilt("gvrp|mvrp", "vlan: "),
@@ -25,6 +28,11 @@ const OPTIONS: readonly Option<Draft>[] = [
   option("ingress-qos-map", (o, args) => readMap("invalid ingress-qos-map", o.ingress, args)),
   option("egress-qos-map", (o, args) => readMap("invalid egress-qos-map", o.egress, args)),
 ];
+
+const USAGE = [
+  "Usage: ... vlan id VLANID [ protocol { 802.1Q | 802.1ad } ] [ { reorder_hdr | loose_binding } { on | off } ]",
+  "                [ ingress-qos-map FROM:TO ... ] [ egress-qos-map FROM:TO ... ]",
+].join("\n");
 
 /** A VLAN of another device (ip/iplink_vlan.c). */
 export const vlan: LinkKind = {
@@ -53,6 +61,7 @@ export const vlan: LinkKind = {
   put(ip, dev) {
     if (dev instanceof VlanDevice) put(ip, dev);
   },
+  usage: USAGE,
 };
 
 function read(args: Args): Draft {
@@ -93,8 +102,16 @@ function put(ip: Ip, dev: VlanDevice): void {
   out.endArray("> ");
   const ingress = [...dev.ingressQos.entries()].filter(([, priority]) => priority !== 0);
   if (ingress.length > 0) putMap(ip, "ingress", ingress);
-  if (dev.egressQos.size > 0) putMap(ip, "egress", [...dev.egressQos]);
+  const egress = egressMap(dev);
+  if (egress.length > 0) putMap(ip, "egress", egress);
 }
+
+/** Those with a code point, as the kernel's sixteen lists have them: the newest first (net/8021q/vlan_netlink.c:vlan_fill_info). */
+const egressMap = (dev: VlanDevice): Mapping[] =>
+  [...dev.egressQos]
+    .reverse()
+    .filter(([, pcp]) => pcp !== 0)
+    .sort(([a], [b]) => (a & 0xf) - (b & 0xf));
 
 function putMap(ip: Ip, direction: string, map: readonly Mapping[]): void {
   const { out } = ip;
@@ -111,8 +128,3 @@ function putMap(ip: Ip, direction: string, map: readonly Mapping[]): void {
   out.endArray();
   out.text("} ");
 }
-
-const USAGE = [
-  "Usage: ... vlan id VLANID [ protocol { 802.1Q | 802.1ad } ] [ { reorder_hdr | loose_binding } { on | off } ]",
-  "                [ ingress-qos-map FROM:TO ... ] [ egress-qos-map FROM:TO ... ]",
-].join("\n");

@@ -4,10 +4,20 @@ import { S } from "../../../core/time.ts";
 import { addVxlan, type VxlanChanges, VxlanDevice, type VxlanOptions } from "../../../nodes/kernel/dev/vxlan.ts";
 import { type Args, type Option, option, readOptions } from "../args.ts";
 import { complain, type Ip, nameOf } from "../context.ts";
-import { answer, failure, notBuilt, usage, wrong } from "../exit.ts";
+import { answer, failure, usage, wrong } from "../exit.ts";
 import { parseAddress } from "../values.ts";
 import { type LinkKind, unknownOption, unsignedOr } from "./kind.ts";
-import { once, putChecksum, putDf, putTos, putTtl, TTL_TOS_DF, toggle, type UdpDraft } from "./udp-options.ts";
+import {
+  once,
+  onlyIpv6,
+  putChecksum,
+  putDf,
+  putTos,
+  putTtl,
+  TTL_TOS_DF,
+  toggle,
+  type UdpDraft,
+} from "./udp-options.ts";
 
 type Draft = UdpDraft & { -readonly [K in keyof VxlanOptions]?: VxlanOptions[K] } & { readonly ip: Ip };
 
@@ -65,8 +75,8 @@ const OPTIONS: readonly Option<Draft>[] = [
   ...toggle<Draft>("l2miss", (o, on) => (o.l2miss = on)),
   ...toggle<Draft>("l3miss", (o, on) => (o.l3miss = on)),
   ...toggle<Draft>("udpcsum", (o, on) => (o.udpcsum = on)),
-  ...toggle<Draft>("udp6zerocsumtx", noIpv6),
-  ...toggle<Draft>("udp6zerocsumrx", noIpv6),
+  ...toggle<Draft>("udp6zerocsumtx", onlyIpv6("vxlan", "udp6zerocsumtx")),
+  ...toggle<Draft>("udp6zerocsumrx", onlyIpv6("vxlan", "udp6zerocsumrx")),
   ...toggle<Draft>("remcsumtx", (o, on) => (o.remcsumtx = on)),
   ...toggle<Draft>("remcsumrx", (o, on) => (o.remcsumrx = on)),
   ...toggle<Draft>("external", (o, on) => (o.external = on)),
@@ -80,6 +90,13 @@ const OPTIONS: readonly Option<Draft>[] = [
   }),
   ...toggle<Draft>("vnifilter", (o, on) => (o.vnifilter = on)),
 ];
+
+const USAGE = [
+  "Usage: ... vxlan id VNI [ { group | remote } ADDRESS ] [ local ADDRESS ] [ dev DEV ] [ dstport PORT ]",
+  "                 [ srcport MIN MAX ] [ ttl { TTL | auto | inherit } ] [ tos { TOS | inherit } ]",
+  "                 [ df { unset | set | inherit } ] [ [no]learning ] [ ageing SECONDS ] [ maxaddress NUMBER ]",
+  "                 [ [no]udpcsum ] [ gbp ]",
+].join("\n");
 
 /** Ethernet in UDP, by network identifier (ip/iplink_vxlan.c). */
 export const vxlan: LinkKind = {
@@ -97,6 +114,7 @@ export const vxlan: LinkKind = {
   put(ip, dev) {
     if (dev instanceof VxlanDevice) put(ip, dev);
   },
+  usage: USAGE,
 };
 
 function read(ip: Ip, args: Args, making: boolean): Draft {
@@ -134,10 +152,6 @@ function readRemote(o: Draft, args: Args, key: "group" | "remote"): void {
   if (!fits(o.remote)) throw wrong(`invalid ${key} address`, text);
 }
 
-function noIpv6(_: unknown, on: boolean): void {
-  if (on) throw notBuilt("vxlan: a UDP checksum of zero, which only IPv6 may not have,");
-}
-
 function put(ip: Ip, dev: VxlanDevice): void {
   const { out } = ip;
   const { remote, local, link, learning, maxaddress } = dev.config;
@@ -165,10 +179,3 @@ function put(ip: Ip, dev: VxlanDevice): void {
   out.put("udp_zero_csum6_rx", false, "noudp6zerocsumrx ");
   if (dev.gbp) out.put("gbp", true, "gbp ");
 }
-
-const USAGE = [
-  "Usage: ... vxlan id VNI [ { group | remote } ADDRESS ] [ local ADDRESS ] [ dev DEV ] [ dstport PORT ]",
-  "                 [ srcport MIN MAX ] [ ttl { TTL | auto | inherit } ] [ tos { TOS | inherit } ]",
-  "                 [ df { unset | set | inherit } ] [ [no]learning ] [ ageing SECONDS ] [ maxaddress NUMBER ]",
-  "                 [ [no]udpcsum ] [ gbp ]",
-].join("\n");
