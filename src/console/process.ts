@@ -8,8 +8,8 @@ export interface World {
   names(): Iterable<string>;
 }
 
-/** Starts a command, given as words, on a node. */
-export type Starter = (kernel: Kernel, words: readonly string[]) => Running;
+/** Starts a command, given as words, on a node; undefined when there is none of that name. */
+export type Starter = (kernel: Kernel, words: readonly string[]) => Running | undefined;
 
 /** A command that configures its node sees the kernel itself, not only the system calls. */
 export interface SystemProcess extends Process {

@@ -1,6 +1,6 @@
 import type { Kernel } from "../nodes/kernel/kernel.ts";
 import { COMMANDS } from "./commands.ts";
-import { Running, type Starter, type World } from "./process.ts";
+import { Running, type Starter, type SystemProgram, type World } from "./process.ts";
 import { splitWords } from "./words.ts";
 
 /** How a command follows the one before it. */
@@ -41,19 +41,26 @@ function startWords(kernel: Kernel, world: World, line: string, words: readonly 
   if (nesting > NESTING_MAX) return failed(kernel, world, line, "sh: too deeply nested\n", 2);
   const [name = "", ...args] = words;
   if (name === "sudo") return startWords(kernel, world, line, args, nesting);
-  if (name === "sh" || name === "bash" || name === "ash") return startShell(kernel, world, line, name, args, nesting);
-  const program = COMMANDS.get(name.slice(name.lastIndexOf("/") + 1));
+  if (isShell(name)) return startShell(kernel, world, line, name, args, nesting);
+  const program = programNamed(name);
   if (program === undefined) return failed(kernel, world, line, `sh: ${name}: command not found\n`, 127);
   const running = new Running(kernel, world, line, args, starter(world, nesting));
   program(running);
   return running;
 }
 
+const programNamed = (name: string): SystemProgram | undefined => COMMANDS.get(name.slice(name.lastIndexOf("/") + 1));
+
+const isShell = (name: string): boolean => name === "sh" || name === "bash" || name === "ash";
+
 /** How commands start further commands. */
 const starter =
   (world: World, nesting: number): Starter =>
-  (kernel, words) =>
-    startWords(kernel, world, words.join(" "), words, nesting + 1);
+  (kernel, words) => {
+    const [name = ""] = words;
+    if (programNamed(name) === undefined && name !== "sudo" && !isShell(name)) return undefined;
+    return startWords(kernel, world, words.join(" "), words, nesting + 1);
+  };
 
 /** `sh -c 'line'`: what containerlab files wrap commands in. */
 function startShell(

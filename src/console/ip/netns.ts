@@ -57,6 +57,7 @@ function exec(ip: Ip, args: Args): Outlives {
   if (words.length === 0) throw failure("No command specified");
   const { self } = ip;
   const running = self.start(namespace(ip, name), words);
+  if (running === undefined) throw failure(`exec of "${words[0]}" failed: No such file or directory`);
   if (running.output !== "") self.out(running.output);
   running.onOutput((text) => self.out(text));
   self.onInterrupt(() => running.interrupt());
