@@ -1,4 +1,5 @@
 import { fold16, sumView } from "./checksum.ts";
+import type { Trail } from "./trail.ts";
 
 /** Room in front of a frame for the headers of tunnels: VXLAN over GRE over Ethernet needs 88 bytes. */
 export const HEADROOM = 128;
@@ -40,6 +41,8 @@ export class Packet {
   note = "";
   /** The capture record that holds it, for a comment on why it was dropped; 0 when none. */
   record = 0;
+  /** Set on a packet whose way somebody wants to know: where something is decided about it, it is told. Null on all others. */
+  trail: Trail | null = null;
 
   constructor(bytes: number) {
     this.buf = new Uint8Array(bytes);
@@ -128,11 +131,16 @@ export class PacketPool {
     c.sum = p.sum;
     c.depth = p.depth;
     c.note = p.note;
+    if (p.trail !== null) c.trail = p.trail.fork();
     return c;
   }
 
   release(p: Packet): void {
     this.dead++;
+    if (p.trail !== null) {
+      p.trail.end();
+      p.trail = null;
+    }
     if (p.buf.length === BUFFER_BYTES && this.#free.length < FREE_MAX) this.#free.push(p);
   }
 

@@ -1,4 +1,4 @@
-import type { DropReason } from "../core/drop.ts";
+import { DROP_REASONS, type DropReason } from "../core/drop.ts";
 import type { Packet } from "../core/packet.ts";
 import type { Simulation } from "../core/sim.ts";
 import type { Cable, Port } from "./link.ts";
@@ -23,6 +23,7 @@ export class Hub {
   }
 
   repeat(p: Packet, from: HubPort): void {
+    p.trail?.note(this.sim.now, this.name, from.name, "bridge", "repeated to all other ports");
     for (const port of this.ports) if (port !== from && port.cable !== undefined) port.send(this.sim.pool.clone(p));
     this.sim.pool.release(p);
   }
@@ -48,7 +49,9 @@ export class HubPort implements Port {
     this.hub.repeat(p, this);
   }
   carrierChanged(): void {}
-  frameLost(p: Packet, _reason: DropReason): void {
+  frameLost(p: Packet, reason: DropReason): void {
+    const { sim, name } = this.hub;
+    p.trail?.note(sim.now, name, this.name, "drop", DROP_REASONS[reason] as string);
     this.hub.lost++;
     this.hub.sim.pool.release(p);
   }

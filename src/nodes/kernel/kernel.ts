@@ -26,7 +26,8 @@ import { NeighTable } from "./neigh.ts";
 import type { NetDevice } from "./netdev.ts";
 import { KernelOs } from "./os.ts";
 import { RawSockets } from "./raw.ts";
-import { saw, sawReceive } from "./saw.ts";
+import { saw } from "./saw.ts";
+import { saw } from "./saw.ts";
 import { Sysctl } from "./sysctl.ts";
 import { Udp } from "./udp.ts";
 
@@ -279,7 +280,6 @@ export class Kernel {
    */
   receive(p: Packet, dev: NetDevice): void {
     p.iif = dev.ifindex;
-    if (p.trail !== null) sawReceive(p, dev);
     if (dev.tapped) dev.tap(p, false);
     if (dev.headerLength === 0) return this.ipv4.receive(p, dev);
     if (p.end - p.start < HEADER) return this.drop(p, TOO_SHORT, dev.name);

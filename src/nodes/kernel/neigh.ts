@@ -15,6 +15,7 @@ import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import { ETHERTYPE_IPV4 } from "../../protocols/ethernet/wire.ts";
 import type { Kernel } from "./kernel.ts";
 import type { NetDevice } from "./netdev.ts";
+import { sawWait } from "./saw.ts";
 
 /** Neighbour states as Linux has them (`include/net/neighbour.h`). */
 export type NeighState =
@@ -176,7 +177,10 @@ export class Neighbour {
       this.updatedAt = kernel.sim.now;
       this.#enter("incomplete", kernel.sim.now + parms.retransNs);
     }
-    if (p !== null) this.#enqueue(p);
+    if (p !== null) {
+      if (p.trail !== null) sawWait(p, this);
+      this.#enqueue(p);
+    }
     if (idle) this.#solicit();
     return false;
   }

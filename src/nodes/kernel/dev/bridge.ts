@@ -8,6 +8,7 @@ import { GROUP_MAC } from "../../../protocols/stp/wire.ts";
 import { TAG } from "../../../protocols/vlan/wire.ts";
 import type { Kernel } from "../kernel.ts";
 import { ETHERNET_HEADER, fits, NetDevice, randomMac } from "../netdev.ts";
+import { sawFlood, sawForward } from "../saw.ts";
 import { BridgeFdb } from "./bridge-fdb.ts";
 import { BridgePort, STATE_DISABLED, STATE_FORWARDING, STATE_LEARNING } from "./bridge-port.ts";
 import { BridgeStp } from "./bridge-stp.ts";
@@ -296,6 +297,7 @@ export class BridgeDevice extends NetDevice {
   #flood(p: Packet, kind: number, vid: number, from: BridgePort | null, keep: boolean): void {
     const { ports, kernel } = this;
     let last: BridgePort | null = null;
+    if (p.trail !== null) sawFlood(p, this, kind === UNKNOWN);
     for (let i = ports.length - 1; i >= 0; i--) {
       const to = ports[i] as BridgePort;
       if (kind === UNKNOWN) {
@@ -312,6 +314,7 @@ export class BridgeDevice extends NetDevice {
   /** br_forward.c:br_forward. */
   #forward(to: BridgePort | null, p: Packet, vid: number, from: BridgePort | null, keep: boolean): void {
     const obstacle = to === null ? NO_PORT : this.#obstacle(to, vid, from);
+    if (p.trail !== null && to !== null) sawForward(p, this, to.dev.name);
     if (to !== null && obstacle === 0) return this.#deliver(to, keep ? this.kernel.sim.pool.clone(p) : p, vid);
     if (!keep) this.kernel.drop(p, obstacle, to === null ? this.name : to.dev.name);
   }

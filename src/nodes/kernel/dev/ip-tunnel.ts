@@ -16,6 +16,7 @@ import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from "../../../protocols/icmp/wir
 import { IP_DF, tos as tosOf } from "../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../kernel.ts";
 import { ETHERNET_MTU_MIN, NetDevice } from "../netdev.ts";
+import { saw } from "../saw.ts";
 import { ecnDecapsulate, ecnEncapsulate } from "./ecn.ts";
 import { innerDf, innerTos, innerTtl, isCut, isIpv4, isIpv6 } from "./inner.ts";
 import {
@@ -224,6 +225,7 @@ export abstract class IpTunnelDevice extends NetDevice {
     this.#push(p, protocol, sequence);
     scrub(p);
     if (kernel.sim.capture !== null) this.#note(p);
+    if (p.trail !== null) saw(p, kernel, this.name, "tunnel", `encapsulated by ${this.name}: ${this.#title()}`);
     const local = parms.local || d.source;
     kernel.ipv4.send(p, d, IP_PROTOCOL, local, parms.remote, ttl, ecnEncapsulate(tos, inner), df);
   }
@@ -258,9 +260,11 @@ export abstract class IpTunnelDevice extends NetDevice {
   }
 
   #note(p: Packet): void {
+    annotate(p, `encapsulated by ${this.name} on ${this.kernel.name}: ${this.#title()}`);
+  }
+  #title(): string {
     const { okey, remote } = this.#parms;
-    const key = okey === NONE ? "" : ` key ${okey}`;
-    annotate(p, `encapsulated by ${this.name} on ${this.kernel.name}: GRE${key} to ${formatIp(remote)}`);
+    return `GRE${okey === NONE ? "" : ` key ${okey}`} to ${formatIp(remote)}`;
   }
 
   /** RFC 2890 §2.2, as Linux has it: what is older than the newest seen is late; the first may be anything. */

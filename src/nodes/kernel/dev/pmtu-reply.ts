@@ -46,6 +46,7 @@ export function fragNeededReply(pool: PacketPool, p: Packet, mtu: number): Packe
   icmpWrite(b, icmp, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
   b.set(buf.subarray(ip, ip + quoted), icmp + ICMP_HEADER);
   icmpSeal(b, icmp, reply.end);
+  if (p.trail !== null) reply.trail = p.trail.fork("answer");
   return reply;
 }
 

@@ -6,6 +6,7 @@ import { sealSum, HEADER as UDP_HEADER, writeHeader } from "../../../protocols/u
 import type { Dst } from "../ipv4/dst.ts";
 import type { Kernel } from "../kernel.ts";
 import { NetDevice, randomMac } from "../netdev.ts";
+import { saw } from "../saw.ts";
 import { classify } from "./classify.ts";
 import { ecnDecapsulate, ecnEncapsulate } from "./ecn.ts";
 import { flowHash, flowPort, flowSeed } from "./flow-hash.ts";
@@ -133,6 +134,9 @@ export abstract class UdpTunnelDevice extends NetDevice {
     scrub(p);
     if (kernel.sim.capture !== null) {
       annotate(p, `encapsulated by ${this.name} on ${kernel.name}: ${this.title(to)} to ${formatIp(to.ip)}`);
+    }
+    if (p.trail !== null) {
+      saw(p, kernel, this.name, "tunnel", `encapsulated by ${this.name}: ${this.title(to)} to ${formatIp(to.ip)}`);
     }
     kernel.ipv4.send(p, d, IPPROTO_UDP, src, to.ip, ttl, ecnEncapsulate(tos, inner), df);
   }
