@@ -3,6 +3,7 @@ import { bridge } from "./bridge/command.ts";
 import { ip } from "./ip/ip.ts";
 import type { SystemProgram } from "./process.ts";
 import { PROGRAMS } from "./programs/registry.ts";
+import { sysctl } from "./sysctl/command.ts";
 
 /** Every command that can be typed at a node, by name: the one place that lists them. */
 export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, SystemProgram>([
@@ -10,4 +11,5 @@ export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, Syst
   ["brctl", brctl],
   ["bridge", bridge],
   ["ip", ip],
+  ["sysctl", sysctl],
 ]);

@@ -28,6 +28,8 @@ const OTHER_HOST = dropReason("other host: the frame is addressed to another MAC
 /** RFC 826 as Linux speaks it (net/ipv4/arp.c). */
 export class Arp {
   readonly #kernel: Kernel;
+  /** Proxy answers that wait, by device. */
+  readonly #proxied = new WeakMap<NetDevice, number>();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -90,7 +92,7 @@ export class Arp {
       }
       return;
     }
-    if (dev.inet.forwarding && route.type === DST_FORWARD && route.dev !== dev && this.#proxies(dev, target)) {
+    if (dev.inet.forwarding && route.type === DST_FORWARD && this.#proxies(dev, route.dev, sender, target)) {
       kernel.neigh.findOrCreate(dev, sender)?.update(senderMac, "stale", true);
       return this.#proxyReply(dev, senderMac, sender, target);
     }
@@ -142,18 +144,27 @@ export class Arp {
     return route.errno !== "" || route.dev !== dev;
   }
 
-  #proxies(dev: NetDevice, target: Ipv4): boolean {
+  /** Whether to answer for a host that lies behind `way`: another device, or (arp_fwd_pvlan) the asking one itself. */
+  #proxies(dev: NetDevice, way: NetDevice, sender: Ipv4, target: Ipv4): boolean {
+    if (way === dev) return sender !== target && dev.inet.or("proxy_arp_pvlan");
     const asked = this.#kernel.proxyNeighbours;
     return dev.inet.or("proxy_arp") || asked.has(`${dev.ifindex} ${target}`) || asked.has(`0 ${target}`);
   }
 
-  /** Proxy answers wait a random part of proxy_delay, so that the owner's own answer comes first (neigh_proxy_process). */
+  /** Proxy answers wait a random part of proxy_delay, so that the owner's own answer comes first (pneigh_enqueue). */
   #proxyReply(dev: NetDevice, to: Mac, sender: Ipv4, target: Ipv4): void {
     const { sim, name } = this.#kernel;
     const reply = (): void => this.send(dev, ARPOP_REPLY, to, dev.mac, target, to, sender);
-    const delay = dev.inet.neighParms.proxyDelayNs;
-    if (delay === 0) return reply();
-    sim.at(sim.now + sim.rng(`proxy arp ${name}`).int(delay), { label: name, fire: reply });
+    const { proxyDelayNs, proxyQueueLength } = dev.inet.neighParms;
+    if (proxyDelayNs === 0) return reply();
+    const waiting = this.#proxied.get(dev) ?? 0;
+    if (waiting > proxyQueueLength) return;
+    this.#proxied.set(dev, waiting + 1);
+    const fire = (): void => {
+      this.#proxied.set(dev, (this.#proxied.get(dev) ?? 1) - 1);
+      reply();
+    };
+    sim.at(sim.now + sim.rng(`proxy arp ${name}`).int(proxyDelayNs), { label: name, fire });
   }
 
   /** net/ipv4/arp.c:arp_solicit. */

@@ -22,11 +22,8 @@ export class DeviceConf {
   arp_accept = 0;
   arp_notify = 0;
   drop_gratuitous_arp = 0;
-  drop_unicast_in_l2_multicast = 0;
-  log_martians = 0;
   promote_secondaries = 0;
   ignore_routes_with_linkdown = 0;
-  force_igmp_version = 0;
 }
 export type ConfKey = keyof DeviceConf;
 

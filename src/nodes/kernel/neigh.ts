@@ -14,6 +14,7 @@ import { Alarm, type Simulation } from "../../core/sim.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import { ETHERTYPE_IPV4 } from "../../protocols/ethernet/wire.ts";
 import type { Kernel } from "./kernel.ts";
+import { NeighCollector } from "./neigh-gc.ts";
 import type { NetDevice } from "./netdev.ts";
 import { sawWait } from "./saw.ts";
 
@@ -290,6 +291,8 @@ export class NeighTable {
   gcThresh2 = 512;
   gcThresh3 = 1024;
   #entries = 0;
+  /** Made when there are enough entries for it. */
+  #collector: NeighCollector | null = null;
   #collectedAt: Nanos = Number.NEGATIVE_INFINITY;
 
   constructor(kernel: Kernel) {
@@ -314,6 +317,7 @@ export class NeighTable {
     dev.inet.neighbours ??= new Map();
     dev.inet.neighbours.set(ip, n);
     this.#entries++;
+    if (this.#entries >= this.gcThresh1) (this.#collector ??= new NeighCollector(this)).added();
     const fixed = fixedMac(dev, ip);
     if (fixed !== undefined) {
       n.mac = fixed;

@@ -1,6 +1,6 @@
 import { DeviceConf, NeighParms } from "./in-device.ts";
 
-/** `net.ipv4.*` of one node, under Linux's names and with its defaults. Only settings that something obeys stand here. */
+/** `net.ipv4.*` and `net.core.*` of one node, under Linux's names and with its defaults. Only settings that something obeys stand here. */
 export class Sysctl {
   // What every packet sent from here asks for stands first.
   ip_default_ttl = 64;
@@ -33,19 +33,16 @@ export class Sysctl {
   redirect_silence_ms = 20_480;
 
   ipfrag_high_thresh = 4 * 1024 * 1024;
+  /** As on Linux, no more than a lower limit of the other. */
   ipfrag_low_thresh = 3 * 1024 * 1024;
   ipfrag_time = 30;
   ipfrag_max_dist = 64;
 
   ip_local_port_range_low = 32_768;
   ip_local_port_range_high = 60_999;
-  rmem_default = 212_992;
-  wmem_default = 212_992;
   netdev_max_backlog = 1000;
 
   constructor() {
-    this.default.accept_source_route = 1;
     this.all.accept_source_route = 0;
-    this.all.accept_redirects = 1;
   }
 }

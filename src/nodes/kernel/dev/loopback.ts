@@ -5,8 +5,6 @@ import type { Kernel } from "../kernel.ts";
 import { NetDevice } from "../netdev.ts";
 
 const BACKLOG_FULL = dropReason("cpu: backlog full");
-/** Packets that may wait, as `net.core.netdev_max_backlog` has it for the kernel's own. */
-const BACKLOG_MAX = 1000;
 
 /** `lo`: what is sent comes back in, after everything that is due now. */
 export class LoopbackDevice extends NetDevice implements Handler {
@@ -51,7 +49,9 @@ export class LoopbackDevice extends NetDevice implements Handler {
   }
 
   #enqueue(p: Packet, dev: NetDevice): void {
-    if (this.#backlog.length - this.#head >= BACKLOG_MAX) return this.kernel.drop(p, BACKLOG_FULL, dev.name);
+    // net/core/dev.c:enqueue_to_backlog
+    if (this.#backlog.length - this.#head > this.kernel.sysctl.netdev_max_backlog)
+      return this.kernel.drop(p, BACKLOG_FULL, dev.name);
     this.#backlog.push({ p, dev });
     if (this.#backlog.length - this.#head === 1) this.kernel.sim.at(this.kernel.sim.now, this);
   }
