@@ -66,18 +66,19 @@ export class CbrSource implements Handler {
   }
 }
 
-/** Counts what arrives. */
+/** Counts what arrives, at one host or at many. */
 export class CountingSink {
   packets = 0;
   bytes = 0;
+  readonly #count = (_b: Uint8Array, o: number, end: number): void => {
+    this.packets++;
+    this.bytes += end - o;
+  };
 
-  constructor(kernel: Kernel) {
+  listen(kernel: Kernel): void {
     const socket = kernel.os.udpSocket();
     must(socket.bind(0, PORT));
-    socket.onReceive((_b, o, end) => {
-      this.packets++;
-      this.bytes += end - o;
-    });
+    socket.onReceive(this.#count);
   }
 }
 
@@ -110,7 +111,8 @@ export function buildChain(routers: number, packets: number): Chain {
       must(b.fib.addRoute({ dst: base, length: 30, nexthops: [{ gateway: left, ifindex: y.ifindex }] }, "add"));
     end = right;
   }
-  const sink = new CountingSink(kernels[last] as Kernel);
+  const sink = new CountingSink();
+  sink.listen(kernels[last] as Kernel);
   const source = new CbrSource(kernels[0] as Kernel, end, packets, 10_000);
   source.warmUpAt(100 * MS);
   source.startAt(S);
@@ -136,20 +138,15 @@ export function buildStar(pairs: number, packets: number): Chain {
     must(h.fib.addRoute({ dst: 0, length: 0, nexthops: [{ gateway, ifindex: x.ifindex }] }, "add"));
     addresses.push(own);
   }
-  const sinks: CountingSink[] = [];
+  const sink = new CountingSink();
   const interval = 10_000;
   for (let i = 0; i < pairs; i++) {
     const share = Math.floor(packets / pairs) + (i < packets % pairs ? 1 : 0);
-    sinks.push(new CountingSink(hosts[pairs + i] as Kernel));
+    sink.listen(hosts[pairs + i] as Kernel);
     const source = new CbrSource(hosts[i] as Kernel, addresses[pairs + i] as number, share, interval * pairs);
     source.warmUpAt(100 * MS + i * 1000);
     if (share > 0) source.startAt(S + interval * i);
   }
-  const sink = {
-    get packets() {
-      return sinks.reduce((n, s) => n + s.packets, 0);
-    },
-  } as CountingSink;
   return { sim, kernels: [hub, ...hosts], sink, hopsPerPacket: 2 };
 }
 
