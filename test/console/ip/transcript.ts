@@ -94,11 +94,20 @@ export class Nodes {
     return kernel;
   }
 
+  start(node: string, command: string): Running {
+    return startCommand(this.kernel(node), this.world, command);
+  }
+
+  /** Lets seconds pass. */
+  wait(seconds: number): void {
+    this.sim.advance(this.sim.now + seconds * S);
+  }
+
   /** Runs a command to its end. */
   run(node: string, command: string): Running {
-    const running = startCommand(this.kernel(node), this.world, command);
+    const running = this.start(node, command);
     running.onExit(() => this.sim.halt());
-    for (let i = 0; !running.ended && i < 1000; i++) this.sim.advance(this.sim.now + S);
+    for (let i = 0; !running.ended && i < 1000; i++) this.wait(1);
     return running;
   }
 
@@ -115,7 +124,7 @@ export function play(steps: readonly Step[], clean = (output: string): string =>
   const nodes = new Nodes();
   for (const step of steps) if (step.node !== "") nodes.kernel(step.node);
   return steps.map((step) => {
-    if (step.kind === "wait") nodes.sim.advance(nodes.sim.now + Number(step.text) * S);
+    if (step.kind === "wait") nodes.wait(Number(step.text));
     if (step.text === FORWARD) nodes.kernel(step.node).setForwarding(true);
     else if (step.kind === "quiet") nodes.run(step.node, step.text);
     if (step.kind !== "command") return step;
