@@ -78,19 +78,22 @@ export class Neighbour {
 
   /** Sends an IPv4 packet to this neighbour, or keeps it until the address is known. Takes ownership. */
   output(p: Packet): void {
-    this.usedMs = (this.#sim.now / MS) | 0;
     if (!this.ready && !this.#resolve(p)) return;
-    const dev = this.dev;
-    if (dev.headerLength !== 0) {
-      p.push(14);
-      const view = p.view;
-      const o = p.start;
-      view.setInt32(o, this.#w0);
-      view.setInt32(o + 4, this.#w1);
-      view.setInt32(o + 8, this.#w2);
-      view.setInt16(o + 12, ETHERTYPE_IPV4);
-    }
-    dev.send(p);
+    this.address(p);
+    this.dev.send(p);
+  }
+
+  /** Puts the link header in front of an IPv4 packet: the neighbour is `ready`. */
+  address(p: Packet): void {
+    this.usedMs = (this.#sim.now / MS) | 0;
+    if (this.dev.headerLength === 0) return;
+    p.push(14);
+    const view = p.view;
+    const o = p.start;
+    view.setInt32(o, this.#w0);
+    view.setInt32(o + 4, this.#w1);
+    view.setInt32(o + 8, this.#w2);
+    view.setInt16(o + 12, ETHERTYPE_IPV4);
   }
 
   /** When it was used last; to the millisecond. */
