@@ -45,6 +45,7 @@ export class Arp {
     const operation = op(p.buf, p.start);
     const target = tpa(p.buf, p.start);
     if (operation !== ARPOP_REQUEST && operation !== ARPOP_REPLY) return kernel.drop(p, IGNORED, dev.name);
+    if (spa(p.buf, p.start) === target && dev.inet.or("drop_gratuitous_arp")) return kernel.drop(p, IGNORED, dev.name);
     if (isMulticast(target) || (isLoopback(target) && !dev.inet.or("route_localnet")))
       return kernel.drop(p, IGNORED, dev.name);
     if (operation === ARPOP_REQUEST) this.#request(p, dev);
@@ -55,6 +56,13 @@ export class Arp {
   /** Broadcasts a request in which sender and target are `address` (RFC 5227 §3), from `mac` or the device's own. */
   announce(dev: NetDevice, address: Ipv4, mac: Mac = dev.mac): void {
     this.send(dev, ARPOP_REQUEST, dev.broadcast, mac, address, dev.broadcast, address);
+  }
+
+  /** Tells the neighbours of all addresses of a device that came up or has another MAC (inetdev_send_gratuitous_arp). */
+  notify(dev: NetDevice): void {
+    for (const { address } of this.#kernel.addresses.list(dev.ifindex)) {
+      this.send(dev, ARPOP_REQUEST, dev.broadcast, dev.mac, address, 0, address);
+    }
   }
 
   /** Sends one ARP packet to link address `to`. */
@@ -81,20 +89,16 @@ export class Arp {
     }
     const route = kernel.ipv4.routes.input(target, sender, dev, 0, 0);
     if (route.type === DST_LOCAL) {
-      const gratuitous = sender === target;
-      if (
-        !gratuitous &&
-        !this.#ignore(dev, sender, target) &&
-        !(dev.inet.or("arp_filter") && this.#filtered(dev, sender, target))
-      ) {
-        kernel.neigh.findOrCreate(dev, sender)?.update(senderMac, "stale", true);
-        this.send(dev, ARPOP_REPLY, senderMac, dev.mac, target, senderMac, sender);
-      }
-      return;
+      if (this.#ignore(dev, sender, target)) return;
+      if (dev.inet.or("arp_filter") && this.#filtered(dev, sender, target)) return;
+      const asking = kernel.neigh.findOrCreate(dev, sender);
+      if (asking === undefined) return;
+      asking.update(senderMac, "stale", true);
+      return this.send(dev, ARPOP_REPLY, senderMac, dev.mac, target, senderMac, sender);
     }
     if (dev.inet.forwarding && route.type === DST_FORWARD && this.#proxies(dev, route.dev, sender, target)) {
       kernel.neigh.findOrCreate(dev, sender)?.update(senderMac, "stale", true);
-      return this.#proxyReply(dev, senderMac, sender, target);
+      return this.#proxyReply(dev, senderMac, sender, target, p.type === PACKET_HOST);
     }
     this.#learn(p, dev, ARPOP_REQUEST);
   }
@@ -107,15 +111,21 @@ export class Arp {
     const gratuitous =
       sender === target && (operation === ARPOP_REQUEST || tha(p.buf, p.start) === sha(p.buf, p.start));
     let n = kernel.neigh.find(dev, sender);
-    if (n === undefined && dev.inet.or("arp_accept") && (gratuitous || operation === ARPOP_REPLY)) {
-      if (kernel.ipv4.routes.isUnicast(sender)) n = kernel.neigh.findOrCreate(dev, sender);
+    if (n === undefined && (gratuitous || operation === ARPOP_REPLY) && this.#accepts(dev, sender)) {
+      n = kernel.neigh.findOrCreate(dev, sender);
     }
     if (n === undefined) return;
-    if (gratuitous && dev.inet.or("drop_gratuitous_arp")) return;
     // Within the lock time the first answer stands: it beats those of proxies and impostors.
     const override = gratuitous || kernel.sim.now > n.updatedAt + dev.inet.neighParms.lockNs;
     const state = operation !== ARPOP_REPLY || p.type !== PACKET_HOST ? "stale" : "reachable";
     n.update(sha(p.buf, p.start), state, override);
+  }
+
+  /** net/ipv4/arp.c:arp_accept: whether a neighbour that nobody asked for is remembered. */
+  #accepts(dev: NetDevice, sender: Ipv4): boolean {
+    const mode = dev.inet.max("arp_accept");
+    if (mode !== 1 && !(mode === 2 && this.#kernel.addresses.onLink(dev.ifindex, sender))) return false;
+    return this.#kernel.ipv4.routes.isUnicast(sender);
   }
 
   /** net/ipv4/arp.c:arp_ignore. */
@@ -128,7 +138,7 @@ export class Arp {
       case 1:
         return here === undefined;
       case 2:
-        return here === undefined || !book.onLink(dev.ifindex, sender);
+        return here === undefined || !book.onLinkWith(dev.ifindex, target, sender);
       case 3:
         return !book.list().some((a) => a.address === target && a.scope < SCOPE_HOST);
       case 8:
@@ -152,11 +162,11 @@ export class Arp {
   }
 
   /** Proxy answers wait a random part of proxy_delay, so that the owner's own answer comes first (pneigh_enqueue). */
-  #proxyReply(dev: NetDevice, to: Mac, sender: Ipv4, target: Ipv4): void {
+  #proxyReply(dev: NetDevice, to: Mac, sender: Ipv4, target: Ipv4, unicast: boolean): void {
     const { sim, name } = this.#kernel;
     const reply = (): void => this.send(dev, ARPOP_REPLY, to, dev.mac, target, to, sender);
     const { proxyDelayNs, proxyQueueLength } = dev.inet.neighParms;
-    if (proxyDelayNs === 0) return reply();
+    if (proxyDelayNs === 0 || unicast) return reply();
     const waiting = this.#proxied.get(dev) ?? 0;
     if (waiting > proxyQueueLength) return;
     this.#proxied.set(dev, waiting + 1);
@@ -169,12 +179,10 @@ export class Arp {
 
   /** net/ipv4/arp.c:arp_solicit. */
   #solicit(n: Neighbour, to: Mac, waiting: Packet | undefined): void {
-    const source = this.#sourceFor(n, waiting);
-    if (source === undefined) return;
-    this.send(n.dev, ARPOP_REQUEST, to, n.dev.mac, source, to === n.dev.broadcast ? 0 : to, n.ip);
+    this.send(n.dev, ARPOP_REQUEST, to, n.dev.mac, this.#sourceFor(n, waiting), 0, n.ip);
   }
 
-  #sourceFor(n: Neighbour, waiting: Packet | undefined): Ipv4 | undefined {
+  #sourceFor(n: Neighbour, waiting: Packet | undefined): Ipv4 {
     const book = this.#kernel.addresses;
     const wanted = waiting === undefined ? 0 : ipSource(waiting.buf, waiting.net);
     const announce = n.dev.inet.max("arp_announce");

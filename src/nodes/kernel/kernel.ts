@@ -204,6 +204,7 @@ export class Kernel {
     }
     this.ipv4.routes.invalidate();
     this.notify(dev, up ? "up" : "down");
+    if (up && dev.inet.max("arp_notify") !== 0) this.arp.notify(dev);
     return done;
   }
 
@@ -225,9 +226,7 @@ export class Kernel {
     if (!changed) return;
     this.neigh.flushDevice(dev);
     this.notify(dev, "address");
-    if (dev.up && dev.inet.conf.arp_notify !== 0) {
-      for (const a of this.addresses.list(dev.ifindex)) this.arp.announce(dev, a.address);
-    }
+    if (dev.up && dev.inet.max("arp_notify") !== 0) this.arp.notify(dev);
   }
 
   setMtu(dev: NetDevice, mtu: number): Outcome {

@@ -2,7 +2,6 @@ import {
   formatIp,
   formatMac,
   type Ipv4,
-  isLoopback,
   isMulticast,
   LIMITED_BROADCAST,
   type Mac,
@@ -34,8 +33,6 @@ const FAILED = dropReason("neigh: resolution failed");
 const QUEUE_FULL = dropReason("neigh: queue full");
 const TABLE_FULL = dropReason("neigh: table full");
 
-/** skb->truesize of a full-size frame on Linux: what `unres_qlen_bytes` counts. */
-const TRUESIZE_OVERHEAD = 768;
 const GC_INTERVAL: Nanos = 5 * S;
 
 /** One neighbour on one device: its link address, and how sure we are of it. */
@@ -43,11 +40,11 @@ export class Neighbour {
   // What every packet asks for stands first, so that it shares cache lines.
   readonly #sim: Simulation;
   readonly dev: NetDevice;
-  /** A header can be written and nothing is to be done first. */
+  /** Its address is sure: a header can be written and nothing is to be done first (NUD_CONNECTED). */
   ready = false;
   /** Removed from the table: whoever cached it must look again. */
   dead = false;
-  /** When it was used last, in whole milliseconds: a small integer, stored with every packet. */
+  /** When it was used last while its address was not sure, in whole milliseconds. */
   usedMs = 0;
   /** The Ethernet header as words, ready to be stored: destination, source; the type is IPv4's. */
   #w0 = 0;
@@ -83,9 +80,8 @@ export class Neighbour {
     this.dev.send(p);
   }
 
-  /** Puts the link header in front of an IPv4 packet: the neighbour is `ready`. */
+  /** Puts the link header in front of an IPv4 packet: the address is known. */
   address(p: Packet): void {
-    this.usedMs = (this.#sim.now / MS) | 0;
     if (this.dev.headerLength === 0) return;
     p.push(14);
     const view = p.view;
@@ -160,11 +156,13 @@ export class Neighbour {
   /** net/core/neighbour.c:__neigh_event_send. True when the packet may go now. */
   #resolve(p: Packet | null): boolean {
     const kernel = this.#table.kernel;
+    this.usedMs = (kernel.sim.now / MS) | 0;
     if (this.dead) {
       if (p !== null) kernel.drop(p, FAILED, this.dev.name);
       return false;
     }
     const parms = this.dev.inet.neighParms;
+    if (isTimed(this.state)) return true;
     if (this.state === "stale") {
       this.updatedAt = kernel.sim.now;
       this.#enter("delay", kernel.sim.now + parms.delayFirstProbeNs);
@@ -191,11 +189,11 @@ export class Neighbour {
 
   #enqueue(p: Packet): void {
     this.#queue ??= [];
-    this.#queuedBytes += p.length + TRUESIZE_OVERHEAD;
+    this.#queuedBytes += truesize(p.length);
     while (this.#queuedBytes > this.dev.inet.neighParms.unresQueueBytes) {
       const oldest = this.#queue.shift();
       if (oldest === undefined) break;
-      this.#queuedBytes -= oldest.length + TRUESIZE_OVERHEAD;
+      this.#queuedBytes -= truesize(oldest.length);
       this.#table.kernel.drop(oldest, QUEUE_FULL, this.dev.name);
     }
     this.#queue.push(p);
@@ -218,7 +216,8 @@ export class Neighbour {
   #enter(state: NeighState, wakeAt: Nanos): void {
     const old = this.state;
     this.state = state;
-    this.ready = isReady(state);
+    this.ready = isConnected(state);
+    if (old !== state && (old === "permanent" || state === "permanent")) this.#table.exempted(state === "permanent");
     if (wakeAt !== NEVER || this.#alarm !== null) {
       this.#alarm ??= new Alarm(this.#table.kernel.sim, this.#table.kernel.name, () => this.#tick());
       this.#alarm.set(wakeAt);
@@ -228,9 +227,10 @@ export class Neighbour {
 
   #invalidate(state: NeighState): void {
     const old = this.state;
-    this.updatedAt = this.#table.kernel.sim.now;
     this.#enter(state, NEVER);
-    if (old === "incomplete" || old === "probe") this.#fail();
+    if (old !== "incomplete" && old !== "probe") return;
+    this.updatedAt = this.#table.kernel.sim.now;
+    this.#fail();
   }
 
   /** net/core/neighbour.c:neigh_timer_handler. */
@@ -274,9 +274,10 @@ export class Neighbour {
   }
 
   #solicit(): void {
-    const unicast = this.state === "probe" && this.probes < this.dev.inet.neighParms.ucastSolicit;
-    this.probes++;
-    this.#table.solicit(this, unicast ? this.mac : this.dev.broadcast, this.#queue?.[0]);
+    const { ucastSolicit, appSolicit } = this.dev.inet.neighParms;
+    const sent = this.probes++;
+    if (sent >= ucastSolicit && sent < ucastSolicit + appSolicit) return; // for a program that listens to netlink: there is none
+    this.#table.solicit(this, sent < ucastSolicit ? this.mac : this.dev.broadcast, this.#queue?.at(-1));
   }
 
   /** net/ipv4/arp.c:arp_error_report: every waiting packet's sender is told. */
@@ -288,12 +289,13 @@ export class Neighbour {
 /** The ARP table of a node: neighbours by device and address, their number bounded as by `gc_thresh1..3`. */
 export class NeighTable {
   readonly kernel: Kernel;
-  /** Who sends the requests (`arp_solicit`): `packet` is the first that waits, whose source the request may use. */
+  /** Who sends the requests (`arp_solicit`): `packet` is the last that waits, whose source the request may use. */
   solicit: (neighbour: Neighbour, to: Mac, packet: Packet | undefined) => void = () => {};
   gcThresh1 = 128;
   gcThresh2 = 512;
   gcThresh3 = 1024;
   #entries = 0;
+  #permanent = 0;
   /** Made when there are enough entries for it. */
   #collector: NeighCollector | null = null;
   #collectedAt: Nanos = Number.NEGATIVE_INFINITY;
@@ -302,9 +304,14 @@ export class NeighTable {
     this.kernel = kernel;
   }
 
-  /** Entries that count against the thresholds. */
+  /** All entries, permanent ones too. */
   get size(): number {
     return this.#entries;
+  }
+
+  /** An entry became permanent, which counts against no threshold but the first, or is so no longer. */
+  exempted(permanent: boolean): void {
+    this.#permanent += permanent ? 1 : -1;
   }
 
   find(dev: NetDevice, ip: Ipv4): Neighbour | undefined {
@@ -342,6 +349,7 @@ export class NeighTable {
     if (n.dev.inet.neighbours?.get(n.ip) !== n) return;
     n.dev.inet.neighbours.delete(n.ip);
     this.#entries--;
+    if (n.state === "permanent") this.#permanent--;
     n.die();
   }
 
@@ -383,28 +391,33 @@ export class NeighTable {
   /** net/core/neighbour.c:neigh_alloc: collects when the table is large; refuses when that freed nothing. */
   #makeRoom(): boolean {
     const now = this.kernel.sim.now;
-    if (this.#entries < this.gcThresh3 && (this.#entries < this.gcThresh2 || now < this.#collectedAt + GC_INTERVAL))
-      return true;
+    const before = this.#entries - this.#permanent;
+    if (before < this.gcThresh3 && (before < this.gcThresh2 || now <= this.#collectedAt + GC_INTERVAL)) return true;
     this.#collectedAt = now;
     for (const n of this.entries()) {
-      const collectable =
-        n.state === "failed" || n.state === "noarp" || (n.state === "stale" && now > n.updatedAt + GC_INTERVAL);
-      if (collectable) this.remove(n);
-      if (this.#entries < this.gcThresh2) break;
+      const idle = n.state === "stale" || n.state === "none";
+      if (n.state === "failed" || n.state === "noarp" || (idle && now > n.updatedAt + GC_INTERVAL)) this.remove(n);
+      if (this.#entries - this.#permanent < this.gcThresh2) break;
     }
-    return this.#entries < this.gcThresh3;
+    return this.#entries - this.#permanent < this.gcThresh3;
   }
 }
 
 const isValid = (s: NeighState): boolean => s !== "none" && s !== "incomplete" && s !== "failed";
 const isConnected = (s: NeighState): boolean => s === "permanent" || s === "noarp" || s === "reachable";
-const isReady = (s: NeighState): boolean => isConnected(s) || s === "delay" || s === "probe";
 const isTimed = (s: NeighState): boolean => s === "delay" || s === "probe";
 
 /** Link addresses that need no asking (net/ipv4/arp.c:arp_constructor). */
 function fixedMac(dev: NetDevice, ip: Ipv4): Mac | undefined {
-  if (dev.noArp) return dev.headerLength === 0 || isLoopback(ip) ? 0 : dev.mac;
+  if (dev.headerLength === 0) return 0;
   if (isMulticast(ip)) return multicastMac(ip);
+  if (dev.noArp) return dev.mac;
   if (ip === LIMITED_BROADCAST || dev.kernel.addresses.isBroadcast(ip)) return dev.broadcast;
   return undefined;
+}
+
+/** skb->truesize of an IPv4 datagram, which `unres_qlen_bytes` counts: 832, 1280 or 2304 octets (measured on Linux 6.18). */
+function truesize(length: number): number {
+  const head = ((length + 31 + 63) & ~63) + 320;
+  return 256 + (head <= 576 ? 576 : 2 ** (32 - Math.clz32(head - 1)));
 }
