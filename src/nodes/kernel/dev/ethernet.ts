@@ -97,6 +97,7 @@ export class EthernetDevice extends NetDevice implements Port {
   }
   override powerChanged(): void {
     this.peer?.peerChanged();
+    this.#followCarrier();
   }
   override mayMove(): Outcome {
     return this.vlans === null ? done : refused("EOPNOTSUPP", "moving a device under VLAN devices is not built");
@@ -113,6 +114,6 @@ export class EthernetDevice extends NetDevice implements Port {
   #followCarrier(): void {
     const peer = this.peer;
     const alive = peer === undefined || (this.up && peer.up && peer.kernel.powered);
-    this.kernel.setCarrier(this, (this.#cable?.up ?? false) && alive);
+    this.kernel.setCarrier(this, (this.#cable?.up ?? false) && alive && this.kernel.powered);
   }
 }
