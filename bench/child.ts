@@ -13,7 +13,7 @@ let captures: Captures | undefined;
 if (option === "pcap") {
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  captures = new Captures(built.sim, dir, ["all"]);
+  captures = new Captures(built.sim, dir, ["all"], false); // a file per interface, as the peer writes
   for (const kernel of built.kernels) captures.watch(kernel);
 }
 const END = 3_600_000_000_000;

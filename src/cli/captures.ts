@@ -33,15 +33,17 @@ export class Captures implements Tap {
   readonly #dir: string;
   readonly #patterns: readonly { readonly text: string; readonly test: RegExp; met: boolean }[];
   readonly #byDevice = new Map<NetDevice, CaptureFile>();
+  readonly #merging: boolean;
   #merged: PcapngWriter | null = null;
   #records = 0;
   readonly #owners: (CaptureFile | undefined)[] = new Array(RECORDS_REMEMBERED).fill(undefined);
   #mergedLast = 0;
 
-  /** `patterns`: `all`, `none`, or names with `*` such as `r1-eth0` and `r2-*`. */
-  constructor(sim: Simulation, dir: string, patterns: readonly string[]) {
+  /** `patterns`: `all`, `none`, or names with `*` and `?` such as `r1-eth0` and `r2-*`. `merged`: write `all.pcapng` too. */
+  constructor(sim: Simulation, dir: string, patterns: readonly string[], merged = true) {
     this.#sim = sim;
     this.#dir = dir;
+    this.#merging = merged;
     this.#patterns = patterns
       .filter((p) => p !== "none")
       .map((text) => ({ text, test: wildcard(text === "all" ? "*" : text), met: false }));
@@ -93,8 +95,8 @@ export class Captures implements Tap {
     if (this.#byDevice.has(dev) || meeting.length === 0) return;
     const name = `${dev.label.replaceAll("/", "_")}.pcapng`;
     const linkType = dev.headerLength === 0 ? LINKTYPE_RAW : LINKTYPE_ETHERNET;
-    this.#merged ??= this.#open(MERGED_FILE, 4 * CHUNK_BYTES);
-    const mergedId = this.#merged.interface(dev.label, linkType);
+    if (this.#merging) this.#merged ??= this.#open(MERGED_FILE, 4 * CHUNK_BYTES);
+    const mergedId = this.#merged?.interface(dev.label, linkType) ?? 0;
     const writer = this.#open(name, this.files.length < MANY_FILES ? CHUNK_BYTES : CHUNK_BYTES_MANY);
     writer.interface(dev.label, linkType);
     this.#byDevice.set(dev, { writer, mergedId, lastRecord: 0 });
