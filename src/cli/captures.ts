@@ -90,15 +90,16 @@ export class Captures implements Tap {
   }
 
   #consider(dev: NetDevice): void {
-    const meeting = this.#patterns.filter((p) => p.test.test(dev.label));
+    const label = captureName(dev);
+    const meeting = this.#patterns.filter((p) => p.test.test(label));
     for (const pattern of meeting) pattern.met = true;
     if (this.#byDevice.has(dev) || meeting.length === 0) return;
-    const name = `${dev.label.replaceAll("/", "_")}.pcapng`;
+    const name = `${label.replaceAll("/", "_")}.pcapng`;
     const linkType = dev.headerLength === 0 ? LINKTYPE_RAW : LINKTYPE_ETHERNET;
     if (this.#merging) this.#merged ??= this.#open(MERGED_FILE, 4 * CHUNK_BYTES);
-    const mergedId = this.#merged?.interface(dev.label, linkType) ?? 0;
+    const mergedId = this.#merged?.interface(label, linkType) ?? 0;
     const writer = this.#open(name, this.files.length < MANY_FILES ? CHUNK_BYTES : CHUNK_BYTES_MANY);
-    writer.interface(dev.label, linkType);
+    writer.interface(label, linkType);
     this.#byDevice.set(dev, { writer, mergedId, lastRecord: 0 });
     dev.addTap(this);
   }
@@ -110,6 +111,10 @@ export class Captures implements Tap {
     return new PcapngWriter((chunk) => appendFileSync(path, chunk), chunkBytes);
   }
 }
+
+/** `<node>-<interface>`; an interface that has the node in its name already is called by that. */
+const captureName = (dev: NetDevice): string =>
+  dev.name.startsWith(`${dev.kernel.name}-`) ? dev.name : `${dev.kernel.name}-${dev.name}`;
 
 const wildcard = (pattern: string): RegExp =>
   new RegExp(

@@ -14,8 +14,18 @@ interface RunOptions {
   readonly exec: string[];
 }
 
+interface WhyOptions {
+  readonly seed?: number;
+  readonly set: string[];
+  readonly json?: boolean;
+  readonly udp?: string;
+  readonly size?: string;
+  readonly ttl?: string;
+  readonly df?: boolean;
+}
+
 /** Options that npm takes for itself when they stand before `--`. */
-const SWALLOWABLE = ["seed", "set", "until", "out", "json", "pcap", "exec"];
+const SWALLOWABLE = ["seed", "set", "until", "out", "json", "pcap", "exec", "udp", "size", "ttl", "df"];
 
 /** The `netloom` program. Ends the process with one of the contract's statuses. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -26,6 +36,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     return fail(
       `npm took --${swallowed} for itself: put -- before the options, as in npm run sim -- vpc-overlay --${swallowed} …`,
     );
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(); // whoever read has seen enough
+  });
   const program = build();
   try {
     await program.parseAsync([...argv], { from: "user" });
@@ -42,7 +56,7 @@ function build(): Command {
     .description("A network lab in one process: hosts, routers, switches and cables in simulated time.")
     .version(VERSION)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "netloom: ")) })
+    .configureOutput({ outputError: (text, write) => write(oneLine(text.replace(/^error: /, "netloom: "))) })
     .showSuggestionAfterError()
     .enablePositionalOptions();
   withRunOptions(program.argument("[scenario]", "a scenario's name; none lists them"))
@@ -59,6 +73,10 @@ function build(): Command {
         ...job(options),
       });
     });
+  program.hook("preSubcommand", (command) => {
+    const early = command.options.find((o) => command.getOptionValueSource(o.attributeName()) === "cli");
+    if (early !== undefined) throw new LabError(`${early.long} stands before the command: put it behind`);
+  });
   withRunOptions(
     program.command("run").argument("<file>", "a containerlab topology file").description("run a lab file"),
   ).action(async (file: string, options: RunOptions) => {
@@ -99,23 +117,21 @@ function build(): Command {
     .addOption(seedOption())
     .option("--set <key=value>", "set a parameter of the scenario (may repeat)", collect, [])
     .option("--json", "print one JSON object")
-    .action(
-      async (
-        lab: string,
-        node: string,
-        destination: string,
-        options: { seed?: number; set: string[]; json?: boolean },
-      ) => {
-        process.exitCode = await (await import("./why.ts")).explainWhy(
-          lab,
-          node,
-          destination,
-          options.seed,
-          options.set,
-          options.json === true,
-        );
-      },
-    );
+    .option("--udp <port>", "send a UDP datagram to this port instead of an ICMP echo request")
+    .option("--size <bytes>", "octets of data (default 56)")
+    .option("--ttl <n>", "time to live")
+    .option("--df", "set the DF bit, and send nothing that does not fit")
+    .action(async (lab: string, node: string, destination: string, options: WhyOptions) => {
+      process.exitCode = await (await import("./why.ts")).explainWhy(
+        lab,
+        node,
+        destination,
+        options.seed,
+        options.set,
+        options.json === true,
+        probeWords(options),
+      );
+    });
   return program;
 }
 
@@ -135,6 +151,15 @@ const withRunOptions = (command: Command): Command =>
       collect,
       [],
     );
+
+/** The options about what is sent, in the words of the prompt's `why`. */
+const probeWords = (o: WhyOptions): string[] => [
+  ...(["udp", "size", "ttl"] as const).flatMap((key) => (o[key] === undefined ? [] : [key, o[key]])),
+  ...(o.df === true ? ["df"] : []),
+];
+
+/** Hints stand on the line that they belong to. */
+const oneLine = (text: string): string => `${text.trim().replaceAll(/\s*\n\s*/g, " ")}\n`;
 
 const seedOption = (): Option =>
   new Option("--seed <n>", "draws what real machines leave to chance (default 1)").argParser((text) => {

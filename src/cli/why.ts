@@ -1,4 +1,5 @@
 import { Net } from "../lab/net.ts";
+import { whyOptions } from "../lab/prompt-commands.ts";
 import { explain } from "../lab/why.ts";
 import { whyText } from "../lab/why-text.ts";
 import { FAILED, OK } from "./job.ts";
@@ -6,7 +7,7 @@ import { load } from "./load.ts";
 
 /**
  * Builds a scenario (its story is told first) or a lab file, waits until it has converged, and explains what happens to a
- * packet from `node` to `destination`. The status is 0 when it was delivered.
+ * packet from `node` to `destination`. `probe`: what is sent, such as `udp 53 df`. The status is 0 when it was delivered.
  */
 export async function explainWhy(
   lab: string,
@@ -15,7 +16,9 @@ export async function explainWhy(
   seed: number | undefined,
   settings: readonly string[],
   json: boolean,
+  probe: readonly string[] = [],
 ): Promise<number> {
+  const options = whyOptions(probe);
   const loaded = await load(lab, settings);
   const net = new Net(seed ?? loaded.seed, {
     warned: (text) => void process.stderr.write(`netloom: ${text}\n`),
@@ -23,7 +26,7 @@ export async function explainWhy(
   loaded.build(net);
   net.settle();
   net.untilConverged();
-  const explanation = explain(net, node, destination);
+  const explanation = explain(net, node, destination, options);
   process.stdout.write(json ? `${JSON.stringify(explanation)}\n` : whyText(explanation));
   return explanation.verdict === "delivered" ? OK : FAILED;
 }

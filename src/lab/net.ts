@@ -4,7 +4,7 @@ import { strerror } from "../core/errno.ts";
 import { Simulation } from "../core/sim.ts";
 import { type Nanos, NEVER, S } from "../core/time.ts";
 import { host } from "../nodes/host.ts";
-import { Hub, type HubPort } from "../nodes/hub.ts";
+import { Hub, HubPort } from "../nodes/hub.ts";
 import { EthernetDevice } from "../nodes/kernel/dev/ethernet.ts";
 import type { Kernel } from "../nodes/kernel/kernel.ts";
 import { Cable, type LineQuality, type Port } from "../nodes/link.ts";
@@ -129,12 +129,17 @@ export class Net {
     return cable;
   }
 
-  /** The cable between two nodes; the first one when there are several. */
-  cable(a: string, b: string): Cable {
-    const found = this.cables.find((c) => {
+  /** The cables between two nodes or hubs, in the order in which they were laid. */
+  cablesBetween(a: string, b: string): Cable[] {
+    return this.cables.filter((c) => {
       const [x, y] = c.ends.map(nodeOf);
       return (x === a && y === b) || (x === b && y === a);
     });
+  }
+
+  /** The cable between two nodes; the first one when there are several. */
+  cable(a: string, b: string): Cable {
+    const [found] = this.cablesBetween(a, b);
     if (found === undefined) throw new LabError(`there is no cable between ${a} and ${b}`);
     return found;
   }
@@ -215,9 +220,12 @@ export class Net {
   /** Lets time pass until no daemon is busy; the run's end, or a day, is the limit. */
   untilConverged(): void {
     const last = Math.min(this.sim.now + COMMAND_MAX, this.endsAt);
-    const busy = (): boolean => [...this.nodes.values()].some((node) => node.daemons.some((daemon) => daemon.busy()));
-    while (busy() && this.sim.now < last) this.sim.advance(Math.min(this.sim.now + LOOK_EVERY, last));
-    if (busy()) this.#endWith(last);
+    while (this.busy && this.sim.now < last) this.sim.advance(Math.min(this.sim.now + LOOK_EVERY, last));
+    if (this.busy) this.#endWith(last);
+  }
+  /** Whether any daemon has something to finish. */
+  get busy(): boolean {
+    return [...this.nodes.values()].some((node) => node.daemons.some((daemon) => daemon.busy()));
   }
 
   /** Looks every 10 ms whether `holds`, for at most `span`: a check that passes or fails. */
@@ -332,4 +340,4 @@ const plug = (port: EthernetDevice | HubPort, cable: Cable): void => {
 };
 /** The node that a port belongs to. */
 const nodeOf = (port: Port): string =>
-  port instanceof EthernetDevice ? port.kernel.name : port.label.slice(0, port.label.lastIndexOf("-"));
+  port instanceof EthernetDevice ? port.kernel.name : port instanceof HubPort ? port.hub.name : "";

@@ -87,11 +87,16 @@ export class LabNode {
     if (!added.ok) throw new LabError(`${this.name} ${dev}: ${prefix}: ${strerror(added.errno)}`);
   }
 
-  /** Its first address that is not a loopback one. */
-  get ip(): string {
+  /** Its first address that is not a loopback one; undefined when it has none. */
+  get address(): string | undefined {
     const own = this.kernel.addresses.list().find((a) => a.address >>> 24 !== 127);
+    return own === undefined ? undefined : formatIp(own.address);
+  }
+  /** The same; that there is none is an error. */
+  get ip(): string {
+    const own = this.address;
     if (own === undefined) throw new LabError(`${this.name} has no address`);
-    return formatIp(own.address);
+    return own;
   }
 
   /** Pulls the plug, or puts it back. Its configuration survives. */
