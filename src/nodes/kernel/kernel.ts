@@ -27,7 +27,6 @@ import type { NetDevice } from "./netdev.ts";
 import { KernelOs } from "./os.ts";
 import { RawSockets } from "./raw.ts";
 import { saw } from "./saw.ts";
-import { saw } from "./saw.ts";
 import { Sysctl } from "./sysctl.ts";
 import { Udp } from "./udp.ts";
 
