@@ -22,10 +22,11 @@ interface WhyOptions {
   readonly size?: string;
   readonly ttl?: string;
   readonly df?: boolean;
+  readonly at?: number;
 }
 
 /** Options that npm takes for itself when they stand before `--`. */
-const SWALLOWABLE = ["seed", "set", "until", "out", "json", "pcap", "exec", "udp", "size", "ttl", "df"];
+const SWALLOWABLE = ["seed", "set", "until", "out", "json", "pcap", "exec", "udp", "size", "ttl", "df", "at"];
 
 /** The `netloom` program. Ends the process with one of the contract's statuses. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -120,6 +121,9 @@ function build(): Command {
     .option("--udp <port>", "send a UDP datagram to this port instead of an ICMP echo request")
     .option("--size <bytes>", "octets of data (default 56)")
     .option("--ttl <n>", "time to live")
+    .option("--at <time>", "ask at this simulated time, such as 30s, instead of as soon as the lab stands", (text) =>
+      timeNs("--at", text),
+    )
     .option("--df", "set the DF bit, and send nothing that does not fit")
     .action(async (lab: string, node: string, destination: string, options: WhyOptions) => {
       process.exitCode = await (await import("./why.ts")).explainWhy(
@@ -130,6 +134,7 @@ function build(): Command {
         options.set,
         options.json === true,
         probeWords(options),
+        options.at,
       );
     });
   return program;
@@ -171,9 +176,11 @@ const seedOption = (): Option =>
 
 const collect = (text: string, before: string[]): string[] => [...before, text];
 
-function untilNs(text: string): number {
+const untilNs = (text: string): number => timeNs("--until", text);
+
+function timeNs(option: string, text: string): number {
   const ns = parseDuration(text);
-  if (ns === undefined || ns === 0) throw new LabError(`--until ${text}: expected a time such as 30s or 500ms`);
+  if (ns === undefined || ns === 0) throw new LabError(`${option} ${text}: expected a time such as 30s or 500ms`);
   return ns;
 }
 

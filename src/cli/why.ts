@@ -7,7 +7,8 @@ import { load } from "./load.ts";
 
 /**
  * Builds a scenario (its story is told first) or a lab file, waits until it has converged, and explains what happens to a
- * packet from `node` to `destination`. `probe`: what is sent, such as `udp 53 df`. The status is 0 when it was delivered.
+ * packet from `node` to `destination`. `probe`: what is sent, such as `udp 53 df`; `atNs`: when, at the
+ * earliest. The status is 0 when it was delivered.
  */
 export async function explainWhy(
   lab: string,
@@ -17,6 +18,7 @@ export async function explainWhy(
   settings: readonly string[],
   json: boolean,
   probe: readonly string[] = [],
+  atNs?: number,
 ): Promise<number> {
   const options = whyOptions(probe);
   const loaded = await load(lab, settings);
@@ -24,7 +26,7 @@ export async function explainWhy(
     warned: (text) => void process.stderr.write(`netloom: ${text}\n`),
   });
   loaded.build(net);
-  net.settle();
+  if (atNs !== undefined) net.runTo(atNs);
   net.untilConverged();
   const explanation = explain(net, node, destination, options);
   process.stdout.write(json ? `${JSON.stringify(explanation)}\n` : whyText(explanation));
