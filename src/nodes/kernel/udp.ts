@@ -234,8 +234,7 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
     }
     const plain = extra === undefined && to === this.remoteAddress && this.#plain;
     const kept = plain ? this.#route : null;
-    const route =
-      kept !== null && this.kernel.ipv4.routes.holds(kept) ? granted(kept) : this.route(to, this.localAddress, extra);
+    const route = kept?.holds(this.kernel.sim) ? granted(kept) : this.route(to, this.localAddress, extra);
     if (!route.ok) return route;
     const d = route.value;
     if (plain) this.#route = d;

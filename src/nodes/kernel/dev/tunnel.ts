@@ -1,7 +1,6 @@
 import type { Ipv4 } from "../../../core/addr.ts";
 import { dropReason } from "../../../core/drop.ts";
 import { PACKET_HOST, type Packet } from "../../../core/packet.ts";
-import { NEVER } from "../../../core/time.ts";
 import { dst as ipDst } from "../../../protocols/ipv4/wire.ts";
 import { DST_ERROR, type Dst, TOS_ROUTING } from "../ipv4/dst.ts";
 import type { Kernel } from "../kernel.ts";
@@ -47,13 +46,10 @@ export class OuterRoute {
 
   /** `local` 0: the route chooses the source. */
   find(kernel: Kernel, remote: Ipv4, local: Ipv4, oif: number, tos: number, mark: number): Dst {
-    const { routes } = kernel.ipv4;
     const d = this.#known;
     const bits = tos & TOS_ROUTING;
-    if (d !== null && d.generation === routes.generation && d.keyTos === bits && d.keyMark === mark) {
-      if (d.expiresAt === NEVER || d.expiresAt > kernel.sim.now) return d;
-    }
-    const fresh = routes.output(remote, local, oif, bits, mark);
+    if (d !== null && d.keyTos === bits && d.keyMark === mark && d.holds(kernel.sim)) return d;
+    const fresh = kernel.ipv4.routes.output(remote, local, oif, bits, mark);
     this.#known = fresh;
     return fresh;
   }

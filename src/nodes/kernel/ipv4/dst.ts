@@ -1,5 +1,6 @@
 import type { Ipv4 } from "../../../core/addr.ts";
 import type { Errno } from "../../../core/errno.ts";
+import type { Simulation } from "../../../core/sim.ts";
 import { type Nanos, NEVER } from "../../../core/time.ts";
 import type { NextHop, Route } from "../fib/route.ts";
 import type { Neighbour } from "../neigh.ts";
@@ -18,6 +19,13 @@ export const DST_RP_FILTER = 8;
 /** The bits of the type of service that routing looks at (IPTOS_RT_MASK). */
 export const TOS_ROUTING = 0x1c;
 
+/** A time in which nothing changed that a route could depend on: an answer is good while its epoch is not over. */
+export class Epoch {
+  over = false;
+}
+const NO_EPOCH = new Epoch();
+NO_EPOCH.over = true;
+
 export class Dst {
   // The question it answers: what every packet compares stands first, so that it shares cache lines.
   keyDst = 0;
@@ -25,7 +33,7 @@ export class Dst {
   keyIif = 0;
   keyTos = 0;
   keyMark = 0;
-  generation = -1;
+  epoch = NO_EPOCH;
   /** Not good for ever: `expiresAt` says how long. */
   expires = false;
   /** More than one next hop and layer-4 hashing: ask again for every packet. */
@@ -61,5 +69,10 @@ export class Dst {
 
   constructor(dev: NetDevice) {
     this.dev = dev;
+  }
+
+  /** Whether the answer is still good at `sim.now`. */
+  holds(sim: Simulation): boolean {
+    return !this.epoch.over && !this.perPacket && !(this.expires && this.expiresAt <= sim.now);
   }
 }

@@ -1,6 +1,7 @@
 import { type Ipv4 as Ipv4Address, isMulticast } from "../../../core/addr.ts";
 import { type DropReason, dropReason } from "../../../core/drop.ts";
 import { PACKET_HOST, PACKET_OTHERHOST, type Packet } from "../../../core/packet.ts";
+import type { Simulation } from "../../../core/sim.ts";
 import { ICMP_DEST_UNREACH, ICMP_EXC_TTL, ICMP_FRAG_NEEDED, ICMP_TIME_EXCEEDED } from "../../../protocols/icmp/wire.ts";
 import {
   decrementTtl,
@@ -37,7 +38,7 @@ import { fragment } from "./fragment.ts";
 import { Ipv4Options } from "./options.ts";
 import { Peers } from "./peers.ts";
 import { Reassembly } from "./reassembly.ts";
-import { Routes } from "./routes.ts";
+import { answers, Routes } from "./routes.ts";
 
 /** A protocol above IPv4. `p.start` is at its header, `p.net` at the IP header. Takes ownership. */
 export interface Transport {
@@ -84,6 +85,7 @@ export class Ipv4 {
   /** Raw sockets that are open: usually none, and then nothing is asked. */
   rawListeners = 0;
   readonly #kernel: Kernel;
+  readonly #sim: Simulation;
   /** The answer to the last question about a packet that came in. */
   #recent: Dst | null = null;
   /** The protocol of the last packet delivered, and its receiver: most nodes speak one. */
@@ -95,6 +97,7 @@ export class Ipv4 {
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.#sim = kernel.sim;
     this.#datagrams = kernel.sim.rngOnce(`ip id ${kernel.name}`).u16();
     this.routes = new Routes(kernel);
     this.exceptions = new PathExceptions(kernel);
@@ -136,7 +139,7 @@ export class Ipv4 {
   /** The route of a packet that came in. Most nodes are asked the same again and again: the last answer is tried first. */
   #route(dst: number, src: number, dev: NetDevice, tos: number, mark: number): Dst {
     const recent = this.#recent;
-    if (recent !== null && this.routes.answers(recent, dst, src, dev.ifindex, tos, mark)) return recent;
+    if (recent !== null && answers(recent, dst, src, dev.ifindex, tos, mark) && recent.holds(this.#sim)) return recent;
     return (this.#recent = this.routes.input(dst, src, dev, tos, mark));
   }
 

@@ -2,8 +2,9 @@ import { ANY, type Ipv4, isLoopback, isMulticast, LIMITED_BROADCAST } from "../.
 import type { Errno } from "../../../core/errno.ts";
 import { NEVER } from "../../../core/time.ts";
 import { IP_DF } from "../../../protocols/ipv4/wire.ts";
-import { FibResult, type Flow } from "../fib/fib.ts";
+import type { Flow } from "../fib/fib.ts";
 import { type NextHop, SCOPE_GLOBAL, SCOPE_HOST, SCOPE_LINK } from "../fib/route.ts";
+import { FibResult } from "../fib/search.ts";
 import type { Kernel } from "../kernel.ts";
 import type { NetDevice } from "../netdev.ts";
 import {
@@ -16,6 +17,7 @@ import {
   DST_MULTICAST,
   DST_RP_FILTER,
   Dst,
+  Epoch,
 } from "./dst.ts";
 
 const SLOTS_MIN = 8;
@@ -23,11 +25,11 @@ const SLOTS_MAX = 32_768;
 
 /**
  * Route look-ups with Linux's checks around them (net/ipv4/route.c), and their answers kept in a cache of two slots a question.
- * An answer holds while nothing that could change it changed: `generation` counts such changes.
+ * An answer holds while nothing that could change it changed: until its epoch is over.
  */
 export class Routes {
-  /** Counts changes of addresses, routes, rules, settings and devices. */
-  generation = 0;
+  /** Since the last change of addresses, routes, rules, settings and devices. */
+  #epoch = new Epoch();
   readonly #kernel: Kernel;
   #slots: (Dst | null)[] = new Array(SLOTS_MIN).fill(null);
   #evictions = 0;
@@ -39,19 +41,10 @@ export class Routes {
     this.#kernel = kernel;
   }
 
-  /** Whether a kept answer is one to this question, and holds. */
-  answers(d: Dst, dst: number, src: number, iif: number, tos: number, mark: number): boolean {
-    return answers(d, dst, src, iif, tos, mark) && this.holds(d);
-  }
-
-  /** Whether a kept answer still holds. */
-  holds(d: Dst): boolean {
-    return d.generation === this.generation && !d.perPacket && !(d.expires && d.expiresAt <= this.#kernel.sim.now);
-  }
-
   /** Everything that was looked up may be wrong now. */
   invalidate(): void {
-    this.generation++;
+    this.#epoch.over = true;
+    this.#epoch = new Epoch();
   }
 
   /** Where a packet that came in by `dev` goes (`ip_route_input`). */
@@ -92,9 +85,10 @@ export class Routes {
     const slots = this.#slots;
     const at = hash(dst, src, iif) & (slots.length - 1);
     const first = slots[at] as Dst | null;
-    if (first !== null && answers(first, dst, src, iif, tos, mark)) return this.holds(first) ? first : null;
+    if (first !== null && answers(first, dst, src, iif, tos, mark)) return first.holds(this.#kernel.sim) ? first : null;
     const second = slots[at ^ 1] as Dst | null;
-    if (second !== null && answers(second, dst, src, iif, tos, mark)) return this.holds(second) ? second : null;
+    if (second !== null && answers(second, dst, src, iif, tos, mark))
+      return second.holds(this.#kernel.sim) ? second : null;
     return null;
   }
 
@@ -106,7 +100,7 @@ export class Routes {
     d.keyIif = iif;
     d.keyTos = tos;
     d.keyMark = mark;
-    d.generation = this.generation;
+    d.epoch = this.#epoch;
     if (!this.#place(d) && ++this.#evictions > this.#slots.length / 2 && this.#slots.length < SLOTS_MAX) this.#grow();
     return d;
   }
@@ -117,11 +111,7 @@ export class Routes {
     const at = hash(d.keyDst, d.keySrc, d.keyIif) & (slots.length - 1);
     const same = (slot: number): boolean => {
       const old = slots[slot] as Dst | null;
-      return (
-        old === null ||
-        old.generation !== this.generation ||
-        answers(old, d.keyDst, d.keySrc, d.keyIif, d.keyTos, d.keyMark)
-      );
+      return old === null || old.epoch.over || answers(old, d.keyDst, d.keySrc, d.keyIif, d.keyTos, d.keyMark);
     };
     const free = same(at) ? at : same(at ^ 1) ? at ^ 1 : -1;
     slots[free < 0 ? at : free] = d;
@@ -132,15 +122,15 @@ export class Routes {
     const old = this.#slots;
     this.#slots = new Array(old.length * 4).fill(null);
     this.#evictions = 0;
-    for (const d of old) if (d !== null && d.generation === this.generation) this.#place(d);
+    for (const d of old) if (d !== null && !d.epoch.over) this.#place(d);
   }
 
   /** net/ipv4/route.c:ip_route_input_slow. */
   #resolveInput(d: Dst, dst: Ipv4, src: Ipv4, dev: NetDevice, tos: number, mark: number): void {
     d.dev = dev;
-    if (isMulticast(dst)) return this.#resolveMulticast(d, dst, src, dev);
+    if (isMulticast(dst)) return this.#resolveMulticast(d, dst, src, dev, tos);
     if (isMulticast(src) || src === LIMITED_BROADCAST) return answer(d, DST_MARTIAN_SOURCE);
-    if (dst === LIMITED_BROADCAST || (src === ANY && dst === ANY)) return this.#broadcast(d, src, dev, tos, mark);
+    if (dst === LIMITED_BROADCAST || (src === ANY && dst === ANY)) return this.#broadcast(d, src, dev, tos);
     if (isZeroNet(src)) return answer(d, DST_MARTIAN_SOURCE);
     if (isZeroNet(dst)) return answer(d, DST_MARTIAN_DESTINATION);
     const loopbackAllowed = dev === this.#kernel.loopback || dev.inet.or("route_localnet");
@@ -154,15 +144,15 @@ export class Routes {
     d.table = out.table;
     d.rulePriority = out.rulePriority;
     if (!found || route === null) return this.#noRoute(d, dev, out.errno || "ENETUNREACH");
-    if (route.type === "broadcast") return this.#broadcast(d, src, dev, tos, mark);
+    if (route.type === "broadcast") return this.#broadcast(d, src, dev, tos);
     if (route.type === "local") {
-      const verdict = this.#validateSource(src, dst, dev, tos, mark);
+      const verdict = this.#validateSource(src, dst, dev, tos, 0);
       return answer(d, verdict < 0 ? -verdict : DST_LOCAL);
     }
     if (!dev.inet.forwarding) return this.#noRoute(d, dev, "EHOSTUNREACH");
     if (route.type !== "unicast") return answer(d, DST_MARTIAN_DESTINATION);
     const hop = this.#choose(d, out, src, dst);
-    const verdict = this.#validateSource(src, dst, dev, tos, mark);
+    const verdict = this.#validateSource(src, dst, dev, tos, hop?.ifindex ?? 0);
     if (verdict < 0) return answer(d, -verdict);
     if (!this.#fillHop(d, hop, dst, kernelForwardsByPmtu(this.#kernel))) return this.#noRoute(d, dev, "EHOSTUNREACH");
     d.type = DST_FORWARD;
@@ -173,17 +163,20 @@ export class Routes {
       (dev.inet.or("shared_media") || this.#kernel.addresses.onLinkWith(dev.ifindex, src, d.nextHop));
   }
 
-  #resolveMulticast(d: Dst, dst: Ipv4, src: Ipv4, dev: NetDevice): void {
-    if (isMulticast(src) || src === LIMITED_BROADCAST || (isLoopback(src) && dev !== this.#kernel.loopback))
-      return answer(d, DST_MARTIAN_SOURCE);
+  /** net/ipv4/route.c:ip_route_input_mc. */
+  #resolveMulticast(d: Dst, dst: Ipv4, src: Ipv4, dev: NetDevice, tos: number): void {
     const joined = dst === ALL_HOSTS || (dev.inet.groups?.has(dst) ?? false);
     if (!joined) return answer(d, DST_ERROR, "EINVAL");
-    answer(d, DST_MULTICAST);
+    if (isMulticast(src) || src === LIMITED_BROADCAST || (isLoopback(src) && !dev.inet.or("route_localnet")))
+      return answer(d, DST_MARTIAN_SOURCE);
+    if (isZeroNet(src)) return isLinkLocalGroup(dst) ? answer(d, DST_MULTICAST) : answer(d, DST_MARTIAN_SOURCE);
+    const verdict = this.#validateSource(src, ANY, dev, tos, 0);
+    answer(d, verdict < 0 ? -verdict : DST_MULTICAST);
   }
 
-  #broadcast(d: Dst, src: Ipv4, dev: NetDevice, tos: number, mark: number): void {
+  #broadcast(d: Dst, src: Ipv4, dev: NetDevice, tos: number): void {
     if (!isZeroNet(src)) {
-      const verdict = this.#validateSource(src, LIMITED_BROADCAST, dev, tos, mark);
+      const verdict = this.#validateSource(src, ANY, dev, tos, 0);
       if (verdict < 0) return answer(d, -verdict);
     }
     answer(d, DST_BROADCAST);
@@ -196,74 +189,119 @@ export class Routes {
 
   /**
    * net/ipv4/fib_frontend.c:fib_validate_source. Positive: the source is a neighbour on this device; 0: it is not, and
-   * may pass; negative: the type of the refusal.
+   * may pass; negative: the type of the refusal. `oif`: by which device the packet will leave, 0 when it stays here.
    */
-  #validateSource(src: Ipv4, dst: Ipv4, dev: NetDevice, tos: number, mark: number): number {
+  #validateSource(src: Ipv4, dst: Ipv4, dev: NetDevice, tos: number, oif: number): number {
     const kernel = this.#kernel;
     const mode = dev.inet.max("rp_filter");
     const acceptLocal = dev === kernel.loopback || dev.inet.or("accept_local");
+    if (mode === 0 && (dev.ifindex !== oif || !dev.inet.or("send_redirects"))) {
+      if (acceptLocal) return 0;
+      if (!kernel.fib.hasCustomRules) return this.#isOwn(src) ? -DST_MARTIAN_SOURCE : 0;
+    }
     const out = this.#reverse;
-    if (!this.#lookup(src, dst, tos, mark, kernel.loopback.ifindex, 0, out) || out.route === null) {
+    if (!this.#lookup(src, dst, tos, 0, kernel.loopback.ifindex, 0, out) || out.route === null) {
       return mode === 0 ? 0 : -DST_RP_FILTER;
     }
-    const route = out.route;
+    const { route } = out;
     if (route.type !== "unicast" && !(route.type === "local" && acceptLocal)) return -DST_MARTIAN_SOURCE;
     for (const hop of route.nexthops) {
-      if (hop.ifindex === dev.ifindex || route.type === "local") return hop.scope >= SCOPE_HOST ? 1 : 0;
+      if (hop.ifindex === dev.ifindex || (route.type === "local" && dev === kernel.loopback))
+        return hop.scope >= SCOPE_HOST ? 1 : 0;
     }
-    if (mode === 0) return 0;
-    if (mode === 1) return -DST_RP_FILTER;
-    return 0; // Loose mode: any route to the source will do (RFC 3704 §2.4).
+    const nameless = kernel.addresses.list(dev.ifindex).length === 0;
+    if (mode === 1 || (nameless && mode !== 0)) return -DST_RP_FILTER;
+    if (nameless) return 0;
+    // Loose mode: any route to the source will do (RFC 3704 §2.4).
+    if (!this.#lookup(src, dst, tos, 0, kernel.loopback.ifindex, dev.ifindex, out) || out.route?.type !== "unicast")
+      return 0;
+    return (out.nexthop ?? (out.route.nexthops[0] as NextHop)).scope >= SCOPE_HOST ? 1 : 0;
+  }
+
+  /** An address of this host, or one that somebody made its own by a route. */
+  #isOwn(address: Ipv4): boolean {
+    const { addresses, fib } = this.#kernel;
+    return addresses.isLocal(address) || (!isLoopback(address) && fib.addressType(address) === "local");
   }
 
   /** net/ipv4/route.c:ip_route_output_key_hash_rcu. */
-  #resolveOutput(d: Dst, dst: Ipv4, src: Ipv4, oif: number, tos: number, mark: number): void {
+  #resolveOutput(d: Dst, dst: Ipv4, wanted: Ipv4, oif: number, tos: number, mark: number): void {
     const kernel = this.#kernel;
     const bound = oif === 0 ? undefined : kernel.deviceByIndex(oif);
-    if (src !== ANY && (isMulticast(src) || src === LIMITED_BROADCAST || isZeroNet(src)))
-      return answer(d, DST_ERROR, "EINVAL");
-    if (oif !== 0 && (bound === undefined || !bound.up))
-      return answer(d, DST_ERROR, bound === undefined ? "ENODEV" : "ENETUNREACH");
-    const target = dst === ANY ? src || LOOPBACK : dst;
-    if (bound !== undefined && (isMulticast(target) || target === LIMITED_BROADCAST))
-      return this.#onLink(d, target, src, bound, SCOPE_LINK);
-    const out = this.#result;
-    if (!this.#lookup(target, src, tos, mark, kernel.loopback.ifindex, oif, out) || out.route === null) {
-      // A packet for a device that has no route to it is taken for a neighbour there (ip_route_output_key: "oif" case).
-      const errno = out.errno || "ENETUNREACH";
-      if (bound !== undefined && errno === "ENETUNREACH" && out.route === null)
-        return this.#onLink(d, target, src, bound, SCOPE_GLOBAL);
-      return answer(d, DST_ERROR, errno);
+    const everybody = dst === LIMITED_BROADCAST;
+    if (wanted !== ANY) {
+      if (isMulticast(wanted) || wanted === LIMITED_BROADCAST) return answer(d, DST_ERROR, "EINVAL");
+      const home = kernel.deviceByIndex(this.#homeOf(wanted));
+      if (home === undefined) return answer(d, DST_ERROR, "ENETUNREACH");
+      if (oif === 0 && (everybody || isMulticast(dst))) return this.#onLink(d, dst, wanted, home);
     }
-    const route = out.route;
+    if (oif !== 0 && bound === undefined) return answer(d, DST_ERROR, "ENODEV");
+    if (bound !== undefined && !bound.up) return answer(d, DST_ERROR, "ENETUNREACH");
+    if (bound !== undefined && (everybody || isLinkLocalGroup(dst))) return this.#onLink(d, dst, wanted, bound);
+    let src = wanted;
+    if (bound !== undefined && src === ANY && (dst === ANY || isMulticast(dst)))
+      src = kernel.addresses.selectSource(bound.ifindex, ANY, dst === ANY ? SCOPE_HOST : SCOPE_GLOBAL);
+    if (dst === ANY) return this.#toSelf(d, src || LOOPBACK, src || LOOPBACK); // 0.0.0.0 is this host
+    const out = this.#result;
+    if (!this.#lookup(dst, src, tos, mark, kernel.loopback.ifindex, oif, out) || out.route === null) {
+      // What has no way by the device that it is bound to is taken for a neighbour there.
+      if (bound !== undefined) return this.#onLink(d, dst, src, bound);
+      return answer(d, DST_ERROR, out.errno || "ENETUNREACH");
+    }
+    const { route } = out;
     d.route = route;
     d.table = out.table;
     d.rulePriority = out.rulePriority;
-    if (route.type === "local") {
-      d.type = DST_LOCAL;
-      d.dev = kernel.loopback;
-      d.nextHop = target;
-      d.source = src || route.prefsrc || target;
-      d.mtu = kernel.loopback.mtu;
-      return;
-    }
-    if (!this.#fillHop(d, this.#choose(d, out, src, target), target, true)) return answer(d, DST_ERROR, "ENETUNREACH");
-    d.source =
-      src ||
-      route.prefsrc ||
-      kernel.addresses.selectSource(d.dev.ifindex, d.nextHop, d.viaGateway ? SCOPE_LINK : route.scope) ||
-      0;
-    d.type =
-      route.type === "broadcast" || isMulticast(target) || target === LIMITED_BROADCAST ? DST_BROADCAST : DST_FORWARD;
+    if (route.type === "local") return this.#toSelf(d, dst, src || route.prefsrc || dst);
+    const hop = this.#choose(d, out, src, dst);
+    if (hop === null || !this.#fillHop(d, hop, dst, true)) return answer(d, DST_ERROR, "ENETUNREACH");
+    d.source = src || route.prefsrc || kernel.addresses.selectSource(hop.ifindex, hop.gateway, route.scope);
+    const broadcast = everybody || route.type === "broadcast";
+    // A default route leads to groups and broadcast on its device, but never to its gateway (__mkroute_output).
+    if (broadcast || (isMulticast(dst) && route.length < 4)) return this.#onLink(d, dst, d.source, d.dev);
+    d.type = isMulticast(dst) ? DST_BROADCAST : DST_FORWARD;
+    this.#refuseLoopback(d);
   }
 
-  #onLink(d: Dst, dst: Ipv4, src: Ipv4, dev: NetDevice, scope: number): void {
-    d.type = isMulticast(dst) || dst === LIMITED_BROADCAST ? DST_BROADCAST : DST_FORWARD;
+  /** The device that has an address of this host; 0 when none has (net/ipv4/devinet.c:__ip_dev_find). */
+  #homeOf(address: Ipv4): number {
+    const { addresses, fib, loopback } = this.#kernel;
+    const own = addresses.isLocal(address) ? addresses.list().find((a) => a.address === address) : undefined;
+    if (own !== undefined) return own.ifindex;
+    return fib.addressType(address) === "local" ? loopback.ifindex : 0;
+  }
+
+  #toSelf(d: Dst, target: Ipv4, source: Ipv4): void {
+    const { loopback } = this.#kernel;
+    d.type = DST_LOCAL;
+    d.dev = loopback;
+    d.nextHop = target;
+    d.source = source;
+    d.mtu = loopback.mtu;
+  }
+
+  /** To a neighbour on a device, or to many there, without asking for routes. */
+  #onLink(d: Dst, dst: Ipv4, src: Ipv4, dev: NetDevice): void {
+    d.type = isMulticast(dst) || this.#isBroadcast(d, dst) ? DST_BROADCAST : DST_FORWARD;
     d.errno = "";
     d.dev = dev;
+    d.viaGateway = false;
     d.nextHop = dst;
     d.mtu = dev.mtu;
-    d.source = src || this.#kernel.addresses.selectSource(dev.ifindex, dst, scope) || 0;
+    d.mtuLocked = false;
+    d.expires = false;
+    d.source = src || this.#kernel.addresses.selectSource(dev.ifindex, ANY, SCOPE_LINK);
+    this.#refuseLoopback(d);
+  }
+
+  #isBroadcast(d: Dst, dst: Ipv4): boolean {
+    return dst === LIMITED_BROADCAST || d.route?.type === "broadcast";
+  }
+
+  /** Nothing with a loopback address leaves the host (RFC 1122 §3.2.1.3). */
+  #refuseLoopback(d: Dst): void {
+    if (isLoopback(d.source) && d.dev !== this.#kernel.loopback && !d.dev.inet.or("route_localnet"))
+      answer(d, DST_ERROR, "EINVAL");
   }
 
   #choose(d: Dst, out: FibResult, src: Ipv4, dst: Ipv4): NextHop | null {
@@ -309,10 +347,13 @@ const ALL_HOSTS: Ipv4 = 0xe0000001;
 const MTU_MAX = 65_535;
 
 const kernelForwardsByPmtu = (kernel: Kernel): boolean => kernel.sysctl.ip_forward_use_pmtu !== 0;
+/** 224.0.0.0/24: groups that no router forwards (RFC 5771 §4). */
+const isLinkLocalGroup = (a: Ipv4): boolean => a >>> 8 === 0xe00000;
 /** Linux takes 0.0.0.0 alone for no address; the rest of 0/8 is unicast to it (include/linux/in.h:ipv4_is_zeronet). */
 const isZeroNet = (a: Ipv4): boolean => a === ANY;
 
-const answers = (d: Dst, dst: number, src: number, iif: number, tos: number, mark: number): boolean =>
+/** Whether an answer is one to this question. */
+export const answers = (d: Dst, dst: number, src: number, iif: number, tos: number, mark: number): boolean =>
   d.keyDst === dst && d.keySrc === src && d.keyIif === iif && d.keyTos === tos && d.keyMark === mark;
 
 function hash(dst: number, src: number, iif: number): number {
