@@ -3,7 +3,8 @@ import { fold16, sum16, sumView } from "../src/core/checksum.ts";
 import { Fingerprint } from "../src/core/fingerprint.ts";
 import { PacketPool } from "../src/core/packet.ts";
 import { EventQueue, type Handler } from "../src/core/queue.ts";
-import { Fib, FibResult } from "../src/nodes/kernel/fib/fib.ts";
+import { Fib } from "../src/nodes/kernel/fib/fib.ts";
+import { FibResult } from "../src/nodes/kernel/fib/search.ts";
 import { decrementTtl, validHeader, writeHeader } from "../src/protocols/ipv4/wire.ts";
 
 /** The small things that a packet-hop is made of, in nanoseconds each. */

@@ -91,12 +91,12 @@ export class Kernel {
       promotesSecondaries: (ifindex) => either(ifindex, "promote_secondaries"),
       routesLocalnet: (ifindex) => either(ifindex, "route_localnet"),
       selectSource: (ifindex, dst, scope) => this.addresses.selectSource(ifindex, dst, scope),
+      answersChanged: () => this.ipv4.routes.invalidate(),
     };
     this.fib = new Fib(host);
     this.addresses = new AddressBook(this.fib, host);
     this.neigh = new NeighTable(this);
     this.ipv4 = new Ipv4(this);
-    this.fib.onChange(() => this.ipv4.routes.invalidate());
     this.addresses.onChange(() => this.#addressesChanged());
     this.arp = new Arp(this);
     this.icmp = new Icmp(this);

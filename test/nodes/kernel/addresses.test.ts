@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { formatIp, parsePrefix } from "../../../src/core/addr.ts";
 import { NEVER, S } from "../../../src/core/time.ts";
 import { ADDRESSES_MAX, AddressBook, type AddressHost, type AddressSpec } from "../../../src/nodes/kernel/addresses.ts";
-import { Fib, FibResult } from "../../../src/nodes/kernel/fib/fib.ts";
+import { Fib } from "../../../src/nodes/kernel/fib/fib.ts";
+import { FibResult } from "../../../src/nodes/kernel/fib/search.ts";
 import { cases } from "../../harness/shared.ts";
 import { Box } from "./fib/box.ts";
 

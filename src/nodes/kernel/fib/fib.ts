@@ -20,7 +20,6 @@ import { TableSet } from "./tables.ts";
 
 export type { FibDevice, FibHost } from "./host.ts";
 export type { Flow } from "./rules.ts";
-export { FibResult } from "./search.ts";
 
 export const ROUTES_MAX = 1_048_576;
 
@@ -194,7 +193,7 @@ export class Fib {
   /** The device came up, or got an address: next hops over it live again. Connected routes come from the `AddressBook`. */
   deviceUp(ifindex: number): void {
     this.#infos.up(ifindex, "up");
-    this.generation++;
+    this.#stale();
   }
   /** The device went down: routes over it go, but for the local ones (net/ipv4/fib_frontend.c:fib_disable_ip). */
   deviceDown(ifindex: number): void {
@@ -214,19 +213,19 @@ export class Fib {
     if (device === undefined || !device.up) return;
     if (!device.carrier) return this.#down(ifindex, "carrier");
     this.#infos.up(ifindex, "carrier");
-    this.generation++;
+    this.#stale();
   }
   /** An address of this host is gone: routes in main that preferred it as source go (`fib_sync_down_addr`). */
   addressRemoved(address: Ipv4): void {
     if (this.#infos.addressRemoved(address)) this.#sweep(isDead, true);
-    this.generation++;
+    this.#stale();
   }
   /**
    * A setting of `FibHost` or a device's name changed: nothing that was looked up holds. As in Linux, the shares of multipath
    * routes follow with the next event of one of their devices.
    */
   settingsChanged(): void {
-    this.generation++;
+    this.#stale();
   }
 
   /** Tells of every route that comes, goes or is replaced. The result ends it. */
@@ -235,6 +234,11 @@ export class Fib {
     return () => {
       this.#listeners = this.#listeners.filter((l) => l !== listener);
     };
+  }
+
+  #stale(): void {
+    this.generation++;
+    this.#host.answersChanged?.();
   }
 
   #decide(flow: Flow, scope: number, host: FibHost | null, out: FibResult): boolean {
@@ -292,7 +296,7 @@ export class Fib {
   #insert(route: Route, table: FibTable, place: Place): Route {
     table.insert(route, place);
     if (route.tos !== 0) this.hasCustomRules = true;
-    this.generation++;
+    this.#stale();
     if (place.replaces === null) {
       this.#routes++;
       this.#tell({ op: "add", route, silent: false });
@@ -307,7 +311,7 @@ export class Fib {
     table.remove(route);
     this.#routes--;
     this.#infos.release(route.info);
-    this.generation++;
+    this.#stale();
   }
 
   /** Listeners hear when all is done, so that they may act on what is left. */
@@ -327,14 +331,14 @@ export class Fib {
 
   #down(ifindex: number, event: DownEvent): void {
     if (this.#infos.down(ifindex, event)) this.#sweep(isDead, true);
-    this.generation++;
+    this.#stale();
   }
 
   /** From the first rule added or deleted on, rules are walked. */
   #rulesChange(): void {
     this.#tables.separate();
     this.hasCustomRules = true;
-    this.generation++;
+    this.#stale();
   }
 
   #resolveRules(): void {

@@ -16,6 +16,8 @@ export interface FibHost {
   device(ifindex: number): FibDevice | undefined;
   /** `net.ipv4.conf.<device>.ignore_routes_with_linkdown`; off when left out. Say `Fib.settingsChanged` when it changes. */
   ignoresLinkdown?(ifindex: number): boolean;
+  /** Answers may have changed: whoever keeps some must ask again. */
+  answersChanged?(): void;
   /** `AddressBook.selectSource`: lets `Fib.selectPath` prefer the way whose own address a packet already has. */
   selectSource?(ifindex: number, dst: Ipv4, scope: number): Ipv4;
 }

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { maskOf, networkOf, parsePrefix } from "../../../../src/core/addr.ts";
-import { Fib, type FibHost, FibResult, type Flow, type RouteChange } from "../../../../src/nodes/kernel/fib/fib.ts";
+import { Fib, type FibHost, type Flow, type RouteChange } from "../../../../src/nodes/kernel/fib/fib.ts";
 import type { Route, RouteSpec, RouteType } from "../../../../src/nodes/kernel/fib/route.ts";
 import type { Rule, RuleSpec } from "../../../../src/nodes/kernel/fib/rules.ts";
+import { FibResult } from "../../../../src/nodes/kernel/fib/search.ts";
 import { cases } from "../../../harness/shared.ts";
 
 /** Devices 1…4: `lo`, `e1`…, all up unless told. */
