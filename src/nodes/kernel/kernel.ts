@@ -14,12 +14,13 @@ import {
 } from "../../protocols/ethernet/wire.ts";
 import { dst as ipDst, src as ipSrc } from "../../protocols/ipv4/wire.ts";
 import { removeTag, TAG, VID_NONE, vid } from "../../protocols/vlan/wire.ts";
-import { AddressBook, type AddressHost } from "./addresses.ts";
+import { AddressBook } from "./addresses.ts";
 import { Arp } from "./arp.ts";
 import type { Cpu } from "./cpu.ts";
 import { LoopbackDevice } from "./dev/loopback.ts";
 import { Fib } from "./fib/fib.ts";
-import { type ConfKey, DeviceConf, InDevice, NeighParms } from "./in-device.ts";
+import { KernelFibHost } from "./fib-host.ts";
+import { DeviceConf, InDevice, NeighParms } from "./in-device.ts";
 import { Icmp } from "./ipv4/icmp.ts";
 import { Ipv4 } from "./ipv4/ipv4.ts";
 import { NeighTable } from "./neigh.ts";
@@ -55,8 +56,7 @@ export class Kernel {
   readonly sysctl = new Sysctl();
 
   readonly name: string;
-  /** Packets dropped here, by reason: see `DROP_REASONS`. */
-  readonly drops = new Float64Array(DROP_REASONS.length);
+  #drops: Float64Array | null = null;
   /** Makes this node's hashes differ from its neighbours', or equal-cost choices would line up along a path. */
   readonly hashSeed: number;
   readonly #devices: (NetDevice | undefined)[] = [undefined];
@@ -74,7 +74,7 @@ export class Kernel {
   readonly icmp: Icmp;
   readonly raw: RawSockets;
   readonly loopback: LoopbackDevice;
-  readonly os: Os;
+  #os: Os | null = null;
   /** `ip neigh add proxy`: "ifindex address"; ifindex 0: on every device. */
   readonly proxyNeighbours = new Set<string>();
   /** Rings when an address's lifetime is over. Made when one has a lifetime. */
@@ -84,15 +84,7 @@ export class Kernel {
     this.sim = sim;
     this.name = name;
     this.hashSeed = sim.rngOnce(`hash ${name}`).u32();
-    const either = (ifindex: number, key: ConfKey): boolean => this.#devices[ifindex]?.inet.or(key) ?? false;
-    const host: AddressHost = {
-      device: (ifindex) => this.#devices[ifindex],
-      ignoresLinkdown: (ifindex) => either(ifindex, "ignore_routes_with_linkdown"),
-      promotesSecondaries: (ifindex) => either(ifindex, "promote_secondaries"),
-      routesLocalnet: (ifindex) => either(ifindex, "route_localnet"),
-      selectSource: (ifindex, dst, scope) => this.addresses.selectSource(ifindex, dst, scope),
-      answersChanged: () => this.ipv4.routes.invalidate(),
-    };
+    const host = new KernelFibHost(this);
     this.fib = new Fib(host);
     this.addresses = new AddressBook(this.fib, host);
     this.neigh = new NeighTable(this);
@@ -105,7 +97,18 @@ export class Kernel {
     this.loopback = new LoopbackDevice(this, "lo", 1);
     this.#install(this.loopback);
     this.setUp(this.loopback, true);
-    this.os = new KernelOs(this);
+  }
+
+  /** Packets dropped here, by reason: see `DROP_REASONS`. Made when the first one is dropped, or somebody looks. */
+  get drops(): Float64Array {
+    this.#drops ??= new Float64Array(DROP_REASONS.length);
+    return this.#drops;
+  }
+
+  /** The system calls of programs on this node. Made when the first one asks. */
+  get os(): Os {
+    this.#os ??= new KernelOs(this);
+    return this.#os;
   }
 
   /** Looked-up routes may be wrong, and the address that ends first may be another. */

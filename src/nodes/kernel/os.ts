@@ -1,5 +1,5 @@
 import { formatIp, type Ipv4, type Mac } from "../../core/addr.ts";
-import { granted, type Outcome, refused } from "../../core/errno.ts";
+import { done, granted, type Outcome, refused } from "../../core/errno.ts";
 import type { Os, OsAddress, OsAlarm, OsLink, OsRoute, PacketSocket, RawSocket, UdpSocket } from "../../core/os.ts";
 import type { RandomStream } from "../../core/rng.ts";
 import { Alarm } from "../../core/sim.ts";
@@ -13,11 +13,17 @@ import { PacketSock } from "./packet-socket.ts";
 /** The system calls of one node: `core/os.ts` over its kernel. */
 export class KernelOs implements Os {
   readonly hostname: string;
+  readonly addr: Os["addr"];
+  readonly link: Os["link"];
+  readonly route: Os["route"];
   readonly #kernel: Kernel;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     this.hostname = kernel.name;
+    this.addr = new AddressCalls(kernel);
+    this.link = new LinkCalls(kernel);
+    this.route = new RouteCalls(kernel);
   }
 
   now(): Nanos {
@@ -45,51 +51,71 @@ export class KernelOs implements Os {
     return dev === undefined ? refused("ENODEV") : granted(new PacketSock(dev, etherType));
   }
 
-  readonly addr = {
-    list: (): readonly OsAddress[] => {
-      const kernel = this.#kernel;
-      return kernel.addresses
-        .list()
-        .map((a) => ({ ifname: kernel.deviceByIndex(a.ifindex)?.name ?? "", address: a.address, length: a.length }));
-    },
-    add: (ifname: string, address: Ipv4, length: number): Outcome => {
-      const dev = this.#kernel.device(ifname);
-      if (dev === undefined) return refused("ENODEV");
-      const added = this.#kernel.addresses.add(dev.ifindex, { address, length });
-      return added.ok ? granted(undefined) : added;
-    },
-    del: (ifname: string, address: Ipv4, length: number): Outcome => {
-      const dev = this.#kernel.device(ifname);
-      if (dev === undefined) return refused("ENODEV");
-      const removed = this.#kernel.addresses.remove(dev.ifindex, address, length);
-      return removed.ok ? granted(undefined) : removed;
-    },
-  };
-
-  readonly link = {
-    list: (): readonly OsLink[] => [...this.#kernel.devices()].map(describeLink),
-    find: (ifname: string): OsLink | undefined => {
-      const dev = this.#kernel.device(ifname);
-      return dev === undefined ? undefined : describeLink(dev);
-    },
-  };
-
-  readonly route = {
-    lookup: (destination: Ipv4, source: Ipv4 = 0, ifname?: string): Outcome<OsRoute> => {
-      const kernel = this.#kernel;
-      const dev = ifname === undefined ? undefined : kernel.device(ifname);
-      if (ifname !== undefined && dev === undefined) return refused("ENODEV");
-      const d = kernel.ipv4.routes.output(destination, source, dev?.ifindex ?? 0, 0, 0);
-      if (d.type === DST_ERROR) return refused(d.errno || "ENETUNREACH");
-      return granted({ source: d.source, gateway: d.viaGateway ? d.nextHop : 0, ifname: d.dev.name, mtuBytes: d.mtu });
-    },
-  };
-
   announce(ifname: string, address: Ipv4, mac?: Mac): void {
     const dev = this.#kernel.device(ifname);
     if (dev === undefined)
       throw new Error(`${this.hostname} has no device ${ifname} to announce ${formatIp(address)} on`);
     this.#kernel.arp.announce(dev, address, mac);
+  }
+}
+
+class AddressCalls {
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  list(): readonly OsAddress[] {
+    const kernel = this.#kernel;
+    return kernel.addresses
+      .list()
+      .map((a) => ({ ifname: kernel.deviceByIndex(a.ifindex)?.name ?? "", address: a.address, length: a.length }));
+  }
+  add(ifname: string, address: Ipv4, length: number): Outcome {
+    const dev = this.#kernel.device(ifname);
+    if (dev === undefined) return refused("ENODEV");
+    const added = this.#kernel.addresses.add(dev.ifindex, { address, length });
+    return added.ok ? done : added;
+  }
+  del(ifname: string, address: Ipv4, length: number): Outcome {
+    const dev = this.#kernel.device(ifname);
+    if (dev === undefined) return refused("ENODEV");
+    const removed = this.#kernel.addresses.remove(dev.ifindex, address, length);
+    return removed.ok ? done : removed;
+  }
+}
+
+class LinkCalls {
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  list(): readonly OsLink[] {
+    return [...this.#kernel.devices()].map(describeLink);
+  }
+  find(ifname: string): OsLink | undefined {
+    const dev = this.#kernel.device(ifname);
+    return dev === undefined ? undefined : describeLink(dev);
+  }
+}
+
+class RouteCalls {
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  lookup(destination: Ipv4, source: Ipv4 = 0, ifname?: string): Outcome<OsRoute> {
+    const kernel = this.#kernel;
+    const dev = ifname === undefined ? undefined : kernel.device(ifname);
+    if (ifname !== undefined && dev === undefined) return refused("ENODEV");
+    const d = kernel.ipv4.routes.output(destination, source, dev?.ifindex ?? 0, 0, 0);
+    if (d.type === DST_ERROR) return refused(d.errno || "ENETUNREACH");
+    return granted({ source: d.source, gateway: d.viaGateway ? d.nextHop : 0, ifname: d.dev.name, mtuBytes: d.mtu });
   }
 }
 
