@@ -1,6 +1,9 @@
 import { brctl } from "./brctl/command.ts";
 import { bridge } from "./bridge/command.ts";
 import { ip } from "./ip/ip.ts";
+import { arp } from "./net-tools/arp.ts";
+import { ifconfig } from "./net-tools/ifconfig.ts";
+import { route } from "./net-tools/route.ts";
 import type { SystemProgram } from "./process.ts";
 import { PROGRAMS } from "./programs/registry.ts";
 import { sysctl } from "./sysctl/command.ts";
@@ -8,8 +11,11 @@ import { sysctl } from "./sysctl/command.ts";
 /** Every command that can be typed at a node, by name: the one place that lists them. */
 export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, SystemProgram>([
   ...PROGRAMS,
+  ["arp", arp],
   ["brctl", brctl],
   ["bridge", bridge],
+  ["ifconfig", ifconfig],
   ["ip", ip],
+  ["route", route],
   ["sysctl", sysctl],
 ]);

@@ -1,4 +1,5 @@
 import type { Kernel } from "../../nodes/kernel/kernel.ts";
+import { getoptLong } from "../getopt-long.ts";
 import type { SystemProcess } from "../process.ts";
 import { CHANGES } from "./change.ts";
 import { SHOWS } from "./show.ts";
@@ -51,27 +52,18 @@ function run(self: SystemProcess): number {
   return command.run(b, rest);
 }
 
-/** What is no option; or the status of a run that an option ends. Options may stand anywhere, as `getopt_long` has it. */
+/** What is no option; or the status of a run that an option ends. */
 function readOptions(self: SystemProcess): readonly string[] | number {
-  const words: string[] = [];
-  for (const [i, word] of self.args.entries()) {
-    if (word === "--") return [...words, ...self.args.slice(i + 1)];
-    if (!word.startsWith("-") || word === "-") {
-      words.push(word);
-      continue;
-    }
-    const long = word.startsWith("--");
-    const asks = (name: string): boolean => (long ? `--${name}`.startsWith(word) : word[1] === name[0]);
-    if (asks("help")) return help(self, 0);
-    if (asks(long ? "version" : "V")) {
-      self.out("bridge-utils, 1.7\n");
-      return 0;
-    }
-    self.err(`brctl: ${long ? `unrecognized option '${word}'` : `invalid option -- '${word[1]}'`}\n`);
-    self.err("Unknown option '?'\n");
-    return help(self, 1);
+  const { options, rest, complaint } = getoptLong("brctl", self.args, "Vh", { help: "h", version: "V" });
+  const first = options[0]?.key;
+  if (first === "h") return help(self, 0);
+  if (first === "V") {
+    self.out("bridge-utils, 1.7\n");
+    return 0;
   }
-  return words;
+  if (complaint === undefined) return rest;
+  self.err(`${complaint}Unknown option '?'\n`);
+  return help(self, 1);
 }
 
 function help(self: SystemProcess, status: number): number {

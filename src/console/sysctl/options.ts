@@ -1,3 +1,5 @@
+import { getoptLong } from "../getopt-long.ts";
+
 /** What the command line asks for. */
 export interface SysctlOptions {
   readonly all: boolean;
@@ -23,80 +25,31 @@ export interface Ended {
   readonly status: number;
 }
 
-const LONG: Readonly<Record<string, string>> = {
+const LETTERS = "bneNwfp::qoxaAXr:Vdh";
+const LONG = {
   all: "a",
   binary: "b",
   deprecated: "deprecated",
   "dry-run": "dry-run",
   help: "h",
   ignore: "e",
-  load: "p",
+  load: "p::",
   names: "N",
-  pattern: "r",
+  pattern: "r:",
   quiet: "q",
   system: "system",
   values: "n",
   version: "V",
   write: "w",
 };
-const SHORT = "bneNwfpqoxaAXrVdh";
 
-/** Reads the command line as `getopt_long` does (procps' sysctl.c:main). */
+/** Reads the command line (procps' sysctl.c:main). */
 export function readOptions(args: readonly string[]): SysctlOptions | Ended {
   if (args.length === 0) return { err: USAGE, status: 1 };
-  const given = new Map<string, string>();
-  const rest: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const word = args[i] as string;
-    if (word === "--") {
-      rest.push(...args.slice(i + 1));
-      break;
-    }
-    if (!word.startsWith("-") || word === "-") {
-      rest.push(word);
-      continue;
-    }
-    const letters = word.startsWith("--") ? readLong(word.slice(2)) : readShort(word.slice(1));
-    if (typeof letters === "string") return { err: `sysctl: ${letters}\n`, out: USAGE, status: 0 };
-    for (const [letter, value] of letters) {
-      const operand = value ?? (letter === "r" ? args[++i] : "");
-      if (operand === undefined) {
-        return { err: "sysctl: option requires an argument -- 'r'\n", out: USAGE, status: 0 };
-      }
-      given.set(letter, operand);
-    }
-  }
+  const { options, rest, complaint } = getoptLong("sysctl", args, LETTERS, LONG);
+  if (complaint !== undefined) return { err: complaint, out: USAGE, status: 0 };
+  const given = new Map(options.map(({ key, value }) => [key, value]));
   return ended(given, rest) ?? optionsOf(given, rest);
-}
-
-type Letters = readonly (readonly [letter: string, value: string | undefined])[];
-
-function readLong(word: string): Letters | string {
-  const equals = word.indexOf("=");
-  const name = equals < 0 ? word : word.slice(0, equals);
-  const matches = Object.keys(LONG).filter((long) => long.startsWith(name));
-  const exact = matches.find((long) => long === name) ?? (matches.length === 1 ? matches[0] : undefined);
-  if (matches.length > 1 && exact === undefined) {
-    return `option '--${word}' is ambiguous; possibilities: ${matches.map((long) => `'--${long}'`).join(" ")}`;
-  }
-  if (exact === undefined) return `unrecognized option '--${word}'`;
-  if (equals >= 0 && exact !== "pattern" && exact !== "load") return `option '--${exact}' doesn't allow an argument`;
-  return [[LONG[exact] as string, equals < 0 ? undefined : word.slice(equals + 1)]];
-}
-
-function readShort(word: string): Letters | string {
-  const letters: [string, string | undefined][] = [];
-  for (let i = 0; i < word.length; i++) {
-    const letter = word[i] as string;
-    if (!SHORT.includes(letter)) return `invalid option -- '${letter}'`;
-    if (letter === "r") {
-      letters.push([letter, word.slice(i + 1) || undefined]);
-      break;
-    }
-    letters.push([letter, undefined]);
-    if (letter === "p") break; // what follows is a file
-  }
-  return letters;
 }
 
 /** What ends the run at once. */
