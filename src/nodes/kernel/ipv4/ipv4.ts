@@ -294,7 +294,7 @@ export class Ipv4 {
     if (isMulticast(dst) && !(d.dev.inet.groups?.has(dst) ?? false)) return;
     const copy = this.#kernel.sim.pool.clone(p);
     copy.type = PACKET_HOST;
-    this.#kernel.loopback.loopBack(copy, d.dev);
+    this.#kernel.loopback.loopBack(copy, d);
   }
 }
 
