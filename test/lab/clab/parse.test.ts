@@ -408,7 +408,7 @@ describe("whatever the text", () => {
         for (const [at, cut, put] of edits) text = text.slice(0, at) + put + text.slice(at + cut);
         answers(text);
       }),
-      { numRuns: cases(200, 20_000) },
+      { numRuns: cases(200, 100_000) },
     );
   });
 
@@ -418,7 +418,7 @@ describe("whatever the text", () => {
       fc.property(fc.array(fc.nat(lines.length - 1), { maxLength: 30 }), (order) =>
         answers(order.map((i) => lines[i]).join("\n")),
       ),
-      { numRuns: cases(200, 20_000) },
+      { numRuns: cases(200, 100_000) },
     );
   });
 
@@ -445,7 +445,7 @@ describe("whatever the text", () => {
       fc.property(fc.dictionary(fc.constantFrom("name", "topology", "prefix"), tree), (value) =>
         answers(stringify(value)),
       ),
-      { numRuns: cases(200, 20_000) },
+      { numRuns: cases(200, 100_000) },
     );
   });
 
