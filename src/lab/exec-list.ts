@@ -36,15 +36,14 @@ export class ExecList {
       this.#runSteps();
     } catch (error) {
       if (!(error instanceof RunEnded)) throw error;
-      this.#next++;
     }
     for (const { running } of this.#started) this.#net.waitFor(running);
   }
 
   #runSteps(): void {
     const net = this.#net;
-    for (; this.#next < this.#steps.length && net.now < net.endsAt; this.#next++) {
-      const step = this.#steps[this.#next] as Step;
+    while (this.#next < this.#steps.length && net.now < net.endsAt) {
+      const step = this.#steps[this.#next++] as Step;
       if (step.kind === "sleep") net.run(step.span);
       else if (step.kind === "converged") net.untilConverged();
       else {
