@@ -50,6 +50,8 @@ export class InDevice {
   readonly neighParms: NeighParms;
   /** Neighbours on this device by address. Made when the first one is. */
   neighbours: Map<number, Neighbour> | null = null;
+  /** The drawn part of the reachable time; 0 until the first neighbour answered. */
+  reachableShare = 0;
   /** Multicast groups joined on this device, with the number of sockets that did. */
   groups: Map<number, number> | null = null;
   readonly #kernel: Kernel;

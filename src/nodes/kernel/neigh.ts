@@ -366,15 +366,11 @@ export class NeighTable {
 
   /** Reachable time is random between half and one and a half of the base (`neigh_rand_reach_time`), drawn per device. */
   reachableNs(dev: NetDevice): Nanos {
-    const base = dev.inet.neighParms.baseReachableNs;
-    let share = this.#reachable.get(dev.ifindex);
-    if (share === undefined) {
-      share = 0.5 + this.kernel.sim.rngOnce(`reachable ${dev.label}`).float();
-      this.#reachable.set(dev.ifindex, share);
-    }
-    return Math.floor(base * share);
+    const { inet } = dev;
+    if (inet.reachableShare === 0)
+      inet.reachableShare = 0.5 + this.kernel.sim.rngOnce(`reachable ${dev.label}`).float();
+    return Math.floor(inet.neighParms.baseReachableNs * inet.reachableShare);
   }
-  readonly #reachable = new Map<number, number>();
 
   changed(n: Neighbour, from: NeighState): void {
     const { sim, name } = this.kernel;

@@ -26,7 +26,8 @@ const REDIRECT_LIFE: Nanos = 300 * S;
 /** The learnt exceptions of a node. */
 export class PathExceptions {
   readonly #kernel: Kernel;
-  readonly #known = new Map<Ipv4, PathException>();
+  /** Made when the first one is learnt. */
+  #known: Map<Ipv4, PathException> | null = null;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -34,10 +35,9 @@ export class PathExceptions {
 
   /** What is known of the way to `dst` and has not expired. */
   find(dst: Ipv4): PathException | undefined {
-    if (this.#known.size === 0) return undefined;
-    const e = this.#known.get(dst);
+    const e = this.#known?.get(dst);
     if (e === undefined || e.expiresAt > this.#kernel.sim.now) return e;
-    this.#known.delete(dst);
+    this.#known?.delete(dst);
     return undefined;
   }
 
@@ -65,12 +65,12 @@ export class PathExceptions {
 
   /** What is known and has not expired, with the destination, the oldest first. */
   *entries(): Generator<readonly [Ipv4, PathException]> {
-    for (const [dst, e] of this.#known) if (e.expiresAt > this.#kernel.sim.now) yield [dst, e];
+    for (const [dst, e] of this.#known ?? []) if (e.expiresAt > this.#kernel.sim.now) yield [dst, e];
   }
 
   /** `ip route flush cache`. */
   flush(): void {
-    this.#known.clear();
+    this.#known = null;
     this.#kernel.ipv4.routes.invalidate();
   }
 
@@ -83,6 +83,7 @@ export class PathExceptions {
   }
 
   #learn(dst: Ipv4, e: PathException): void {
+    this.#known ??= new Map();
     this.#known.delete(dst);
     this.#known.set(dst, e);
     if (this.#known.size > EXCEPTIONS_MAX) this.#known.delete(this.#known.keys().next().value as Ipv4);

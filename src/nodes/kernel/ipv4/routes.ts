@@ -33,9 +33,6 @@ export class Routes {
   readonly #kernel: Kernel;
   #slots: (Dst | null)[] = new Array(SLOTS_MIN).fill(null);
   #evictions = 0;
-  readonly #flow: Flow = { dst: 0, src: 0, tos: 0, mark: 0, iif: 0, oif: 0 };
-  readonly #result = new FibResult();
-  readonly #reverse = new FibResult();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -137,7 +134,7 @@ export class Routes {
     if (!loopbackAllowed && isLoopback(dst)) return answer(d, DST_MARTIAN_DESTINATION);
     if (!loopbackAllowed && isLoopback(src)) return answer(d, DST_MARTIAN_SOURCE);
 
-    const out = this.#result;
+    const out = result;
     const found = this.#lookup(dst, src, tos, mark, dev.ifindex, 0, out);
     const route = out.route;
     d.route = route;
@@ -199,7 +196,7 @@ export class Routes {
       if (acceptLocal) return 0;
       if (!kernel.fib.hasCustomRules) return this.#isOwn(src) ? -DST_MARTIAN_SOURCE : 0;
     }
-    const out = this.#reverse;
+    const out = reverse;
     if (!this.#lookup(src, dst, tos, 0, kernel.loopback.ifindex, 0, out) || out.route === null) {
       return mode === 0 ? 0 : -DST_RP_FILTER;
     }
@@ -242,7 +239,7 @@ export class Routes {
     if (bound !== undefined && src === ANY && (dst === ANY || isMulticast(dst)))
       src = kernel.addresses.selectSource(bound.ifindex, ANY, dst === ANY ? SCOPE_HOST : SCOPE_GLOBAL);
     if (dst === ANY) return this.#toSelf(d, src || LOOPBACK, src || LOOPBACK); // 0.0.0.0 is this host
-    const out = this.#result;
+    const out = result;
     if (!this.#lookup(dst, src, tos, mark, kernel.loopback.ifindex, oif, out) || out.route === null) {
       // What has no way by the device that it is bound to is taken for a neighbour there.
       if (bound !== undefined) return this.#onLink(d, dst, src, bound);
@@ -331,7 +328,6 @@ export class Routes {
   }
 
   #lookup(dst: Ipv4, src: Ipv4, tos: number, mark: number, iif: number, oif: number, out: FibResult): boolean {
-    const flow = this.#flow;
     flow.dst = dst;
     flow.src = src;
     flow.tos = tos;
@@ -341,6 +337,11 @@ export class Routes {
     return this.#kernel.fib.lookup(flow, out);
   }
 }
+
+/** Questions and answers of one look-up at a time, whichever node asks. */
+const flow: Flow = { dst: 0, src: 0, tos: 0, mark: 0, iif: 0, oif: 0 };
+const result = new FibResult();
+const reverse = new FibResult();
 
 const LOOPBACK: Ipv4 = 0x7f000001;
 const ALL_HOSTS: Ipv4 = 0xe0000001;
