@@ -11,9 +11,12 @@ import type { NetDevice, Tap } from "../nodes/kernel/netdev.ts";
 import { RawSock } from "../nodes/kernel/raw.ts";
 import { routeText, sawReceive, sawTransmit } from "../nodes/kernel/saw.ts";
 import {
+  ICMP_DEST_UNREACH,
   ICMP_ECHO,
   ICMP_ECHOREPLY,
   HEADER as ICMP_HEADER,
+  ICMP_PARAMETERPROB,
+  ICMP_TIME_EXCEEDED,
   seal,
   writeHeader as writeIcmp,
 } from "../protocols/icmp/wire.ts";
@@ -180,6 +183,9 @@ const TELLING: Tap = {
   },
 };
 
+/** ICMP errors that say that the packet is lost; a redirect does not. */
+const FATAL = new Set([ICMP_DEST_UNREACH, ICMP_TIME_EXCEEDED, ICMP_PARAMETERPROB]);
+
 function delivered(run: Run, node: string, p: Packet, udp: boolean, stop: () => void): void {
   const home = node === run.origin.name;
   const icmp = protocolOf(p.buf, p.net) === IPPROTO_ICMP && p.end > p.start;
@@ -187,7 +193,7 @@ function delivered(run: Run, node: string, p: Packet, udp: boolean, stop: () => 
   if (home && type === ICMP_ECHOREPLY && !udp) {
     run.answered = p.trail;
     stop();
-  } else if (home && icmp && type !== ICMP_ECHO && p.trail?.cause === "answer") run.told ??= p.trail;
+  } else if (home && FATAL.has(type) && p.trail?.cause === "answer") run.told ??= p.trail;
   else if (type === ICMP_ECHO || (udp && protocolOf(p.buf, p.net) === IPPROTO_UDP)) run.reached = node;
 }
 

@@ -178,6 +178,14 @@ describe("a packet that is dropped", () => {
     expect(because("h3", "10.5.0.1")).toBe("at h1 (h1-eth0): ip: forwarding is off");
   });
 
+  it("is told of to its end, though a router has sent a redirect before", () => {
+    net.node("r1").sh("ip route add 10.8.0.0/16 via 10.0.1.3");
+    const e = explain(net, "h1", "10.8.0.1");
+    expect(e.reason).toBe("at h3 (h3-eth0): ip: forwarding is off");
+    expect(hops(e)).toEqual(["h1", "s1", "r1", "s1", "h3"]);
+    expect(e.elsewhere).toContain("h1: delivered to this node: ICMP redirect");
+  });
+
   it("by a source check", () => {
     net.node("r2").sh("sysctl -w net.ipv4.conf.all.rp_filter=1");
     net.node("r2").sh("ip route replace 10.0.1.0/24 via 10.0.3.2");

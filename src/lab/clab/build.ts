@@ -87,8 +87,7 @@ function runLists(net: Net, nodes: readonly ClabNode[]): void {
     net.sim.advance(latest);
     for (const list of lists) list.check();
   }
-  const late = open();
-  if (late !== undefined) late.giveUp(net.now >= net.endsAt);
+  for (const list of lists) if (!list.done) list.giveUp(net.now >= net.endsAt);
 }
 
 /** The commands of one node, one after the other. */
