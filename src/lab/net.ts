@@ -64,6 +64,8 @@ export interface Observer {
 
 /** How long an expectation waits between two looks. */
 const LOOK_EVERY: Nanos = 10_000_000;
+/** Names that a message lists. */
+const NAMED_MAX = 20;
 /** How long a command may take before the lab calls it stuck, when no end of the run was set. */
 const COMMAND_MAX: Nanos = 24 * 3600 * S;
 
@@ -110,8 +112,7 @@ export class Net {
   /** A node by name. */
   node(name: string): LabNode {
     const node = this.nodes.get(name);
-    if (node === undefined)
-      throw new LabError(`there is no node ${name}; there are ${[...this.nodes.keys()].join(", ")}`);
+    if (node === undefined) throw new LabError(`there is no node ${name}; there are ${someOf([...this.nodes.keys()])}`);
     return node;
   }
 
@@ -333,6 +334,12 @@ export function lineQuality(o: CableOptions): Partial<LineQuality> {
     ...(o.queue === undefined ? {} : { queueFrames: o.queue }),
   };
 }
+
+/** The first names of a list that may be long. */
+const someOf = (names: readonly string[]): string =>
+  names.length <= NAMED_MAX
+    ? names.join(", ")
+    : `${names.slice(0, NAMED_MAX).join(", ")} and ${names.length - NAMED_MAX} more`;
 
 const plug = (port: EthernetDevice | HubPort, cable: Cable): void => {
   if (port instanceof EthernetDevice) port.plug(cable);
