@@ -6,6 +6,10 @@ import { ifconfig } from "./net-tools/ifconfig.ts";
 import { route } from "./net-tools/route.ts";
 import type { SystemProgram } from "./process.ts";
 import { PROGRAMS } from "./programs/registry.ts";
+import { cat } from "./small/cat.ts";
+import { echo, fail, sleep, succeed } from "./small/coreutils.ts";
+import { ethtool } from "./small/ethtool.ts";
+import { hostname } from "./small/hostname.ts";
 import { sysctl } from "./sysctl/command.ts";
 
 /** Every command that can be typed at a node, by name: the one place that lists them. */
@@ -14,8 +18,15 @@ export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, Syst
   ["arp", arp],
   ["brctl", brctl],
   ["bridge", bridge],
+  ["cat", cat],
+  ["echo", echo],
+  ["ethtool", ethtool],
+  ["false", fail],
+  ["hostname", hostname],
   ["ifconfig", ifconfig],
   ["ip", ip],
   ["route", route],
+  ["sleep", sleep],
   ["sysctl", sysctl],
+  ["true", succeed],
 ]);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs the commands of a transcript (see transcript.ts) in network namespaces of its own, and prints it again with what the real
 # programs answer. Lines about IPv6 are left out. Needs root and veth. Use: record.sh transcript.txt > new.txt
+export LC_ALL=C
 n=boxn$$ p=boxp$$ out=$(mktemp)
 trap 'ip netns del $n; ip netns del $p; rm -f "$out"' EXIT
 for ns in $n $p; do

@@ -152,7 +152,7 @@ export class BridgeStp {
       this.times = { ...this.times, forwardDelay };
       if (this.#bridge.active) this.#begin(!restarts);
     }
-    this.#bridge.followPorts();
+    this.#bridge.followPorts(enabled);
     return done;
   }
 
@@ -160,6 +160,7 @@ export class BridgeStp {
   setPriority(priority: number): void {
     this.priority = priority;
     this.#reconfigure();
+    this.#bridge.followPorts(true);
   }
   /** The bridge's address changed, and its identifier with it (br_stp_if.c:br_stp_change_bridge_id). */
   setIdMac(mac: Mac): void {

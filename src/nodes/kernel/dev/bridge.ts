@@ -160,9 +160,12 @@ export class BridgeDevice extends NetDevice {
     this.followPorts();
   }
 
-  /** The bridge has a carrier while a port forwards (br_stp.c:br_port_state_selection). */
-  followPorts(): void {
-    if (this.ports.length > 0) this.#carrierKnown = true;
+  /**
+   * The bridge has a carrier while a port forwards (br_stp.c:br_port_state_selection). `decided`: the spanning tree looked at
+   * the ports, be there none, as it does when the bridge's identifier changes.
+   */
+  followPorts(decided = false): void {
+    if (decided || this.ports.length > 0) this.#carrierKnown = true;
     if (!this.#carrierKnown) return;
     this.kernel.setCarrier(
       this,
@@ -205,7 +208,9 @@ export class BridgeDevice extends NetDevice {
   override macChosen(): void {
     if (this.#adopting) return;
     this.#macChosen = true;
+    const changed = this.mac !== this.#localMac;
     this.#followMac();
+    if (changed) this.followPorts(true);
   }
   override adminChanged(): void {
     if (this.kernel.powered) this.#setActive(this.up);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { formatMac } from "../../../../src/core/addr.ts";
 import { S } from "../../../../src/core/time.ts";
 import { addBridge, type BridgeDevice, deleteBridge } from "../../../../src/nodes/kernel/dev/bridge.ts";
+import { changeBridge } from "../../../../src/nodes/kernel/dev/bridge-settings.ts";
 import { EthernetDevice } from "../../../../src/nodes/kernel/dev/ethernet.ts";
 import { addVlanDevice } from "../../../../src/nodes/kernel/dev/vlan.ts";
 import type { Kernel } from "../../../../src/nodes/kernel/kernel.ts";
@@ -134,6 +135,22 @@ describe("the bridge's MTU", () => {
 });
 
 describe("the bridge's carrier", () => {
+  it("is off without ports once the bridge's identifier changed, or a spanning tree began", () => {
+    const kernel = new Lab().host("sw");
+    const states = [
+      (bridge: BridgeDevice) => kernel.setMac(bridge, 0x0200_0000_0077),
+      (bridge: BridgeDevice) => must(changeBridge(bridge, { priority: 4096 })),
+      (bridge: BridgeDevice) => must(changeBridge(bridge, { stp_state: 1 })),
+      (bridge: BridgeDevice) => must(changeBridge(bridge, { forward_delay: 400, stp_state: 0 })),
+    ].map((change, i) => {
+      const bridge = must(addBridge(kernel, `br${i}`));
+      kernel.setUp(bridge, true);
+      change(bridge);
+      return bridge.operstate;
+    });
+    expect(states).toEqual(["DOWN", "DOWN", "DOWN", "UNKNOWN"]);
+  });
+
   it("is on while a port forwards, and not known before the first port", () => {
     const kernel = new Lab().host("sw");
     const empty = must(addBridge(kernel, "br0"));

@@ -1,0 +1,3 @@
+import { testTranscripts } from "../../harness/transcript.ts";
+
+testTranscripts(new URL("./golden/", import.meta.url));
