@@ -64,6 +64,20 @@ it("shows the other end of a pair in the same namespace, and that it is down", (
   expect(box.run("bridge -j link").output).toContain('"link":"v1","ifname":"v0","flags":["NO-CARRIER","BROADCAST"');
 });
 
+it("keeps what a control plane has told to a VXLAN device, and lets go what nobody asks for", () => {
+  const box = new Box();
+  box.run("ip link add vx0 type vxlan id 1 dstport 4789 ageing 5; ip link set vx0 up");
+  box.run("bridge fdb add 02:00:00:00:01:01 dev vx0 dst 10.0.0.2 dynamic");
+  box.run("bridge fdb add 02:00:00:00:01:02 dev vx0 dst 10.0.0.2 dynamic extern_learn");
+  box.run("bridge fdb add 02:00:00:00:01:03 dev vx0 dst 10.0.0.2 static");
+  box.wait("6s");
+  // what was added by hand is not taken over
+  box.run("bridge fdb replace 02:00:00:00:01:03 dev vx0 dst 10.0.0.3 dynamic extern_learn");
+  expect(box.run("bridge fdb show dev vx0").output).toBe(
+    "02:00:00:00:01:03 dst 10.0.0.3 self static\n02:00:00:00:01:02 dst 10.0.0.2 self extern_learn \n",
+  );
+});
+
 it("keeps frames of isolated ports apart", () => {
   const box = new Box();
   box.run("ip link add br0 type bridge; ip link set br0 up");
