@@ -19,6 +19,7 @@ export const ERRNO_TEXT = {
   EMLINK: "Too many links",
   ELOOP: "Too many levels of symbolic links",
   EXFULL: "Exchange full",
+  ENONET: "Machine is not on the network",
   EPROTO: "Protocol error",
   EOVERFLOW: "Value too large for defined data type",
   EDESTADDRREQ: "Destination address required",

@@ -1,6 +1,9 @@
+import { u16 } from "../../core/bytes.ts";
 import { done, type Outcome, refused } from "../../core/errno.ts";
 import type { FrameInfo, PacketSocket } from "../../core/os.ts";
 import type { Packet } from "../../core/packet.ts";
+import { ETHERTYPE_VLAN, HEADER } from "../../protocols/ethernet/wire.ts";
+import { TAG } from "../../protocols/vlan/wire.ts";
 import type { NetDevice, Tap } from "./netdev.ts";
 
 /** Sees every frame of the device, sent ones too. */
@@ -30,7 +33,7 @@ export class PacketSock implements PacketSocket, Tap {
     if (this.#closed) return refused("EBADF");
     if (!dev.up) return refused("ENETDOWN");
     if (frame.length < dev.headerLength) return refused("EINVAL");
-    if (frame.length > dev.mtu + dev.headerLength + 4) return refused("EMSGSIZE");
+    if (frame.length > dev.mtu + dev.headerLength + (isTagged(frame, dev) ? TAG : 0)) return refused("EMSGSIZE");
     const p = dev.kernel.sim.pool.alloc(frame.length);
     p.buf.set(frame, p.start);
     p.cacheSum(Math.min(p.start + 64, p.end));
@@ -41,6 +44,7 @@ export class PacketSock implements PacketSocket, Tap {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#handler = null;
     this.#dev.removeTap(this);
   }
 
@@ -57,3 +61,7 @@ export class PacketSock implements PacketSocket, Tap {
     return p.end - p.start < 14 ? 0 : p.view.getUint16(p.start + 12);
   }
 }
+
+/** Whether the frame has a VLAN tag, which does not count against the MTU (net/packet/af_packet.c:packet_extra_vlan_len_allowed). */
+const isTagged = (frame: Uint8Array, dev: NetDevice): boolean =>
+  dev.headerLength === HEADER && u16(frame, 12) === ETHERTYPE_VLAN;

@@ -1,8 +1,8 @@
-import { ANY, type Ipv4, isMulticast } from "../../core/addr.ts";
+import { ANY, type Ipv4 } from "../../core/addr.ts";
 import { done, type Outcome, refused } from "../../core/errno.ts";
 import type { RawSocket, SendOptions } from "../../core/os.ts";
 import type { Packet } from "../../core/packet.ts";
-import { dst, IPPROTO_ICMP, LENGTH_MAX, protocol as protocolOf } from "../../protocols/ipv4/wire.ts";
+import { dst, IPPROTO_ICMP, LENGTH_MAX, protocol as protocolOf, src } from "../../protocols/ipv4/wire.ts";
 import type { Kernel } from "./kernel.ts";
 import { DatagramSocketBase, describe, socketError } from "./socket.ts";
 
@@ -52,7 +52,6 @@ export class RawSockets {
 export class RawSock extends DatagramSocketBase implements RawSocket {
   readonly protocol: number;
   readonly #raw: RawSockets;
-  #closed = false;
 
   constructor(kernel: Kernel, raw: RawSockets, protocol: number) {
     super(kernel);
@@ -61,19 +60,21 @@ export class RawSock extends DatagramSocketBase implements RawSocket {
   }
 
   bind(address: Ipv4): Outcome {
-    if (address !== ANY && !this.kernel.addresses.isLocal(address) && !isMulticast(address))
-      return refused("EADDRNOTAVAIL");
+    if (this.closed) return refused("EBADF");
+    const source = this.mayHave(address);
+    if (!source.ok) return source;
     this.localAddress = address;
+    this.sendsFrom = source.value;
     return done;
   }
 
   /** net/ipv4/raw.c:raw_sendmsg. */
   sendTo(payload: Uint8Array, to: Ipv4, extra?: SendOptions): Outcome {
-    if (this.#closed) return refused("EBADF");
+    if (this.closed) return refused("EBADF");
     const options = extra?.options ?? this.options.options;
     const bytes = 20 + (options?.length ?? 0) + payload.length;
     if (bytes > LENGTH_MAX) return refused("EMSGSIZE");
-    const route = this.route(to, this.localAddress, extra);
+    const route = this.route(to, extra);
     if (!route.ok) return route;
     const d = route.value;
     const flags = this.flags(d, bytes, extra);
@@ -86,14 +87,13 @@ export class RawSock extends DatagramSocketBase implements RawSocket {
     p.buf.set(payload, p.start);
     p.cacheSum(Math.min(p.start + 8, p.end));
     if (this.protocol === IPPROTO_ICMP && payload.length > 0) kernel.icmp.countSent(payload[0] as number);
-    this.emit(p, d, this.protocol, to, flags.value, extra);
+    this.emit(p, d, this.protocol, to === ANY ? d.nextHop : to, flags.value, extra);
     return done;
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.leaveAllGroups();
+    if (this.closed) return;
+    this.end();
     this.#raw.remove(this);
   }
 
@@ -107,7 +107,9 @@ export class RawSock extends DatagramSocketBase implements RawSocket {
     return true;
   }
 
+  /** net/ipv4/raw.c:raw_icmp_error. */
   fail(p: Packet, outer: number, type: number, code: number, info: number): void {
+    if (this.localAddress !== ANY && this.localAddress !== src(p.buf, p.net)) return;
     this.errorHandler?.(socketError(p, outer, type, code, info, 0, 0));
   }
 }

@@ -1,20 +1,27 @@
-import { ANY, type Ipv4 } from "../../core/addr.ts";
+import { ANY, type Ipv4, isMulticast } from "../../core/addr.ts";
 import { done, type Errno, granted, type Outcome, refused } from "../../core/errno.ts";
 import type { DatagramHandler, DatagramInfo, SendOptions, SocketError } from "../../core/os.ts";
 import type { Packet } from "../../core/packet.ts";
 import { dst, IP_DF, src, tos, ttl } from "../../protocols/ipv4/wire.ts";
+import type { InDevice } from "./in-device.ts";
 import { DST_BROADCAST, DST_ERROR, Dst } from "./ipv4/dst.ts";
 import type { Kernel } from "./kernel.ts";
+
+/** Groups that one socket may join. Linux's igmp_max_memberships is 20: routing daemons raise it. */
+const GROUPS_MAX = 4096;
 
 /** What UDP and raw sockets share: options, groups, routes of what they send, errors of what came of it. */
 export class DatagramSocketBase {
   readonly options: SendOptions = {};
-  /** What the socket is bound to; 0 for any address. */
+  /** What it hears (`inet_rcv_saddr`): what it is bound to, or the own end of its connection; 0 for any address. */
   localAddress: Ipv4 = ANY;
+  /** What it sends from (`inet_saddr`): the same, but 0 when that is a group or a broadcast address. */
+  protected sendsFrom: Ipv4 = ANY;
+  protected closed = false;
   protected readonly kernel: Kernel;
   protected handler: DatagramHandler | null = null;
   protected errorHandler: ((error: SocketError) => void) | null = null;
-  protected readonly groups: { readonly group: Ipv4; readonly ifname: string }[] = [];
+  #groups: readonly { readonly group: Ipv4; readonly inet: InDevice }[] | null = null;
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -27,41 +34,65 @@ export class DatagramSocketBase {
     this.errorHandler = handler;
   }
 
+  /** net/ipv4/igmp.c:ip_mc_join_group. What comes for a group is heard by every socket on its port, joined or not (IP_MULTICAST_ALL). */
   joinGroup(group: Ipv4, ifname: string): Outcome {
-    const dev = this.kernel.device(ifname);
-    if (dev === undefined) return refused("ENODEV");
-    if (this.groups.some((g) => g.group === group && g.ifname === ifname)) return refused("EADDRINUSE");
-    this.groups.push({ group, ifname });
-    dev.inet.groups ??= new Map();
-    dev.inet.groups.set(group, (dev.inet.groups.get(group) ?? 0) + 1);
+    if (this.closed) return refused("EBADF");
+    if (!isMulticast(group)) return refused("EINVAL");
+    const inet = this.kernel.device(ifname)?.inet;
+    if (inet === undefined) return refused("ENODEV");
+    const groups = this.#groups ?? [];
+    if (groups.some((g) => g.group === group && g.inet === inet)) return refused("EADDRINUSE");
+    if (groups.length >= GROUPS_MAX) return refused("ENOBUFS");
+    this.#groups = [...groups, { group, inet }];
+    inet.groups ??= new Map();
+    inet.groups.set(group, (inet.groups.get(group) ?? 0) + 1);
     this.kernel.ipv4.routes.invalidate();
     return done;
   }
 
   leaveGroup(group: Ipv4, ifname: string): Outcome {
-    const at = this.groups.findIndex((g) => g.group === group && g.ifname === ifname);
-    if (at < 0) return refused("EADDRNOTAVAIL");
-    this.groups.splice(at, 1);
-    const members = this.kernel.device(ifname)?.inet.groups;
-    const left = (members?.get(group) ?? 1) - 1;
-    if (left > 0) members?.set(group, left);
-    else members?.delete(group);
-    this.kernel.ipv4.routes.invalidate();
+    if (this.closed) return refused("EBADF");
+    const inet = this.kernel.device(ifname)?.inet;
+    const groups = this.#groups ?? [];
+    const left = groups.filter((g) => g.group !== group || g.inet !== inet);
+    if (left.length === groups.length) return refused("EADDRNOTAVAIL");
+    this.#groups = left;
+    if (inet !== undefined) this.#leave(group, inet);
     return done;
   }
 
-  protected leaveAllGroups(): void {
-    for (const { group, ifname } of [...this.groups]) this.leaveGroup(group, ifname);
+  /** Hears nothing more, and is in no group. */
+  protected end(): void {
+    this.closed = true;
+    this.handler = null;
+    this.errorHandler = null;
+    for (const { group, inet } of this.#groups ?? []) this.#leave(group, inet);
+    this.#groups = null;
   }
 
-  /** The route of a datagram, or why there is none. `bound`: the socket's own source, 0 when any. */
-  protected route(to: Ipv4, bound: Ipv4, extra?: SendOptions): Outcome<Dst> {
+  #leave(group: Ipv4, { groups }: InDevice): void {
+    const members = (groups?.get(group) ?? 1) - 1;
+    if (members > 0) groups?.set(group, members);
+    else groups?.delete(group);
+    this.kernel.ipv4.routes.invalidate();
+  }
+
+  /** Whether it may have that address, and what it then sends from (net/ipv4/af_inet.c:__inet_bind). */
+  protected mayHave(address: Ipv4): Outcome<Ipv4> {
+    const { fib, sysctl } = this.kernel;
+    const type = fib.addressType(address);
+    if (address === ANY || type === "multicast" || type === "broadcast") return granted(ANY);
+    return type === "local" || sysctl.ip_nonlocal_bind !== 0 ? granted(address) : refused("EADDRNOTAVAIL");
+  }
+
+  /** The route of a datagram, or why there is none. */
+  protected route(to: Ipv4, extra?: SendOptions): Outcome<Dst> {
     const { kernel } = this;
     const ifname = extra?.ifname ?? this.options.ifname;
     const dev = ifname === undefined ? undefined : kernel.device(ifname);
     if (ifname !== undefined && dev === undefined) return refused("ENODEV");
     const tosBits = (extra?.tos ?? this.options.tos ?? 0) & 0x1c;
-    const source = extra?.source ?? this.options.source ?? bound;
+    const source = extra?.source ?? this.options.source ?? this.sendsFrom;
     const options = extra?.options ?? this.options.options;
     const first = options === undefined ? to : kernel.ipv4.options.firstHop(options, to);
     if (first === undefined) return refused("EINVAL");
@@ -101,7 +132,7 @@ export class DatagramSocketBase {
 
   /** The source of a datagram that leaves by `d`. */
   protected source(d: Dst, extra?: SendOptions): Ipv4 {
-    return extra?.source ?? this.options.source ?? (this.localAddress === ANY ? d.source : this.localAddress);
+    return extra?.source ?? this.options.source ?? (this.sendsFrom || d.source);
   }
 
   /** Hands a packet to the IP layer; `p` starts at the transport header, whose checksum is right. */
@@ -171,7 +202,7 @@ const UNREACHABLE: readonly Errno[] = [
   "EOPNOTSUPP",
   "ENETUNREACH",
   "EHOSTDOWN",
-  "ENETUNREACH",
+  "ENONET",
   "ENETUNREACH",
   "EHOSTUNREACH",
   "ENETUNREACH",
@@ -181,13 +212,16 @@ const UNREACHABLE: readonly Errno[] = [
   "EHOSTUNREACH",
 ];
 
+/** Codes that end a connected socket's patience. */
+const FATAL: ReadonlySet<number> = new Set([2, 3, 6, 7, 8, 9, 10, 13, 14, 15]);
+
 /** What an ICMP error means to a socket, and whether it ends a connected one's patience (`fatal`). */
 export function icmpErrno(type: number, code: number): { readonly errno: Errno; readonly fatal: boolean } {
   switch (type) {
     case 3:
       return {
         errno: UNREACHABLE[code] ?? "EHOSTUNREACH",
-        fatal: code === 2 || code === 3 || code === 9 || code === 10 || code === 13,
+        fatal: FATAL.has(code),
       };
     case 12:
       return { errno: "EPROTO", fatal: true };

@@ -1,4 +1,4 @@
-import { ANY, type Ipv4, isMulticast } from "../../core/addr.ts";
+import { ANY, type Ipv4 } from "../../core/addr.ts";
 import { fold16, pseudoHeader } from "../../core/checksum.ts";
 import { dropReason } from "../../core/drop.ts";
 import { done, type Errno, granted, type Outcome, refused } from "../../core/errno.ts";
@@ -96,8 +96,8 @@ export class Udp implements Transport {
   /** Puts a socket on a port; 0 draws a free one from `ip_local_port_range`. */
   bind(socket: UdpSock, address: Ipv4, port: number): Outcome<number> {
     if (this.#sockets >= SOCKETS_MAX) return refused("ENOBUFS");
-    const chosen = port === 0 ? this.#ephemeral(address) : port;
-    if (chosen === undefined || !this.#isFree(address, chosen)) return refused("EADDRINUSE");
+    const chosen = port === 0 ? this.#ephemeral(socket, address) : port;
+    if (chosen === undefined || !this.#isFree(socket, address, chosen)) return refused("EADDRINUSE");
     const bound = this.#ports.get(chosen);
     if (bound === undefined) this.#ports.set(chosen, [socket]);
     else bound.push(socket);
@@ -114,21 +114,25 @@ export class Udp implements Transport {
     this.#sockets--;
   }
 
-  #isFree(address: Ipv4, port: number): boolean {
+  /** net/ipv4/udp.c:udp_lib_lport_inuse: others have the port at another address, or on another device. */
+  #isFree(socket: UdpSock, address: Ipv4, port: number): boolean {
     if (this.#tunnels?.has(port)) return false;
+    const { ifname } = socket.options;
     return (this.#ports.get(port) ?? []).every(
-      (s) => address !== ANY && s.localAddress !== ANY && s.localAddress !== address,
+      (s) =>
+        (address !== ANY && s.localAddress !== ANY && s.localAddress !== address) ||
+        (ifname !== undefined && s.options.ifname !== undefined && s.options.ifname !== ifname),
     );
   }
 
-  #ephemeral(address: Ipv4): number | undefined {
+  #ephemeral(socket: UdpSock, address: Ipv4): number | undefined {
     const { sim, name, sysctl } = this.#kernel;
     const low = sysctl.ip_local_port_range_low;
     const count = sysctl.ip_local_port_range_high - low + 1;
     const first = sim.rng(`udp ports ${name}`).int(count);
     for (let i = 0; i < count; i++) {
       const port = low + ((first + i) % count);
-      if (this.#isFree(address, port)) return port;
+      if (this.#isFree(socket, address, port)) return port;
     }
     return undefined;
   }
@@ -161,11 +165,9 @@ export class Udp implements Transport {
   #deliverToAll(p: Packet, source: Ipv4, destination: Ipv4, port: number, dev: NetDevice): void {
     let heard = false;
     for (const s of this.#ports.get(port) ?? []) {
-      const joined = !isMulticast(destination) || s.joined(destination, dev);
-      if (joined && s.score(source, sport(p.buf, p.start), destination, dev) >= 0) {
-        s.deliver(p);
-        heard = true;
-      }
+      if (s.score(source, sport(p.buf, p.start), destination, dev) < 0) continue;
+      s.deliver(p);
+      heard = true;
     }
     if (heard) this.#kernel.consume(p);
     else this.#kernel.drop(p, NO_SOCKET, dev.name);
@@ -180,7 +182,6 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
   /** The route of a connected socket's datagrams (`sk_dst_cache`). */
   #route: Dst | null = null;
   #pending: Errno | null = null;
-  #closed = false;
 
   constructor(kernel: Kernel, udp: Udp) {
     super(kernel);
@@ -188,29 +189,39 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
   }
 
   bind(address: Ipv4, port: number): Outcome {
-    if (this.#closed) return refused("EBADF");
+    if (this.closed) return refused("EBADF");
+    const source = this.mayHave(address);
+    if (!source.ok) return source;
     if (this.localPort !== 0) return refused("EINVAL");
-    const { addresses, sysctl } = this.kernel;
-    const ours =
-      address === ANY || isMulticast(address) || addresses.isLocal(address) || addresses.isBroadcast(address);
-    if (!ours && sysctl.ip_nonlocal_bind === 0) return refused("EADDRNOTAVAIL");
     const bound = this.#udp.bind(this, address, port);
     if (!bound.ok) return bound;
     this.localAddress = address;
+    this.sendsFrom = source.value;
     this.localPort = bound.value;
     return done;
   }
 
+  /** net/ipv4/datagram.c:__ip4_datagram_connect. */
   connect(address: Ipv4, port: number): Outcome {
-    const d = this.route(address, this.localAddress);
-    if (!d.ok) return d;
-    if (this.localPort === 0) {
-      const bound = this.bind(d.value.source, 0);
-      if (!bound.ok) return bound;
-    }
-    this.remoteAddress = address;
+    if (this.closed) return refused("EBADF");
+    const bound = this.#autobind();
+    if (!bound.ok) return bound;
+    this.#route = null;
+    const route = this.route(address);
+    if (!route.ok) return route;
+    const d = route.value;
+    if (this.sendsFrom === ANY) this.sendsFrom = d.source;
+    if (this.localAddress === ANY) this.localAddress = d.source;
+    this.remoteAddress = address === ANY ? d.nextHop : address;
     this.remotePort = port;
     return done;
+  }
+
+  /** net/ipv4/af_inet.c:inet_autobind. */
+  #autobind(): Outcome {
+    if (this.localPort !== 0) return done;
+    const bound = this.bind(ANY, 0);
+    return bound.ok ? done : refused("EAGAIN");
   }
 
   /** Takes any datagram for its port: bound to no address, connected to no peer, bound to no device. */
@@ -225,16 +236,16 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
 
   /** net/ipv4/udp.c:udp_sendmsg. */
   sendTo(payload: Uint8Array, to: Ipv4, port: number, extra?: SendOptions): Outcome {
-    if (this.#pending !== null) return this.#takePending();
+    if (this.closed) return refused("EBADF");
     if (port < 1 || port > 65_535) return refused("EINVAL");
     if (payload.length > PAYLOAD_MAX) return refused("EMSGSIZE");
     if (this.localPort === 0) {
-      const bound = this.bind(ANY, 0);
+      const bound = this.#autobind();
       if (!bound.ok) return bound;
     }
     const plain = extra === undefined && to === this.remoteAddress && this.#plain;
     const kept = plain ? this.#route : null;
-    const route = kept?.holds(this.kernel.sim) ? granted(kept) : this.route(to, this.localAddress, extra);
+    const route = kept?.holds(this.kernel.sim) ? granted(kept) : this.route(to, extra);
     if (!route.ok) return route;
     const d = route.value;
     if (plain) this.#route = d;
@@ -245,20 +256,21 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
       this.tooLong(d, to, port, this.localPort);
       return flags;
     }
+    if (this.#pending !== null) return this.#takePending();
+    const target = to === ANY ? d.nextHop : to;
     const p = this.kernel.sim.pool.alloc(bytes);
     const data = p.start + HEADER;
     p.buf.set(payload, data);
     p.cacheSum(data);
     writeHeader(p.buf, p.start, this.localPort, port, bytes);
-    sealSum(p.buf, p.start, p.end, this.source(d, extra), to, p.sum);
-    this.emit(p, d, IPPROTO_UDP, to, flags.value, extra);
+    sealSum(p.buf, p.start, p.end, this.source(d, extra), target, p.sum);
+    this.emit(p, d, IPPROTO_UDP, target, flags.value, extra);
     return done;
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.leaveAllGroups();
+    if (this.closed) return;
+    this.end();
     if (this.localPort !== 0) this.#udp.unbind(this);
   }
 
@@ -280,10 +292,6 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
     return score;
   }
 
-  joined(group: Ipv4, dev: NetDevice): boolean {
-    return this.groups.some((g) => g.group === group && g.ifname === dev.name);
-  }
-
   /** Shows the datagram to the program; `p.start` is at the UDP header. */
   deliver(p: Packet): void {
     if (this.handler === null) return;
@@ -297,13 +305,26 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
   fail(p: Packet, outer: number, type: number, code: number, info: number): void {
     const error = socketError(p, outer, type, code, info, this.localPort, dport(p.buf, p.start));
     if (this.errorHandler !== null) this.errorHandler(error);
-    else if (this.remotePort !== 0 && icmpErrno(type, code).fatal) this.#pending = error.errno;
+    else if (this.remotePort !== 0 && this.#heeds(type, code)) this.#pending = error.errno;
+  }
+
+  /** Whether an ICMP error ends a connected socket's patience. That something is too long does, where it is asked for. */
+  #heeds(type: number, code: number): boolean {
+    if (type === 3 && code === 4) return this.options.pathMtuDiscovery !== "dont";
+    return icmpErrno(type, code).fatal;
   }
 
   /** No option is set that changes the route. */
   get #plain(): boolean {
-    const { ifname, source, mark, tos } = this.options;
-    return ifname === undefined && source === undefined && mark === undefined && tos === undefined;
+    const { ifname, source, mark, tos, options, pathMtuDiscovery } = this.options;
+    return (
+      ifname === undefined &&
+      source === undefined &&
+      mark === undefined &&
+      tos === undefined &&
+      options === undefined &&
+      pathMtuDiscovery !== "probe"
+    );
   }
 
   #takePending(): Outcome {
