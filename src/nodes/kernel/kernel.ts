@@ -25,6 +25,8 @@ import { Icmp } from "./ipv4/icmp.ts";
 import { Ipv4 } from "./ipv4/ipv4.ts";
 import { NeighTable } from "./neigh.ts";
 import type { NetDevice } from "./netdev.ts";
+import type { BridgeHooks } from "./netfilter/ebtables/hooks.ts";
+import type { Netfilter } from "./netfilter/hooks.ts";
 import { KernelOs } from "./os.ts";
 import { RawSockets } from "./raw.ts";
 import { saw } from "./saw.ts";
@@ -49,6 +51,10 @@ export class Kernel {
   // What every packet asks for stands first, so that it shares cache lines.
   /** The processor that packets wait for, where a node has one. */
   cpu: Cpu | null = null;
+  /** netfilter, once a hook of it is used: until then packets ask no more than whether it is there. */
+  netfilter: Netfilter | null = null;
+  /** Likewise for frames that cross a bridge. */
+  bridgeFilter: BridgeHooks | null = null;
   #powered = true;
   readonly ipv4: Ipv4;
   readonly udp: Udp;
@@ -65,6 +71,9 @@ export class Kernel {
   #nextIndex = 2;
   /** Lowest number that may be free, by name pattern (`eth%d`). */
   readonly #nextOfName = new Map<string, number>();
+  /** netfilter and ebtables, once somebody asked for them: `netfilter(kernel)`, `bridgeHooks(kernel)`. */
+  firewall: Netfilter | null = null;
+  bridgeFirewall: BridgeHooks | null = null;
   readonly #watchers: ((dev: NetDevice, event: DeviceEvent) => void)[] = [];
 
   readonly fib: Fib;
@@ -294,12 +303,14 @@ export class Kernel {
 
   /** The packet reached its end. */
   consume(p: Packet): void {
+    if (p.nfct !== 0) this.netfilter?.release(p);
     this.sim.pool.release(p);
   }
 
   /** The packet ends here, counted under `reason`; `where` names the device or the rule. */
   drop(p: Packet, reason: DropReason, where: string): void {
     this.drops[reason]! += 1;
+    if (p.nfct !== 0) this.netfilter?.release(p);
     if (p.trail !== null) saw(p, this, where, "drop", DROP_REASONS[reason] as string);
     const { sim } = this;
     if (p.record !== 0) sim.capture?.comment(p.record, `dropped by ${this.name} (${where}): ${DROP_REASONS[reason]}`);

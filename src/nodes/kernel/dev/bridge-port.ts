@@ -125,7 +125,9 @@ export class BridgePort implements RxHandler {
       return true;
     }
     if (dstLow === bridge.macLow && dstHigh === bridge.macHigh) p.type = PACKET_HOST;
-    bridge.input(this, p);
+    const { bridgeFilter } = bridge.kernel;
+    const kept = bridgeFilter === null ? p : bridgeFilter.preRouting(p, this.dev, bridge);
+    if (kept !== null) bridge.input(this, kept);
     return true;
   }
 

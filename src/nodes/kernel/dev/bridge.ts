@@ -265,17 +265,17 @@ export class BridgeDevice extends NetDevice {
       const broadcast = high === 0xffff && low === -1;
       if (!broadcast) this.stats.rxMulticast++;
       this.#flood(p, broadcast ? BROADCAST : MULTICAST, vid, port, true);
-      return this.#passUp(p, vid);
+      return this.#passUp(p, vid, port);
     }
     const here = this.promiscuity > 0;
     const slot = fdb.find(high, low, vid);
     if (slot < 0) this.#flood(p, UNKNOWN, vid, port, here);
     else {
-      if (((fdb.table.flags[slot] as number) & FDB_LOCAL) !== 0) return this.#passUp(p, vid);
+      if (((fdb.table.flags[slot] as number) & FDB_LOCAL) !== 0) return this.#passUp(p, vid, port);
       fdb.table.used[slot] = kernel.sim.now;
       this.#forward(fdb.ports[slot] ?? null, p, vid, port, here);
     }
-    if (here) this.#passUp(p, vid);
+    if (here) this.#passUp(p, vid, port);
   }
 
   /** Whether a frame to 01:80:c2:00:00:0X goes the way of all frames (br_input.c:br_handle_frame). */
@@ -292,6 +292,9 @@ export class BridgeDevice extends NetDevice {
       const vid = this.vlanFiltering ? vlanOf(this.vlanProtocol, port.vlans, p) : 0;
       if (vid >= 0) this.fdb.learn(p.view.getUint16(p.start + 6), p.view.getInt32(p.start + 8), vid, port);
     }
+    const { bridgeFilter } = this.kernel;
+    if (bridgeFilter !== null && !bridgeFilter.localIn(p, port.dev, this)) return true;
+    bridgeFilter?.received();
     if (!this.stp.enabled || octet !== this.groupAddress % 16) return false;
     if (this.stp.receive(port, p)) this.kernel.consume(p);
     else this.kernel.drop(p, LINK_LOCAL, port.dev.name);
@@ -309,10 +312,10 @@ export class BridgeDevice extends NetDevice {
         if (!to.flood) continue;
       } else if (from !== null && !(kind === MULTICAST ? to.mcastFlood : to.bcastFlood)) continue;
       if (this.#obstacle(to, vid, from) !== 0) continue;
-      if (last !== null) this.#deliver(last, kernel.sim.pool.clone(p), vid);
+      if (last !== null) this.#deliver(last, kernel.sim.pool.clone(p), vid, from);
       last = to;
     }
-    if (last !== null) this.#deliver(last, keep ? kernel.sim.pool.clone(p) : p, vid);
+    if (last !== null) this.#deliver(last, keep ? kernel.sim.pool.clone(p) : p, vid, from);
     else if (!keep) kernel.drop(p, NO_PORT, from === null ? this.name : from.dev.name);
   }
 
@@ -320,7 +323,7 @@ export class BridgeDevice extends NetDevice {
   #forward(to: BridgePort | null, p: Packet, vid: number, from: BridgePort | null, keep: boolean): void {
     const obstacle = to === null ? NO_PORT : this.#obstacle(to, vid, from);
     if (p.trail !== null && to !== null) sawForward(p, this, to.dev.name);
-    if (to !== null && obstacle === 0) return this.#deliver(to, keep ? this.kernel.sim.pool.clone(p) : p, vid);
+    if (to !== null && obstacle === 0) return this.#deliver(to, keep ? this.kernel.sim.pool.clone(p) : p, vid, from);
     if (!keep) this.kernel.drop(p, obstacle, to === null ? this.name : to.dev.name);
   }
 
@@ -332,14 +335,16 @@ export class BridgeDevice extends NetDevice {
     return to.isolated && from?.isolated ? ISOLATED : 0;
   }
 
-  #deliver(to: BridgePort, p: Packet, vid: number): void {
+  #deliver(to: BridgePort, p: Packet, vid: number, from: BridgePort | null): void {
     if (vid !== 0) tagFor(this.vlanProtocol, to.vlans, p, vid);
+    const { bridgeFilter } = this.kernel;
+    if (bridgeFilter !== null && !bridgeFilter.leave(p, from === null ? null : from.dev, to.dev, this)) return;
     if (fits(p, to.dev)) to.dev.send(p);
     else this.kernel.drop(p, TOO_LONG, to.dev.name);
   }
 
   /** br_input.c:br_pass_frame_up: the frame goes on as if the bridge had received it. */
-  #passUp(p: Packet, vid: number): void {
+  #passUp(p: Packet, vid: number, from: BridgePort): void {
     const { stats } = this;
     stats.rxPackets++;
     const tag = p.view.getUint16(p.start + 12) === this.vlanProtocol ? TAG : 0;
@@ -348,7 +353,10 @@ export class BridgeDevice extends NetDevice {
       if (this.promiscuity === 0 && !this.ownVlans.has(vid)) return this.kernel.drop(p, VLAN_FILTER, this.name);
       tagFor(this.vlanProtocol, this.ownVlans, p, vid);
     }
+    const { bridgeFilter } = this.kernel;
+    if (bridgeFilter !== null && !bridgeFilter.localIn(p, from.dev, this)) return;
     this.kernel.receive(p, this);
+    bridgeFilter?.received();
   }
 
   // --- inside --------------------------------------------------------------------------------------------------

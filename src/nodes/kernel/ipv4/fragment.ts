@@ -4,6 +4,7 @@ import {
   flagsAndOffset,
   HEADER,
   headerLength,
+  IP_DF,
   IP_MF,
   IP_OFFMASK,
   seal,
@@ -20,6 +21,9 @@ export function fragment(pool: PacketPool, p: Packet, mtu: number): Packet[] {
   const header = headerLength(buf, net);
   const room = Math.max(mtu - header, 8);
   const word = flagsAndOffset(buf, net);
+  // Fragments with DF that were put together here keep it (IPSKB_FRAG_PMTU).
+  const df = p.fragMax === 0 ? 0 : word & IP_DF;
+  p.fragMax = 0;
   const data = net + header;
   if (p.end - data <= room) return [p];
   const step = room & ~7; // RFC 791 §3.2: every piece but the last is a multiple of 8 octets
@@ -32,12 +36,12 @@ export function fragment(pool: PacketPool, p: Packet, mtu: number): Packet[] {
     piece.buf.set(buf.subarray(at, at + length), piece.start + header);
     inherit(piece, p);
     if (header > HEADER) blankUncopiedOptions(piece.buf, piece.net);
-    finish(piece, word, at - data, left > length);
+    finish(piece, word, at - data, left > length, df);
     pieces.push(piece);
     at += length;
   }
   p.trim(header + step);
-  finish(p, word, 0, true);
+  finish(p, word, 0, true, df);
   return pieces;
 }
 
@@ -53,8 +57,8 @@ function inherit(piece: Packet, p: Packet): void {
 }
 
 /** `word`: flags and offset of what was cut, `skipped` octets of which come before this piece. */
-function finish(piece: Packet, word: number, skipped: number, more: boolean): void {
+function finish(piece: Packet, word: number, skipped: number, more: boolean, df: number): void {
   const offset = ((word & IP_OFFMASK) + (skipped >> 3)) & IP_OFFMASK;
-  setFlagsAndOffset(piece.buf, piece.net, offset | (more ? IP_MF : word & IP_MF));
+  setFlagsAndOffset(piece.buf, piece.net, offset | (more ? IP_MF : word & IP_MF) | df);
   seal(piece.buf, piece.net, piece.end);
 }

@@ -93,6 +93,7 @@ function quote(
   writeHeader(e.buf, e.start, type, code, info);
   sealSum(e.buf, e.start, e.sum);
   countOut(stats, type);
+  if (p.nfct !== 0) kernel.netfilter?.attach(e, p);
   if (p.trail !== null) e.trail = p.trail.fork("answer");
   kernel.ipv4.send(e, d, IPPROTO_ICMP, d.source || DUMMY, to, d.hopLimit, tos, 0, options);
 }

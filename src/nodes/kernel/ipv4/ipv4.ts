@@ -20,6 +20,7 @@ import {
 } from "../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../kernel.ts";
 import type { NetDevice } from "../netdev.ts";
+import type { Netfilter } from "../netfilter/hooks.ts";
 import { sawDeliver, sawOutput, sawRoute } from "../saw.ts";
 import {
   DST_BROADCAST,
@@ -124,8 +125,16 @@ export class Ipv4 {
     if (fault !== 0) return kernel.drop(p, HEADER_DROPS[fault] as DropReason, dev.name);
     p.net = net;
     p.trim(totalLength(p.buf, net));
+    if (kernel.netfilter === null) return this.#received(p, dev);
+    const kept = kernel.netfilter.preRouting(p, dev);
+    if (kept !== null) this.#received(kept, dev);
+  }
+
+  /** net/ipv4/ip_input.c:ip_rcv_finish. */
+  #received(p: Packet, dev: NetDevice): void {
+    const net = p.net;
     let d = this.#route(dstI32(p.buf, net), srcI32(p.buf, net), dev, tosOf(p.buf, net) & TOS_ROUTING, p.mark);
-    if (p.trail !== null) sawRoute(p, kernel, d);
+    if (p.trail !== null) sawRoute(p, this.#kernel, d);
     if (headerLength(p.buf, net) > 20 && d.type <= DST_ERROR) {
       const way = this.options.receive(p, dev, d);
       if (way === null) return;
@@ -151,6 +160,7 @@ export class Ipv4 {
       if (whole !== null) this.deliver(whole, dev, d);
       return;
     }
+    if (kernel.netfilter !== null && !kernel.netfilter.input(p, dev)) return;
     const protocol = protocolOf(p.buf, p.net);
     p.start = p.net + headerLength(p.buf, p.net);
     if (p.trail !== null) sawDeliver(p, dev);
@@ -179,9 +189,14 @@ export class Ipv4 {
     const hasOptions = headerLength(buf, net) > 20;
     if (hasOptions && !this.options.mayForward(p, d)) return;
     const tooBig = p.end - net > d.mtu;
-    if (tooBig && dontFragment(buf, net)) return this.#tooBig(p, d);
+    if (tooBig && dontFragment(buf, net) && !cameInPieces(p, d)) return this.#tooBig(p, d);
     decrementTtl(buf, net);
     if (d.redirect) kernel.icmp.redirect(p, d);
+    if (kernel.netfilter !== null) {
+      if (!kernel.netfilter.forward(p, dev, d)) return;
+      if (hasOptions) this.options.forward(p, d);
+      return this.#leave(p, d, dev, kernel.netfilter);
+    }
     if (hasOptions) this.options.forward(p, d);
     if (tooBig) this.#outputFragments(p, d);
     else this.#finish(p, d);
@@ -237,12 +252,30 @@ export class Ipv4 {
   /** net/ipv4/ip_output.c:ip_output: a complete IP packet leaves by a route. Takes ownership. */
   output(p: Packet, d: Dst): void {
     if (p.trail !== null) sawOutput(p, this.#kernel, d);
+    const { netfilter } = this.#kernel;
+    if (netfilter !== null) {
+      const way = netfilter.output(p, d);
+      if (way !== null) this.#leave(p, way, null, netfilter);
+      return;
+    }
     if (d.type === DST_LOCAL) return this.#kernel.loopback.send(withLinkHeader(p));
     if (d.type === DST_BROADCAST) this.#loopBack(p, d);
     if (p.end - p.net > d.mtu) {
       if (dontFragment(p.buf, p.net) && !d.mtuLocked) return this.#tooBig(p, d);
       this.#outputFragments(p, d);
     } else this.#finish(p, d);
+  }
+
+  /** `ip_output` where there are hooks; `dev` is the device by which the packet came in, null for one made here. */
+  #leave(p: Packet, d: Dst, dev: NetDevice | null, netfilter: Netfilter): void {
+    if (!netfilter.postRouting(p, d, dev)) return;
+    if (d.type === DST_LOCAL) return this.#kernel.loopback.send(withLinkHeader(p));
+    if (d.type === DST_BROADCAST) this.#loopBack(p, d);
+    p.nfct = p.nfctInfo = 0;
+    const tooBig = p.end - p.net > d.mtu;
+    if (tooBig && dontFragment(p.buf, p.net) && !d.mtuLocked && !cameInPieces(p, d)) return this.#tooBig(p, d);
+    if (tooBig || p.fragMax !== 0) this.#outputFragments(p, d);
+    else this.#finish(p, d);
   }
 
   /**
@@ -271,7 +304,8 @@ export class Ipv4 {
   flowPorts = 0;
 
   #outputFragments(p: Packet, d: Dst): void {
-    for (const piece of fragment(this.#kernel.sim.pool, p, d.mtu)) this.#finish(piece, d);
+    const mtu = p.fragMax !== 0 && p.fragMax < d.mtu ? p.fragMax : d.mtu;
+    for (const piece of fragment(this.#kernel.sim.pool, p, mtu)) this.#finish(piece, d);
   }
 
   /** net/ipv4/ip_output.c:ip_finish_output2. */
@@ -294,9 +328,14 @@ export class Ipv4 {
     if (isMulticast(dst) && !(d.dev.inet.groups?.has(dst) ?? false)) return;
     const copy = this.#kernel.sim.pool.clone(p);
     copy.type = PACKET_HOST;
+    copy.nfct = p.nfct;
+    copy.nfctInfo = p.nfctInfo;
     this.#kernel.loopback.loopBack(copy, d);
   }
 }
+
+/** Put together here from fragments that fit: they will leave as they came, DF or not (net/ipv4/ip_forward.c:ip_exceeds_mtu). */
+const cameInPieces = (p: Packet, d: Dst): boolean => p.fragMax !== 0 && p.fragMax <= d.mtu;
 
 function withLinkHeader(p: Packet): Packet {
   p.push(14);

@@ -47,6 +47,8 @@ export class Reassembly {
   readonly stats: ReassemblyStats = { reasmReqds: 0, reasmOks: 0, reasmFails: 0, reasmTimeout: 0, reasmOverlaps: 0 };
   /** Octets that all queues hold, as Linux counts them: what `ipfrag_high_thresh` bounds. */
   memory = 0;
+  /** Octets of the longest fragment of the datagram that `add` gave last. */
+  longest = 0;
   readonly #kernel: Kernel;
   /** By hash, then chained. */
   #buckets: Map<number, FragmentQueue> | null = null;
@@ -147,6 +149,7 @@ export class Reassembly {
     this.#unlink(q);
     for (const { p } of pieces) this.#kernel.consume(p);
     this.stats.reasmOks++;
+    this.longest = q.maxSize;
     return whole;
   }
 

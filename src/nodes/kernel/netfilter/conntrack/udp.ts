@@ -1,0 +1,45 @@
+import { fold16, pseudoHeader } from "../../../../core/checksum.ts";
+import { S } from "../../../../core/time.ts";
+import { dst, IPPROTO_UDP, src } from "../../../../protocols/ipv4/wire.ts";
+import { checksum, length, HEADER as UDP_HEADER } from "../../../../protocols/udp/wire.ts";
+import { type HookState, NF_ACCEPT, PRE_ROUTING } from "../state.ts";
+import type { Conntrack } from "./conntrack.ts";
+import { D_STREAM, FLOW_SHIFT, IPCT_ASSURED, IPS_ASSURED, IPS_CONFIRMED, IPS_SEEN_REPLY, W_STATUS } from "./flow.ts";
+import { NOT_TRACKED } from "./verdict.ts";
+
+/** A flow that still lives after this time is more than a question and its answer. */
+const STREAM_NS = 2 * S;
+
+/** net/netfilter/nf_conntrack_proto_udp.c:nf_conntrack_udp_packet. */
+export function udpPacket(ct: Conntrack, slot: number, dir: number, s: HookState): number {
+  if (!isSound(ct, s)) return NOT_TRACKED;
+  const { words, doubles } = ct.table;
+  const { now } = ct.kernel.sim;
+  const at = (slot << FLOW_SHIFT) + W_STATUS;
+  const status = words[at] as number;
+  if ((status & IPS_CONFIRMED) === 0) doubles[(slot << 4) + D_STREAM] = now + STREAM_NS;
+  ct.count(slot, dir, s.p);
+  if ((status & IPS_SEEN_REPLY) === 0 || now <= (doubles[(slot << 4) + D_STREAM] as number)) {
+    ct.refresh(slot, ct.sysctl.nf_conntrack_udp_timeout);
+    return NF_ACCEPT;
+  }
+  ct.refresh(slot, ct.sysctl.nf_conntrack_udp_timeout_stream);
+  if ((status & IPS_ASSURED) === 0) {
+    words[at] = status | IPS_ASSURED;
+    ct.note(slot, IPCT_ASSURED);
+  }
+  return NF_ACCEPT;
+}
+
+/** net/netfilter/nf_conntrack_proto_udp.c:udp_error. */
+function isSound(ct: Conntrack, s: HookState): boolean {
+  const { p, transport: at } = s;
+  if (p.end - at < UDP_HEADER) return ct.logInvalid(s, "short packet");
+  const bytes = length(p.buf, at);
+  if (bytes > p.end - at || bytes < UDP_HEADER) return ct.logInvalid(s, "truncated/malformed packet");
+  if (s.hook !== PRE_ROUTING || checksum(p.buf, at) === 0 || ct.sysctl.nf_conntrack_checksum === 0) return true;
+  if (p.sumFrom < 0) p.cacheSum(at + UDP_HEADER);
+  // What stands behind the datagram's own end counts, as in nf_checksum.
+  const pseudo = pseudoHeader(src(p.buf, p.net), dst(p.buf, p.net), IPPROTO_UDP, p.end - at);
+  return fold16(p.sumOf(at) + pseudo) === 0xffff || ct.logInvalid(s, "bad checksum");
+}

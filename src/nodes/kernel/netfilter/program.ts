@@ -1,0 +1,279 @@
+import { dropReason } from "../../../core/drop.ts";
+import { IPPROTO_TCP } from "../../../protocols/ipv4/wire.ts";
+import { saw } from "../saw.ts";
+import type { Chain } from "./chain.ts";
+import { nameMatcher } from "./names.ts";
+import { CONTINUE, type Matcher, RETURN, type Rule, type RuleSpec } from "./rule.ts";
+import { type HookState, NF_ACCEPT, NF_DROP, PORTS_READ, PORTS_SHORT } from "./state.ts";
+
+const BY_RULE = dropReason("netfilter: dropped by a rule");
+const BY_POLICY = dropReason("netfilter: dropped by a chain's policy");
+const TOO_SHORT = dropReason("netfilter: too short for a rule's match");
+
+/** Words of a rule's first part: what is compared at once, before any match is asked. */
+const STRIDE = 12;
+const C_FLAGS = 0;
+const C_SRC = 1;
+const C_SRC_MASK = 2;
+const C_DST = 3;
+const C_DST_MASK = 4;
+const C_PROTOCOL = 5;
+/** Lowest port in the upper half, highest in the lower. */
+const C_SPORT = 6;
+const C_DPORT = 7;
+const C_IN = 8;
+const C_OUT = 9;
+const C_MATCHES = 10;
+const C_CODE = 11;
+
+const HAS_SRC = 1;
+const NOT_SRC = 2;
+const HAS_DST = 4;
+const NOT_DST = 8;
+const HAS_PROTOCOL = 16;
+const NOT_PROTOCOL = 32;
+const HAS_IN = 64;
+const HAS_OUT = 128;
+const HAS_FRAGMENT = 256;
+const NOT_FRAGMENT = 512;
+const HAS_SPORT = 1024;
+const HAS_DPORT = 2048;
+const HAS_PORTS = HAS_SPORT | HAS_DPORT;
+
+/** What a rule does: `NF_ACCEPT`, `NF_DROP`, `CONTINUE`, `RETURN`, or one of these; from `CODE_JUMP` on, where to go, and how. */
+const CODE_ACTION = -3;
+const CODE_POLICY = -4;
+const CODE_JUMP = 16;
+
+/** Jumps that a packet may be in at once (NFT_JUMP_STACK_SIZE). */
+export const JUMPS_MAX = 16;
+
+/** The chains of a table as the data path walks them: all rules in a row, each chain with its end. */
+export class Program {
+  readonly #cells: Int32Array;
+  readonly #rules: (Rule | null)[] = [];
+  readonly #matchers: (readonly Matcher[])[] = [[]];
+  readonly #names: ((name: string) => boolean)[] = [];
+  readonly #chains: Chain[] = [];
+  readonly #starts = new Map<string, number>();
+  readonly #table: string;
+  /** Where to go on after jumps; calls within calls (an answer that is filtered too) stand above one another. */
+  readonly #stack: number[] = [];
+
+  constructor(table: string, chains: readonly Chain[]) {
+    this.#table = table;
+    let size = 0;
+    for (const chain of chains) {
+      this.#starts.set(chain.name, size);
+      size += chain.rules.length + 1;
+    }
+    this.#cells = new Int32Array(STRIDE * size);
+    for (const chain of chains) {
+      for (const rule of chain.rules) this.#compile(chain, rule);
+      this.#end(chain);
+    }
+  }
+
+  /** Walks a built-in chain; `s.read()` was done (net/ipv4/netfilter/ip_tables.c:ipt_do_table). */
+  run(s: HookState, chain: string): number {
+    const cells = this.#cells;
+    const stack = this.#stack;
+    const base = stack.length;
+    const { view, net } = s.p;
+    let src = view.getInt32(net + 12);
+    let dst = view.getInt32(net + 16);
+    for (let i = this.#starts.get(chain) as number; ; ) {
+      const o = i * STRIDE;
+      const flags = cells[o] as number;
+      if (
+        flags !== 0 &&
+        (((flags & HAS_SRC) !== 0 &&
+          ((src & (cells[o + C_SRC_MASK] as number)) === cells[o + C_SRC]) === ((flags & NOT_SRC) !== 0)) ||
+          ((flags & HAS_DST) !== 0 &&
+            ((dst & (cells[o + C_DST_MASK] as number)) === cells[o + C_DST]) === ((flags & NOT_DST) !== 0)) ||
+          ((flags & HAS_PROTOCOL) !== 0 && (s.protocol === cells[o + C_PROTOCOL]) === ((flags & NOT_PROTOCOL) !== 0)) ||
+          (flags >= HAS_IN && !this.#takes(s, o, flags)))
+      ) {
+        if (s.hotdrop) return this.#abort(s, i, base);
+        i++;
+        continue;
+      }
+      const matches = cells[o + C_MATCHES] as number;
+      if (matches !== 0 && !this.#matches(s, matches)) {
+        if (s.hotdrop) return this.#abort(s, i, base);
+        i++;
+        continue;
+      }
+      const code = cells[o + C_CODE] as number;
+      const rule = this.#rules[i] as Rule | null;
+      if (rule !== null) {
+        rule.packets++;
+        rule.bytes += s.p.end - s.p.net;
+        if (s.p.trail !== null) this.#saw(s, i, rule);
+      }
+      if (code === NF_ACCEPT) {
+        stack.length = base;
+        return NF_ACCEPT;
+      }
+      if (code >= CODE_JUMP) {
+        if ((code & 1) === 0) stack.push(i + 1);
+        i = (code - CODE_JUMP) >> 1;
+      } else if (code === CONTINUE) i++;
+      else if (code === CODE_ACTION) {
+        s.where = this.#where(i, rule as Rule);
+        const verdict = (rule as Rule).action?.run(s) ?? CONTINUE;
+        if (verdict === CONTINUE) {
+          i++;
+          src = s.p.view.getInt32(s.p.net + 12);
+          dst = s.p.view.getInt32(s.p.net + 16);
+        } else {
+          stack.length = base;
+          return verdict;
+        }
+      } else if (code === RETURN) {
+        i = stack.length > base ? (stack.pop() as number) : this.#endOf(chain);
+      } else {
+        stack.length = base;
+        return code === CODE_POLICY ? this.#policy(s, i) : s.refuse(BY_RULE, this.#where(i, rule as Rule));
+      }
+    }
+  }
+
+  /** The end of a built-in chain decides. */
+  #policy(s: HookState, i: number): number {
+    const chain = this.#chains[i] as Chain;
+    chain.packets++;
+    chain.bytes += s.p.end - s.p.net;
+    if (chain.policy === "ACCEPT") return NF_ACCEPT;
+    return s.refuse(BY_POLICY, `${this.#table} ${chain.name} policy`);
+  }
+
+  #endOf(chain: string): number {
+    const i = this.#starts.get(chain) as number;
+    return i + (this.#chains[i] as Chain).rules.length;
+  }
+
+  /** The rarer parts of a rule: devices, fragments, ports. */
+  #takes(s: HookState, o: number, flags: number): boolean {
+    const cells = this.#cells;
+    if ((flags & HAS_IN) !== 0 && !this.#names[cells[o + C_IN] as number]?.(s.in?.name ?? "")) return false;
+    if ((flags & HAS_OUT) !== 0 && !this.#names[cells[o + C_OUT] as number]?.(s.out?.name ?? "")) return false;
+    if ((flags & HAS_FRAGMENT) !== 0 && (s.fragment !== 0) === ((flags & NOT_FRAGMENT) !== 0)) return false;
+    if ((flags & HAS_PORTS) === 0) return true;
+    if (s.ports !== PORTS_READ) {
+      s.hotdrop = s.ports === PORTS_SHORT || (s.fragment === 1 && s.protocol === IPPROTO_TCP);
+      return false;
+    }
+    if ((flags & HAS_SPORT) !== 0 && !inRange(s.sport, cells[o + C_SPORT] as number)) return false;
+    return (flags & HAS_DPORT) === 0 || inRange(s.dport, cells[o + C_DPORT] as number);
+  }
+
+  #matches(s: HookState, list: number): boolean {
+    for (const matcher of this.#matchers[list] as readonly Matcher[]) if (!matcher.test(s)) return false;
+    return true;
+  }
+
+  #abort(s: HookState, i: number, base: number): number {
+    this.#stack.length = base;
+    const rule = this.#rules[i];
+    return s.refuse(TOO_SHORT, rule === null || rule === undefined ? this.#table : this.#where(i, rule));
+  }
+
+  #where(i: number, rule: Rule): string {
+    if (rule.where === "") {
+      const chain = this.#chains[i] as Chain;
+      rule.where = `${this.#table} ${chain.name} rule ${chain.rules.indexOf(rule) + 1}`;
+    }
+    return rule.where;
+  }
+
+  #saw(s: HookState, i: number, rule: Rule): void {
+    const { target } = rule.spec;
+    if (target === undefined) return;
+    const what = target.kind === "jump" || target.kind === "goto" ? `${target.kind} ${target.chain}` : target.kind;
+    saw(s.p, s.kernel, this.#where(i, rule), "filter", `${this.#where(i, rule)}: ${what}`);
+  }
+
+  // --- making it -------------------------------------------------------------------------------------------------
+
+  #compile(chain: Chain, rule: Rule): void {
+    const cells = this.#cells;
+    const { spec } = rule;
+    const o = this.#rules.length * STRIDE;
+    cells[o + C_FLAGS] = flagsOf(spec);
+    if (spec.source !== undefined) {
+      cells[o + C_SRC] = spec.source.address & spec.source.mask;
+      cells[o + C_SRC_MASK] = spec.source.mask;
+    }
+    if (spec.destination !== undefined) {
+      cells[o + C_DST] = spec.destination.address & spec.destination.mask;
+      cells[o + C_DST_MASK] = spec.destination.mask;
+    }
+    cells[o + C_PROTOCOL] = spec.protocol?.number ?? 0;
+    if (spec.in !== undefined) cells[o + C_IN] = this.#names.push(nameMatcher(spec.in)) - 1;
+    if (spec.out !== undefined) cells[o + C_OUT] = this.#names.push(nameMatcher(spec.out)) - 1;
+    const inline = inlinePorts(spec);
+    if (inline !== undefined) {
+      const { sport, dport } = inline;
+      if (sport !== undefined) cells[o + C_SPORT] = (sport.low << 16) | sport.high;
+      if (dport !== undefined) cells[o + C_DPORT] = (dport.low << 16) | dport.high;
+    }
+    const matchers = inline === undefined ? rule.matchers : rule.matchers.slice(1);
+    if (matchers.length > 0) cells[o + C_MATCHES] = this.#matchers.push(matchers) - 1;
+    cells[o + C_CODE] = this.#code(spec);
+    rule.where = "";
+    this.#rules.push(rule);
+    this.#chains.push(chain);
+  }
+
+  #end(chain: Chain): void {
+    this.#cells[this.#rules.length * STRIDE + C_CODE] = chain.hook < 0 ? RETURN : CODE_POLICY;
+    this.#rules.push(null);
+    this.#chains.push(chain);
+  }
+
+  #code({ target }: RuleSpec): number {
+    if (target === undefined) return CONTINUE;
+    switch (target.kind) {
+      case "ACCEPT":
+        return NF_ACCEPT;
+      case "DROP":
+        return NF_DROP;
+      case "RETURN":
+        return RETURN;
+      case "jump":
+        return CODE_JUMP + 2 * (this.#starts.get(target.chain) as number);
+      case "goto":
+        return CODE_JUMP + 2 * (this.#starts.get(target.chain) as number) + 1;
+      default:
+        return CODE_ACTION;
+    }
+  }
+}
+
+const inRange = (port: number, range: number): boolean => port >= range >>> 16 && port <= (range & 0xffff);
+
+function flagsOf(spec: RuleSpec): number {
+  const { source, destination, protocol, fragment } = spec;
+  let flags = 0;
+  if (source !== undefined) flags |= HAS_SRC | (source.invert === true ? NOT_SRC : 0);
+  if (destination !== undefined) flags |= HAS_DST | (destination.invert === true ? NOT_DST : 0);
+  if (protocol !== undefined && protocol.number !== 0)
+    flags |= HAS_PROTOCOL | (protocol.invert === true ? NOT_PROTOCOL : 0);
+  if (spec.in !== undefined) flags |= HAS_IN;
+  if (spec.out !== undefined) flags |= HAS_OUT;
+  if (fragment !== undefined) flags |= HAS_FRAGMENT | (fragment.invert === true ? NOT_FRAGMENT : 0);
+  const ports = inlinePorts(spec);
+  if (ports?.sport !== undefined) flags |= HAS_SPORT;
+  if (ports?.dport !== undefined) flags |= HAS_DPORT;
+  return flags;
+}
+
+/** A first match that asks for nothing but ports is compared with the rest of the rule. */
+function inlinePorts(spec: RuleSpec) {
+  const first = spec.matches?.[0];
+  if (first === undefined || (first.kind !== "tcp" && first.kind !== "udp")) return undefined;
+  if (first.sport?.invert === true || first.dport?.invert === true) return undefined;
+  if (first.sport === undefined && first.dport === undefined) return undefined;
+  return first.kind === "tcp" && (first.flags !== undefined || first.option !== undefined) ? undefined : first;
+}
