@@ -21,9 +21,9 @@ const chain = (routers: number, packets: number): Case => ({
 });
 
 const CASES: readonly Case[] = [
-  chain(1, 400_000),
-  chain(4, 200_000),
-  chain(16, 100_000),
+  chain(1, 800_000),
+  chain(4, 400_000),
+  chain(16, 150_000),
   {
     name: "chain-4-pcap",
     peer: "ns-3",
@@ -38,8 +38,8 @@ const CASES: readonly Case[] = [
   {
     name: "star-5000",
     peer: "netloom with 5 pairs",
-    netloom: () => netloom(["star", 2500, 1_000_000]),
-    other: () => netloom(["star", 5, 1_000_000]),
+    netloom: () => netloom(["star", 2500, 2_000_000]),
+    other: () => netloom(["star", 5, 2_000_000]),
   },
   { name: "ns2-4", peer: "ns-2", netloom: () => netloom(["chain", 4, 500_000]), other: () => ns2(4, 500_000) },
 ];

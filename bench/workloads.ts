@@ -1,5 +1,6 @@
 import { parseIp } from "../src/core/addr.ts";
 import type { UdpSocket } from "../src/core/os.ts";
+import { Payload } from "../src/core/payload.ts";
 import type { Handler } from "../src/core/queue.ts";
 import { Simulation } from "../src/core/sim.ts";
 import { MS, type Nanos, S } from "../src/core/time.ts";
@@ -34,7 +35,7 @@ export function join(sim: Simulation, number: number, a: Kernel, b: Kernel): rea
   return [x, y];
 }
 
-const PAYLOAD = new Uint8Array(PAYLOAD_BYTES).fill(0x5a);
+const PAYLOAD = new Payload(new Uint8Array(PAYLOAD_BYTES).fill(0x5a));
 
 /** Sends `count` datagrams of 1,000 bytes, one every `interval`. */
 export class CbrSource implements Handler {

@@ -1,5 +1,6 @@
 import type { Ipv4, Mac } from "./addr.ts";
 import type { Errno, Outcome } from "./errno.ts";
+import type { Payload } from "./payload.ts";
 import type { RandomStream } from "./rng.ts";
 import type { Nanos } from "./time.ts";
 import type { TraceFields } from "./trace.ts";
@@ -132,9 +133,9 @@ export interface UdpSocket extends DatagramSocket {
   /** Port 0 draws an ephemeral one. */
   bind(address: Ipv4, port: number): Outcome;
   connect(address: Ipv4, port: number): Outcome;
-  /** Sends to the connected peer. */
-  send(payload: Uint8Array): Outcome;
-  sendTo(payload: Uint8Array, address: Ipv4, port: number, options?: SendOptions): Outcome;
+  /** Sends to the connected peer. A `Payload` is summed only once. */
+  send(payload: Uint8Array | Payload): Outcome;
+  sendTo(payload: Uint8Array | Payload, address: Ipv4, port: number, options?: SendOptions): Outcome;
 }
 
 export interface RawSocket extends DatagramSocket {

@@ -4,6 +4,7 @@ import { dropReason } from "../../core/drop.ts";
 import { done, type Errno, granted, type Outcome, refused } from "../../core/errno.ts";
 import type { SendOptions, UdpSocket } from "../../core/os.ts";
 import { PACKET_HOST, type Packet } from "../../core/packet.ts";
+import { Payload } from "../../core/payload.ts";
 import { dst, IPPROTO_UDP, src } from "../../protocols/ipv4/wire.ts";
 import { checksum, dport, HEADER, LENGTH_MAX, length, sealSum, sport, writeHeader } from "../../protocols/udp/wire.ts";
 import { DST_LOCAL, type Dst } from "./ipv4/dst.ts";
@@ -229,13 +230,13 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
     return this.localAddress === ANY && this.remotePort === 0 && this.options.ifname === undefined;
   }
 
-  send(payload: Uint8Array): Outcome {
+  send(payload: Uint8Array | Payload): Outcome {
     if (this.remotePort === 0) return refused("EDESTADDRREQ");
     return this.sendTo(payload, this.remoteAddress, this.remotePort);
   }
 
   /** net/ipv4/udp.c:udp_sendmsg. */
-  sendTo(payload: Uint8Array, to: Ipv4, port: number, extra?: SendOptions): Outcome {
+  sendTo(payload: Uint8Array | Payload, to: Ipv4, port: number, extra?: SendOptions): Outcome {
     if (this.closed) return refused("EBADF");
     if (port < 1 || port > 65_535) return refused("EINVAL");
     if (payload.length > PAYLOAD_MAX) return refused("EMSGSIZE");
@@ -260,8 +261,14 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
     const target = to === ANY ? d.nextHop : to;
     const p = this.kernel.sim.pool.alloc(bytes);
     const data = p.start + HEADER;
-    p.buf.set(payload, data);
-    p.cacheSum(data);
+    if (payload instanceof Payload) {
+      p.buf.set(payload.bytes, data);
+      p.sum = payload.sum;
+      p.sumFrom = data;
+    } else {
+      p.buf.set(payload, data);
+      p.cacheSum(data);
+    }
     writeHeader(p.buf, p.start, this.localPort, port, bytes);
     sealSum(p.buf, p.start, p.end, this.source(d, extra), target, p.sum);
     this.emit(p, d, IPPROTO_UDP, target, flags.value, extra);

@@ -6,7 +6,7 @@ import * as ipv4 from "../../../src/protocols/ipv4/wire.ts";
 import { staysInside } from "../../harness/bounds.ts";
 import { roundTrips, survivesGarbage, survivesMutation } from "../../harness/codec.ts";
 import { CLEAN, find, frames } from "../../harness/frames.ts";
-import { haveShared, itNeeds } from "../../harness/shared.ts";
+import { cases, haveShared, itNeeds } from "../../harness/shared.ts";
 
 const word = fc.nat(0xffff);
 const octet = fc.nat(255);
@@ -338,4 +338,25 @@ itNeeds(haveShared)("malformed captures: no frame makes it throw, at any offset"
   const all = frames("malformed");
   expect(all.length).toBeGreaterThan(200);
   for (const b of all) for (let o = 0; o < Math.min(b.length, 80); o++) ipv4.decode(b, o, b.length);
+});
+
+it("judges a header through a view as it does without", () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 0, maxLength: 80, size: "max" }),
+      fc.boolean(),
+      fc.nat(80),
+      (bytes, repair, cut) => {
+        const b = bytes.slice();
+        if (repair && b.length >= 20) {
+          b[0] = 0x45;
+          ipv4.seal(b, 0, b.length);
+        }
+        const end = Math.min(cut, b.length);
+        const view = new DataView(b.buffer);
+        expect(ipv4.validHeaderIn(view, b, 0, end)).toBe(ipv4.validHeader(b, 0, end));
+      },
+    ),
+    { numRuns: cases(2000, 100_000) },
+  );
 });

@@ -15,7 +15,7 @@ import {
   tos as tosOf,
   totalLength,
   ttl as ttlOf,
-  validHeader,
+  validHeaderIn,
   writeHeader,
 } from "../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../kernel.ts";
@@ -121,7 +121,7 @@ export class Ipv4 {
     const kernel = this.#kernel;
     const net = p.start;
     if (p.type === PACKET_OTHERHOST) return kernel.drop(p, OTHER_HOST, dev.name);
-    const fault = validHeader(p.buf, net, p.end);
+    const fault = validHeaderIn(p.view, p.buf, net, p.end);
     if (fault !== 0) return kernel.drop(p, HEADER_DROPS[fault] as DropReason, dev.name);
     p.net = net;
     p.trim(totalLength(p.buf, net));
