@@ -340,10 +340,11 @@ export function blankUncopiedOptions(b: Uint8Array, o: number): void {
 export function findOption(b: Uint8Array, o: number, type: number): number {
   const end = o + headerLength(b, o);
   for (let at = o + HEADER; at < end; ) {
-    if (u8(b, at) === type) return at;
-    if (u8(b, at) === IPOPT_EOL) return -1;
-    const length = u8(b, at) === IPOPT_NOP ? 1 : optionLength(b, at, end);
+    const kind = u8(b, at);
+    const length = kind === IPOPT_NOP || kind === IPOPT_EOL ? 1 : optionLength(b, at, end);
     if (length === 0) return -1;
+    if (kind === type) return at;
+    if (kind === IPOPT_EOL) return -1;
     at += length;
   }
   return -1;
