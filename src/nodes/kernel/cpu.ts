@@ -43,7 +43,7 @@ export class Cpu implements Handler {
       }
       this.#serve((this.#waiting[this.#head] as { p: Packet }).p);
     }
-    this.#kernel.receive(p, dev);
+    if (!this.#kernel.refuseWhileOff(p)) this.#kernel.receive(p, dev);
   }
 
   #serve(p: Packet): void {
