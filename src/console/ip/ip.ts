@@ -154,11 +154,15 @@ const OBJECTS: readonly (readonly [name: string, run: ((ip: Ip, args: Args) => u
   ["stats", undefined],
 ];
 
+/** Objects that only addresses of the Internet family have. */
+const INTERNET: readonly unknown[] = [route, rule, neigh];
+
 function dispatch(ip: Ip, args: Args): boolean {
   const found = OBJECTS.find(([name]) => abbreviates(args.word, name));
   if (found === undefined) throw failure(`Object "${args.word}" is unknown, try "ip help".`);
   const [name, run] = found;
   if (run === undefined) throw notBuilt(`ip ${name}`);
+  if (ip.options.family === "link" && INTERNET.includes(run)) throw notBuilt(`ip -0 ${name}`);
   return run(ip, new Args(args.rest.slice(1))) === true;
 }
 

@@ -115,7 +115,9 @@ function setFlags(dev: NetDevice, r: LinkRequest): Outcome {
     dev.allmulti += r.allmulticast ? 1 : -1;
   }
   dev.multicast = r.multicast ?? dev.multicast;
-  if (r.arp !== undefined && r.arp === dev.noArp) {
+  const loops = dev === dev.kernel.loopback;
+  if (loops && r.arp === false) return refused("EOPNOTSUPP", "lo: arp off is not built");
+  if (!loops && r.arp !== undefined && r.arp === dev.noArp) {
     dev.noArp = !r.arp;
     dev.kernel.neigh.flushDevice(dev); // net/ipv4/arp.c:arp_netdev_event
   }

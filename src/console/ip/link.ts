@@ -47,9 +47,10 @@ function add(ip: Ip, args: Args): void {
     if (r.name !== undefined && kernel.device(r.name) !== undefined) answer(refused("EEXIST"));
     throw new Exit(2, "Error: Unknown device type.");
   }
-  if (r.name !== undefined && kernel.device(r.name) !== undefined) answer(refused("EEXIST"));
+  const make = kind.add(ip, r, args);
   checkNew(r.type, r);
-  const dev = kind.add(ip, r, args, kernel);
+  if (r.name !== undefined && kernel.device(r.name) !== undefined) answer(refused("EEXIST"));
+  const dev = make(kernel);
   configureNew(dev, kind.takesMtu ? { ...r, mtu: undefined } : r);
 }
 

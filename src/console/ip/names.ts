@@ -1,6 +1,7 @@
 import type { RouteType } from "../../nodes/kernel/fib/route.ts";
 import { abbreviates } from "./args.ts";
-import { parseHex } from "./values.ts";
+import { notBuilt } from "./exit.ts";
+import { parseHex, parseUnsigned } from "./values.ts";
 
 /** /etc/iproute2/rt_dsfield as Debian ships it. */
 const DSFIELDS: ReadonlyMap<number, string> = new Map([
@@ -45,9 +46,27 @@ const TYPES: readonly RouteType[] = [
   "unicast",
 ];
 
-/** A type of route; abbreviations count but for `local` and `throw`. */
+/** RTN_UNICAST and so on. */
+const NUMBERED: readonly (RouteType | undefined)[] = [
+  undefined,
+  "unicast",
+  "local",
+  "broadcast",
+  "anycast",
+  "multicast",
+  "blackhole",
+  "unreachable",
+  "prohibit",
+  "throw",
+];
+
+/** A type of route, by name or number; `local` and `throw` must be whole, others may be abbreviated. */
 export function routeType(text: string): RouteType | undefined {
   if (text === "local" || text === "throw") return text;
   if (text === "brd") return "broadcast";
+  const number = parseUnsigned(text, 255);
+  const numbered = number === undefined ? undefined : NUMBERED[number];
+  if (numbered !== undefined) return numbered;
+  if (number !== undefined || text === "nat" || text === "xresolve") throw notBuilt(`route type "${text}"`);
   return TYPES.find((type) => abbreviates(text, type));
 }

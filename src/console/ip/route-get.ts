@@ -86,7 +86,7 @@ export function getRoute(ip: Ip, args: Args): void {
   const split = ip.kernel.fib.split;
   for (let times = q.connected && q.from === undefined ? 2 : 1; times > 0; times--) {
     if (!q.fibmatch) putAnswer(q, to, d, iif, split);
-    else if (d.route === null) answer(refused("EHOSTUNREACH"));
+    else if (d.route === null || to === 0) answer(refused("EHOSTUNREACH"));
     else putRoute(ip, d.route, { ...ANY_STYLE, table: !split && d.route.table === TABLE_LOCAL });
   }
   ip.out.end();
@@ -149,8 +149,9 @@ function putAnswer(q: Question, to: number, d: Dst, iif: NetDevice | undefined, 
   if (q.from !== undefined) out.put("from", formatIp(q.from), `from ${formatIp(q.from)} `);
   if (type === "unicast" && d.nextHop !== to) putGateway(out, d.nextHop);
   putDevice(ip, "dev", iif !== undefined && d.type !== DST_FORWARD ? kernel.loopback.ifindex : d.dev.ifindex);
-  const table = d.route === null || (!split && d.table === TABLE_LOCAL) ? TABLE_MAIN : d.table;
-  if (table !== TABLE_MAIN || details) putTable(out, table);
+  const asked = d.route !== null && to !== 0; // else there was no look-up
+  const table = !split && d.table === TABLE_LOCAL ? TABLE_MAIN : d.table;
+  if (asked && (table !== TABLE_MAIN || details)) putTable(out, table);
   if (iif === undefined && q.from === undefined) putSource(out, d.source);
   out.array("flags");
   if (group) out.item("rt_offload_failed", "rt_offload_failed "); // iproute2 gives the bit of "mc" two names

@@ -61,7 +61,10 @@ export function parseAddress32(text: string): Ipv4 {
 
 /** A prefix (lib/utils.c:get_prefix): `10.0.0.0/8`, `10/8`, `10.0.0.0/255.0.0.0`, `default`; without a length 32. */
 export function parsePrefix(text: string, family: Family): PrefixArgument {
-  const prefix = family === "link" ? undefined : readPrefix(text, family);
+  if (family === "link") {
+    throw failure(`Error: "${text}" may be inet prefix, but it is not allowed in this context.`);
+  }
+  const prefix = readPrefix(text, family);
   if (prefix === undefined) throw failure(`Error: ${familyWords(family)} prefix is expected rather than "${text}".`);
   return prefix;
 }

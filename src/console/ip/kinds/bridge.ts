@@ -67,13 +67,15 @@ const USAGE = [
 
 /** A learning bridge (ip/iplink_bridge.c). */
 export const bridge: LinkKind = {
-  add(_, request, args, kernel) {
+  add(_, request, args) {
     const settings = read(args);
-    const dev = answer(addBridge(kernel, request.name ?? "bridge%d"));
-    const set = changeBridge(dev, settings);
-    if (!set.ok) kernel.unregister(dev);
-    answer(set);
-    return dev;
+    return (kernel) => {
+      const dev = answer(addBridge(kernel, request.name ?? "bridge%d"));
+      const set = changeBridge(dev, settings);
+      if (!set.ok) kernel.unregister(dev);
+      answer(set);
+      return dev;
+    };
   },
   change(_, dev, args) {
     const settings = read(args);

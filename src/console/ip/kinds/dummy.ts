@@ -4,9 +4,9 @@ import { type LinkKind, unknownOption } from "./kind.ts";
 
 /** A device that drops what is sent on it. */
 export const dummy: LinkKind = {
-  add(_, request, args, kernel) {
+  add(_, request, args) {
     if (args.more) throw unknownOption("dummy", args.word);
-    return answer(addDummy(kernel, request.name ?? "dummy%d"));
+    return (kernel) => answer(addDummy(kernel, request.name ?? "dummy%d"));
   },
   usage: "Usage: ... dummy",
 };

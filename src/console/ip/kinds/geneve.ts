@@ -58,12 +58,12 @@ const USAGE = [
 /** Ethernet in UDP with room for options (ip/iplink_geneve.c). */
 export const geneve: LinkKind = {
   takesMtu: true,
-  add(ip, request, args, kernel) {
+  add(ip, request, args) {
     if (!args.more) answer(refused("EINVAL", "Not enough attributes provided to perform the operation"));
     const { seen, ip: _, id, remote, ...options } = read(ip, args, true);
     const mtu = request.mtu === undefined ? {} : { mtu: request.mtu };
     const name = request.name ?? "geneve%d";
-    return answer(addGeneve(kernel, name, { ...options, ...mtu, id: id ?? 0, remote: remote ?? 0 }));
+    return (kernel) => answer(addGeneve(kernel, name, { ...options, ...mtu, id: id ?? 0, remote: remote ?? 0 }));
   },
   change(ip, dev, args) {
     const { seen, ip: _, ...changes } = read(ip, args, false);

@@ -78,10 +78,10 @@ function kind(
 ): LinkKind {
   return {
     takesMtu: true,
-    add(ip, request, args, kernel) {
+    add(ip, request, args) {
       const { ip: _, ...options } = read(ip, args, name);
       const mtu = request.mtu === undefined ? {} : { mtu: request.mtu };
-      return answer(add(kernel, request.name ?? `${name}%d`, { ...options, ...mtu }));
+      return (kernel) => answer(add(kernel, request.name ?? `${name}%d`, { ...options, ...mtu }));
     },
     change(ip, dev, args) {
       const { ip: _, ...options } = read(ip, args, name);

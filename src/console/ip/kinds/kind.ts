@@ -10,8 +10,8 @@ import { parseUnsigned } from "../values.ts";
 export interface LinkKind {
   /** The MTU is one of the things that it is made with: `add` sets it, within its limits. */
   readonly takesMtu?: true;
-  /** Makes one. Address, MTU and the like are set by the caller, unless the kind must know them. */
-  readonly add?: (ip: Ip, request: LinkRequest, args: Args, kernel: Kernel) => NetDevice;
+  /** Reads what is wanted, and returns what makes one. The caller sets address, MTU and the like, unless the kind must know. */
+  readonly add?: (ip: Ip, request: LinkRequest, args: Args) => (kernel: Kernel) => NetDevice;
   /** Changes what only this kind has. Missing: the kernel refuses. */
   readonly change?: (ip: Ip, dev: NetDevice, args: Args) => void;
   /** Prints what only this kind has. */

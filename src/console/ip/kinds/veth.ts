@@ -11,15 +11,17 @@ const USAGE = "Usage: ip link <options> type veth [peer <options>]\nTo get <opti
 
 /** Two devices with a cable between them (ip/link_veth.c). */
 export const veth: LinkKind = {
-  add(ip, request, args, kernel) {
+  add(ip, request, args) {
     const peer = readPeer(ip, args, true);
-    checkNew("veth", peer);
-    if (peer.up) answer(refused("ENOTCONN")); // it is to go up before it has an other end
-    const peerKernel = peer.netns ?? ip.kernel;
-    const near = answer(addVeth(kernel, request.name ?? "veth%d", { kernel: peerKernel, name: peer.name ?? "veth%d" }));
-    const far = near.peer;
-    if (far !== undefined) configureNew(far, peer);
-    return near;
+    return (kernel) => {
+      checkNew("veth", peer);
+      if (peer.up) answer(refused("ENOTCONN")); // it is to go up before it has an other end
+      const other = { kernel: peer.netns ?? ip.kernel, name: peer.name ?? "veth%d" };
+      const near = answer(addVeth(kernel, request.name ?? "veth%d", other));
+      const far = near.peer;
+      if (far !== undefined) configureNew(far, peer);
+      return near;
+    };
   },
   change(ip, _, args) {
     readPeer(ip, args, false);

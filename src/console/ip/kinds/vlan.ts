@@ -4,7 +4,7 @@ import { ETHERTYPE_QINQ } from "../../../protocols/ethernet/wire.ts";
 import { type Args, type Option, option, readOptions, unbuilt } from "../args.ts";
 import { deviceNamed, type Ip } from "../context.ts";
 import { answer, failure, wrong } from "../exit.ts";
-import { onOff } from "../link-request.ts";
+import { type LinkRequest, onOff } from "../link-request.ts";
 import { parseUnsigned } from "../values.ts";
 import { type LinkKind, unknownOption, unsignedOr } from "./kind.ts";
 import { readVlanProtocol } from "./vlan-protocol.ts";
@@ -38,18 +38,9 @@ const USAGE = [
 export const vlan: LinkKind = {
   takesMtu: true,
   add(ip, request, args) {
-    if (!args.more) return answer(refused("EINVAL", "8021q: VLAN properties not specified"));
-    const o = read(args);
-    const { id, ingress, egress, ...rest } = o;
-    if (id === undefined) return answer(refused("EINVAL", "8021q: VLAN id not specified"));
-    if (request.link === undefined) return answer(refused("EINVAL", "8021q: link not specified"));
-    const lower = deviceNamed(ip, request.link);
-    const mac = request.address?.octets === 6 ? { mac: request.address.value } : {};
-    const mtu = request.mtu === undefined ? {} : { mtu: request.mtu };
-    const name = request.name ?? "vlan%d";
-    const dev = answer(addVlanDevice(lower.kernel, name, lower, { ...rest, ...mac, ...mtu, id }));
-    setMaps(dev, { ingress, egress });
-    return dev;
+    if (!args.more) answer(refused("EINVAL", "8021q: VLAN properties not specified"));
+    const draft = read(args);
+    return () => make(ip, request, draft);
   },
   change(_, dev, args) {
     const o = read(args);
@@ -63,6 +54,18 @@ export const vlan: LinkKind = {
   },
   usage: USAGE,
 };
+
+function make(ip: Ip, request: LinkRequest, { id, ingress, egress, ...rest }: Draft): VlanDevice {
+  if (id === undefined) return answer(refused("EINVAL", "8021q: VLAN id not specified"));
+  if (request.link === undefined) return answer(refused("EINVAL", "8021q: link not specified"));
+  const lower = deviceNamed(ip, request.link);
+  const mac = request.address?.octets === 6 ? { mac: request.address.value } : {};
+  const mtu = request.mtu === undefined ? {} : { mtu: request.mtu };
+  const name = request.name ?? "vlan%d";
+  const dev = answer(addVlanDevice(lower.kernel, name, lower, { ...rest, ...mac, ...mtu, id }));
+  setMaps(dev, { ingress, egress });
+  return dev;
+}
 
 function read(args: Args): Draft {
   const o: Draft = { ingress: [], egress: [] };

@@ -101,11 +101,12 @@ const USAGE = [
 /** Ethernet in UDP, by network identifier (ip/iplink_vxlan.c). */
 export const vxlan: LinkKind = {
   takesMtu: true,
-  add(ip, request, args, kernel) {
+  add(ip, request, args) {
     if (!args.more) answer(refused("EINVAL", "Required attributes not provided to perform the operation"));
     const { seen, ip: _, id, ...options } = read(ip, args, true);
     const mtu = request.mtu === undefined ? {} : { mtu: request.mtu };
-    return answer(addVxlan(kernel, request.name ?? "vxlan%d", { ...options, ...mtu, id: id ?? 0 }));
+    const name = request.name ?? "vxlan%d";
+    return (kernel) => answer(addVxlan(kernel, name, { ...options, ...mtu, id: id ?? 0 }));
   },
   change(ip, dev, args) {
     const { seen, ip: _, ...changes } = read(ip, args, false);
