@@ -160,6 +160,7 @@ export interface PacketSocket {
 
 /** A long-running program: `ospfd`, `keepalived`. */
 export interface Daemon {
+  /** Begins, or begins anew after it was stopped: nothing is left of what it knew. */
   start(): void;
   stop(): void;
   show(): unknown;

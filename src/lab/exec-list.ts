@@ -1,8 +1,9 @@
 import type { Running } from "../console/process.ts";
-import { S } from "../core/time.ts";
+import { type Nanos, S } from "../core/time.ts";
 import { LabError, RunEnded } from "./errors.ts";
 import type { Net } from "./net.ts";
 import type { LabNode } from "./node.ts";
+import { duration } from "./quantities.ts";
 
 /** One `--exec` as it was run: times in simulated seconds, status as a shell gives it. */
 export interface ExecRecord {
@@ -44,7 +45,7 @@ export class ExecList {
     const net = this.#net;
     while (this.#next < this.#steps.length && net.now < net.endsAt) {
       const step = this.#steps[this.#next++] as Step;
-      if (step.kind === "sleep") net.run(step.span);
+      if (step.kind === "sleep") net.run(`${step.ns}ns`);
       else if (step.kind === "converged") net.untilConverged();
       else {
         const running = step.node.spawn(step.command);
@@ -85,14 +86,14 @@ export class ExecList {
 const INTERRUPTED = 130;
 
 type Step =
-  | { readonly kind: "sleep"; readonly span: string }
+  | { readonly kind: "sleep"; readonly ns: Nanos }
   | { readonly kind: "converged" }
   | { readonly kind: "command"; readonly node: LabNode; readonly command: string; readonly background: boolean };
 
 function parseExec(net: Net, line: string): Step {
   const text = line.trim();
   const sleep = /^sleep\s+(\S+)$/.exec(text);
-  if (sleep !== null) return { kind: "sleep", span: sleep[1] as string };
+  if (sleep !== null) return { kind: "sleep", ns: duration(sleep[1] as string, `--exec "${line}"`) };
   if (/^until\s+converged$/.test(text)) return { kind: "converged" };
   const m = /^([^\s:]+):\s*(.*?)\s*(&?)$/s.exec(text);
   if (m === null || m[2] === "")

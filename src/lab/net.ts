@@ -1,5 +1,5 @@
 import type { Running, World } from "../console/process.ts";
-import { parseMac, parsePrefix } from "../core/addr.ts";
+import { parsePrefix } from "../core/addr.ts";
 import { strerror } from "../core/errno.ts";
 import { Simulation } from "../core/sim.ts";
 import { type Nanos, NEVER, S } from "../core/time.ts";
@@ -7,6 +7,7 @@ import { host } from "../nodes/host.ts";
 import { Hub, HubPort } from "../nodes/hub.ts";
 import { EthernetDevice } from "../nodes/kernel/dev/ethernet.ts";
 import type { Kernel } from "../nodes/kernel/kernel.ts";
+import { parseDeviceMac } from "../nodes/kernel/netdev.ts";
 import { Cable, type LineQuality, type Port } from "../nodes/link.ts";
 import { router } from "../nodes/router.ts";
 import { networkSwitch } from "../nodes/switch.ts";
@@ -103,7 +104,7 @@ export class Net {
     return this.#add(name, (sim, final) => networkSwitch(sim, final, options.macs));
   }
   hub(name: string): Hub {
-    if (this.nodes.has(name) || this.hubs.has(name)) throw new LabError(`there are two nodes named ${name}`);
+    this.#checkName(name);
     const hub = new Hub(this.sim, name);
     this.hubs.set(name, hub);
     return hub;
@@ -277,13 +278,17 @@ export class Net {
   }
 
   #add(name: string, make: (sim: Simulation, name: string) => Kernel): LabNode {
-    if (this.nodes.has(name) || this.hubs.has(name)) throw new LabError(`there are two nodes named ${name}`);
-    if (!/^[A-Za-z0-9][\w.-]*$/.test(name))
-      throw new LabError(`node name "${name}": expected letters, digits, ., _ and -`);
+    this.#checkName(name);
     const node = new LabNode(this, make(this.sim, name));
     this.nodes.set(name, node);
     this.#observer.nodeAdded?.(node.kernel);
     return node;
+  }
+
+  #checkName(name: string): void {
+    if (this.nodes.has(name) || this.hubs.has(name)) throw new LabError(`there are two nodes named ${name}`);
+    if (!/^[A-Za-z0-9][\w.-]*$/.test(name))
+      throw new LabError(`node name "${name}": expected letters, digits, ., _ and -`);
   }
 
   #port(at: LabNode | Hub, wanted: string | undefined): EthernetDevice | HubPort {
@@ -306,9 +311,9 @@ export class Net {
       return;
     }
     if (mac !== undefined) {
-      const parsed = parseMac(mac);
+      const parsed = parseDeviceMac(mac);
       if (parsed === undefined)
-        throw new LabError(`${port.label}: MAC "${mac}": expected a form such as 02:00:00:00:00:01`);
+        throw new LabError(`${port.label}: MAC "${mac}": expected one card's, such as 02:00:00:00:00:01`);
       port.kernel.setMac(port, parsed);
     }
     port.kernel.setUp(port, true);

@@ -99,9 +99,14 @@ export class LabNode {
     return own;
   }
 
-  /** Pulls the plug, or puts it back. Its configuration survives. */
+  /** Pulls the plug, or puts it back: its configuration survives, its daemons begin anew. */
   power(on: boolean): void {
+    if (this.kernel.powered === on) return;
     this.kernel.setPower(on);
+    for (const daemon of this.daemons) {
+      if (on) daemon.start();
+      else daemon.stop(); // what it has to say at its end, nobody hears
+    }
   }
 }
 
