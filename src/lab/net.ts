@@ -101,7 +101,11 @@ export class Net {
   }
   /** A switch; `macs` is how many addresses it can learn. */
   switch(name: string, options: { readonly macs?: number } = {}): LabNode {
-    return this.#add(name, (sim, final) => networkSwitch(sim, final, options.macs));
+    return this.#add(name, (sim, final) => {
+      const made = networkSwitch(sim, final, options.macs);
+      if (!made.ok) throw new LabError(`switch ${name}: ${made.detail ?? strerror(made.errno)}`);
+      return made.value;
+    });
   }
   hub(name: string): Hub {
     this.#checkName(name);

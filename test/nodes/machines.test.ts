@@ -48,10 +48,12 @@ describe("a machine in the middle", () => {
     expect(line(host, true).heard).toEqual([]);
   });
   it("as a switch joins its ports to one network: every port that is added is one of its bridge", () => {
-    expect(line(networkSwitch, false).heard).toMatchObject([{ icmp: { type: 0 } }]);
+    const bridging = (sim: Simulation, name: string): Kernel => must(networkSwitch(sim, name));
+    expect(line(bridging, false).heard).toMatchObject([{ icmp: { type: 0 } }]);
     const sim = new Simulation();
-    const [s, h] = [networkSwitch(sim, "s1"), host(sim, "h1")];
+    const [s, h] = [bridging(sim, "s1"), host(sim, "h1")];
     join(s, h);
+    expect(networkSwitch(sim, "lo")).toEqual({ ok: false, errno: "EEXIST" });
     expect([s.device("s1")?.kind, s.device("s1")?.up, s.device("eth0")?.master?.name]).toEqual(["bridge", true, "s1"]);
   });
 });
