@@ -11,14 +11,21 @@ const ETHERNET_OCTETS = 6;
 
 const MTU_MIN = 68;
 const MTU_MAX = 65_535;
+/** Kinds that look at it themselves. */
+const EARLY_MTU = ["veth", "vxlan"];
 /** Kinds that any MTU will do for. */
 const ANY_MTU = ["dummy", "vlan"];
 
-/** Refuses a request that no device of the kind could be made with (`rtnl_create_link`, `rtnl_validate`). */
+/** Refuses what no device of the kind could be made with, before the kernel looks whether the name is free (`validate`). */
 export function checkNew(kind: string, r: LinkRequest): void {
-  const { mtu, address } = r;
-  if (address !== undefined) answer(checkAddress(address));
-  if (mtu !== undefined && (mtu < (ANY_MTU.includes(kind) ? 0 : MTU_MIN) || mtu > MTU_MAX)) answer(refused("EINVAL"));
+  if (r.address !== undefined) answer(checkAddress(r.address));
+  if (EARLY_MTU.includes(kind)) checkNewMtu(kind, r);
+}
+
+/** The same of the MTU, which most kinds leave until the device is made (`rtnl_create_link`). */
+export function checkNewMtu(kind: string, { mtu }: LinkRequest): void {
+  if (mtu === undefined || (mtu >= (ANY_MTU.includes(kind) ? 0 : MTU_MIN) && mtu <= MTU_MAX)) return;
+  answer(refused("EINVAL", kind === "vxlan" ? `MTU must be between ${MTU_MIN} and ${MTU_MAX}` : undefined));
 }
 
 /** Sets what a request says of a device that was just made; a refusal takes it away again (`rtnl_newlink_create`). */
@@ -50,8 +57,8 @@ export function changeLink(dev: NetDevice, r: LinkRequest): void {
   if (r.name !== undefined && !moves) answer(dev.kernel.rename(dev, r.name));
   if (r.alias !== undefined) dev.alias = r.alias;
   answer(setBroadcast(dev, r));
-  answer(setMaster(dev, r.master));
   answer(setFlags(dev, r));
+  answer(setMaster(dev, r.master));
   answer(setTxQueueLength(dev, r.txqueuelen));
 }
 

@@ -5,7 +5,7 @@ import { Args } from "./args.ts";
 import { deviceNamed, type Ip } from "./context.ts";
 import { answer, Exit, failure, notBuilt, usage } from "./exit.ts";
 import { linkKind } from "./kinds/registry.ts";
-import { changeLink, checkNew, configureNew } from "./link-configure.ts";
+import { changeLink, checkNew, checkNewMtu, configureNew } from "./link-configure.ts";
 import { listLinks } from "./link-list.ts";
 import { LINK_USAGE, readLinkRequest } from "./link-request.ts";
 
@@ -50,6 +50,7 @@ function add(ip: Ip, args: Args): void {
   const make = kind.add(ip, r, args);
   checkNew(r.type, r);
   if (r.name !== undefined && kernel.device(r.name) !== undefined) answer(refused("EEXIST"));
+  checkNewMtu(r.type, r);
   const dev = make(kernel);
   configureNew(dev, kind.takesMtu ? { ...r, mtu: undefined } : r);
 }

@@ -14,7 +14,14 @@ import type { NetDevice } from "../../nodes/kernel/netdev.ts";
 import { Args, abbreviates } from "./args.ts";
 import { deviceNamed, type Ip, nameOf } from "./context.ts";
 import { answer, duplicate, failure, garbage, notBuilt, usage, wrong } from "./exit.ts";
-import { type PrefixArgument, parseAddress, parseLinkAddress, parsePrefix } from "./values.ts";
+import {
+  type LinkAddress,
+  type PrefixArgument,
+  parseAddress,
+  parseLinkAddress,
+  parsePrefix,
+  parseUnsigned,
+} from "./values.ts";
 
 /** `ip neigh` (ip/ipneigh.c:do_ipneigh). */
 export function neigh(ip: Ip, args: Args): void {
@@ -43,8 +50,13 @@ const STATES: readonly NeighState[] = [
   "none",
 ];
 
-/** A state by name; three may be abbreviated (ip/ipneigh.c:nud_state_a2n). */
+/** Bit by bit: NUD_INCOMPLETE is 1. */
+const NUMBERED = STATES.slice(0, 8);
+
+/** A state by name, of which three may be abbreviated, or by its number: a single bit (ip/ipneigh.c:nud_state_a2n). */
 function readState(text: string): NeighState | undefined {
+  const number = parseUnsigned(text);
+  if (number !== undefined) return number === 0 ? "none" : NUMBERED[Math.log2(number)];
   const short = (["permanent", "reachable"] as const).find((state) => abbreviates(text, state));
   if (short !== undefined) return short;
   return STATES.find((state) => state === text) ?? (abbreviates(text, "failed") ? "failed" : undefined);
@@ -71,14 +83,21 @@ function modify(ip: Ip, args: Args, mode: "add" | "change" | "replace" | "delete
   const { kernel } = ip;
   if (r.proxy) {
     if (mode === "delete") answer(deleteProxyNeighbour(kernel, dev, to));
-    else addProxyNeighbour(kernel, dev, to);
+    else {
+      if (dev !== undefined) checkLinkAddress(address);
+      addProxyNeighbour(kernel, dev, to);
+    }
     return;
   }
   if (mode === "delete") return answer(deleteNeighbour(kernel, dev as NetDevice, to));
-  if (address !== undefined && address.octets < 6) answer(refused("EINVAL", "Invalid link address"));
+  checkLinkAddress(address);
   const mac = address === undefined ? {} : { mac: address.value };
   const state = r.state === undefined ? {} : { state: r.state };
   answer(setNeighbour(kernel, dev as NetDevice, { ip: to, ...mac, ...state }, mode));
+}
+
+function checkLinkAddress(address: LinkAddress | undefined): void {
+  if (address !== undefined && address.octets < 6) answer(refused("EINVAL", "Invalid link address"));
 }
 
 function readRequest(ip: Ip, args: Args): Request {

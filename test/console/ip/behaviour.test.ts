@@ -149,3 +149,9 @@ it("numbers cables that are made later as those that were there from the start",
   const nodes = twoNodes();
   expect(nodes.sim.nextCable()).toBe(1);
 });
+
+it("goes to a gateway only when it is on the link: one of this host's own is no hop", () => {
+  const nodes = twoNodes();
+  silently(nodes, "one", "ip addr add 10.8.0.0/16 dev lo", "ip route add 10.9.0.0/16 via 10.8.0.0");
+  expect(nodes.output("one", "ip route get 10.9.0.1")).toMatch(/^10\.9\.0\.1 dev lo src /);
+});

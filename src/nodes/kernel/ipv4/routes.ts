@@ -312,8 +312,8 @@ export class Routes {
     if (hop === null || dev === undefined) return false;
     d.dev = dev;
     d.hop = hop;
-    d.viaGateway = hop.gateway !== 0;
-    d.nextHop = hop.gateway || dst;
+    d.viaGateway = hop.gateway !== 0 && hop.scope === SCOPE_LINK; // rt_set_nexthop
+    d.nextHop = d.viaGateway ? hop.gateway : dst;
     d.mtu = d.route?.mtu ? Math.min(d.route.mtu, MTU_MAX) : dev.mtu;
     d.mtuLocked = d.route?.mtuLocked ?? false;
     const known = this.#kernel.ipv4.exceptions.find(dst);
