@@ -183,6 +183,7 @@ export class Kernel {
 
   /** `ip link set NAME name NEW`. */
   rename(dev: NetDevice, name: string): Outcome {
+    if (name === dev.name) return done;
     const final = this.#freeName(name);
     if (final === undefined) return refused("EINVAL", `"${name}" not a valid ifname`);
     if (this.#byName.has(final)) return refused("EEXIST");
@@ -397,8 +398,12 @@ export class Kernel {
     this.notify(dev, "registered");
   }
 
+  /** The name that a device gets that is to be called `name`; undefined when it cannot be (net/core/dev.c:dev_valid_name). */
   #freeName(name: string): string | undefined {
-    if (name.includes("%d")) {
+    if (name.length === 0 || name.length > NAME_MAX || /[\s/:]/.test(name) || name === "." || name === "..")
+      return undefined;
+    if (name.includes("%")) {
+      if (!/^[^%]*%d[^%]*$/.test(name)) return undefined; // net/core/dev.c:__dev_alloc_name
       for (let i = this.#nextOfName.get(name) ?? 0; i < DEVICES_MAX; i++) {
         const candidate = name.replace("%d", String(i));
         if (this.#byName.has(candidate)) continue;
@@ -407,8 +412,6 @@ export class Kernel {
       }
       return undefined;
     }
-    return name.length === 0 || name.length > NAME_MAX || /[\s/:]/.test(name) || name === "." || name === ".."
-      ? undefined
-      : name;
+    return name;
   }
 }
