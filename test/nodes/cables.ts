@@ -52,8 +52,10 @@ export class CableLab {
   readonly cable: Cable;
   #sent = 0;
 
-  constructor(quality: Partial<LineQuality> = {}, seed = 1) {
+  /** `others`: how many cables there are besides. */
+  constructor(quality: Partial<LineQuality> = {}, seed = 1, others = 0) {
     this.sim = new Simulation(seed);
+    for (let i = 0; i < others; i++) this.sim.nextCable();
     this.a = new Recorder(this.sim, "h1-eth0");
     this.b = new Recorder(this.sim, "h2-eth0");
     this.cable = new Cable(this.sim, this.sim.nextCable(), this.a, this.b);
@@ -65,6 +67,7 @@ export class CableLab {
     for (let i = 0; i < count; i++) {
       const p = this.sim.pool.alloc(length);
       p.buf.fill(this.#sent, p.start, p.end);
+      p.cacheSum(p.start);
       p.mark = this.#sent++;
       this.cable.lineFrom(from).transmit(p);
     }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { fold16, sum16 } from "../../src/core/checksum.ts";
 import { MS, NEVER, S, US } from "../../src/core/time.ts";
 import type { LineQuality } from "../../src/nodes/link.ts";
 import { cases } from "../harness/shared.ts";
@@ -145,7 +146,7 @@ describe("the queue in front of a line", () => {
     ]);
   });
   it("does not count what has left and is in flight", () => {
-    const lab = new CableLab({ rateBps: GBIT, queueFrames: 2, delayNs: S });
+    const lab = new CableLab({ rateBps: GBIT, queueFrames: 0, delayNs: S });
     for (let i = 0; i < 50; i++) lab.at(i * 672, () => lab.send(60));
     lab.sim.advance(2 * S);
     expect(lab.b.received).toHaveLength(50);
@@ -192,6 +193,7 @@ describe("faults", () => {
 
     const overtaken = run({ reorder: 0.02, delayNs: 500 * US }, seed).b.received;
     about(overtaken.filter((f) => f.at === f.id * US).length, 0.02);
+    expect(run({ reorder: 0.02, delayNs: 500 * US }, seed).cable.lines[0].frames).toBe(N);
     expect(ids(overtaken).toSorted((a, b) => a - b)).toEqual(Array.from({ length: N }, (_, i) => i));
     expect(rising(ids(overtaken.filter((f) => f.at !== f.id * US)))).toBe(true);
   });
@@ -201,6 +203,7 @@ describe("faults", () => {
     let damaged = 0;
     lab.b.onReceive = (p) => {
       const want = p.mark & 0xff;
+      expect(fold16(p.sumOf(p.start))).toBe(fold16(sum16(p.buf, p.start, p.end)));
       const flips = p.buf.subarray(p.start, p.end).reduce((n, byte) => n + bits(byte ^ want), 0);
       if (flips === 0) return;
       damaged++;
@@ -320,6 +323,17 @@ describe("a cut", () => {
     expect(lab.b.received.map((f) => [f.id, f.at])).toEqual([[50, MS + MS / 2]]);
   });
 
+  it("leaves no place in the queue taken by frames that were lost", () => {
+    const lab = new CableLab({ rateBps: 1_000_000, queueFrames: 1, blocked: true });
+    lab.send(101, 2);
+    lab.cable.setUp(false);
+    lab.cable.setUp(true);
+    lab.cable.tune({ blocked: false });
+    lab.send(101, 2);
+    lab.sim.advance(S);
+    expect(ids(lab.b.received)).toEqual([2, 3]);
+  });
+
   it("loses frames that overtake, too", () => {
     const lab = new CableLab({ rateBps: 1_000_000, delayNs: 10 * MS, reorder: 1 });
     lab.send(101);
@@ -344,6 +358,15 @@ describe("a cable", () => {
     expect(lab.cable.speedBps).toBe(10 * GBIT);
     lab.cable.tune({ rateBps: 5 });
     expect(lab.cable.speedBps).toBe(5);
+  });
+  it("marks its frames in the fingerprint, apart from other cables and by direction", () => {
+    const print = (from: "a" | "b", cables: number): string => {
+      const lab = new CableLab({}, 1, cables);
+      lab.send(60, 1, lab[from]);
+      return lab.sim.fingerprint.toString();
+    };
+    expect(print("a", 0)).toBe(print("a", 0));
+    expect(new Set([print("a", 0), print("b", 0), print("a", 1), print("b", 1)]).size).toBe(4);
   });
   it("knows its ends", () => {
     const { cable, a, b } = new CableLab();
