@@ -10,7 +10,7 @@ import { answer, Exit, failure, wrong } from "./exit.ts";
 import { everyLink, type LinkSelection, readSelected, readSelection, selectedIndex } from "./link-list.ts";
 import { isDumped, isWanted, putLink } from "./link-show.ts";
 import { putStats } from "./link-stats.ts";
-import { type Family, type PrefixArgument, parsePrefix } from "./values.ts";
+import { type Family, isAnyWord, type PrefixArgument, parsePrefix } from "./values.ts";
 
 /** Which addresses are wanted, on which devices. */
 interface AddressFilter extends FlagFilter {
@@ -39,8 +39,7 @@ function readFilter(ip: Ip, args: Args): AddressFilter {
   };
   for (; args.more; args.step()) {
     if (args.is("to")) {
-      f.to = parsePrefix(args.next(), f.family);
-      f.family = "inet";
+      readRange(f, args.next());
     } else if (args.is("scope")) {
       const text = args.next();
       f.scope = scopeNumber(text);
@@ -52,6 +51,14 @@ function readFilter(ip: Ip, args: Args): AddressFilter {
   }
   links.ifindex = selectedIndex(ip, links.dev);
   return f;
+}
+
+/** Where addresses lie. `default` says nothing, not even what family they are of. */
+function readRange(f: AddressFilter, text: string): void {
+  const to = parsePrefix(text, f.family);
+  if (f.family === "" && isAnyWord(text)) return;
+  f.to = to;
+  f.family = "inet";
 }
 
 /** `ip addr show`: devices with their addresses (ip/ipaddress.c:ipaddr_list_flush_or_save). */
@@ -80,7 +87,8 @@ function hasWanted(ip: Ip, dev: NetDevice, f: AddressFilter): boolean {
 
 function putDevice(ip: Ip, dev: NetDevice, f: AddressFilter, withLink: boolean): void {
   const { out, options } = ip;
-  const wanted = !withLink || isWanted(dev, f.links);
+  const near = !f.links.up || dev.up; // and nothing more is asked of the device where a label is given
+  const wanted = !withLink || (f.label === undefined ? isWanted(dev, f.links) : near);
   const showsLink = withLink && wanted && f.label === undefined;
   if (showsLink) putLink(ip, dev, { links: false, family: f.family });
   if (wanted && f.family !== "link") putAddresses(ip, dev, f);
@@ -124,7 +132,7 @@ function putAddress(ip: Ip, a: Ifaddr, named: boolean): void {
   }
   const local = formatIp(a.address);
   out.put("local", local, local);
-  if (a.peer !== a.address) {
+  if (a.peer !== a.address && a.peer !== 0) {
     out.text(" peer ");
     out.put("address", formatIp(a.peer), formatIp(a.peer));
   }

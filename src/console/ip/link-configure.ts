@@ -14,7 +14,8 @@ const MTU_MAX = 65_535;
 /** Kinds that look at it themselves. */
 const EARLY_MTU = ["veth", "vxlan"];
 /** Kinds that any MTU will do for. */
-const ANY_MTU = ["dummy", "vlan"];
+const ANY_MTU = ["dummy", "vlan", "gre"];
+const UNLIMITED_MTU = ["dummy", "gre", "gretap"];
 
 /** Refuses what no device of the kind could be made with, before the kernel looks whether the name is free (`validate`). */
 export function checkNew(kind: string, r: LinkRequest): void {
@@ -24,8 +25,12 @@ export function checkNew(kind: string, r: LinkRequest): void {
 
 /** The same of the MTU, which most kinds leave until the device is made (`rtnl_create_link`). */
 export function checkNewMtu(kind: string, { mtu }: LinkRequest): void {
-  if (mtu === undefined || (mtu >= (ANY_MTU.includes(kind) ? 0 : MTU_MIN) && mtu <= MTU_MAX)) return;
-  answer(refused("EINVAL", kind === "vxlan" ? `MTU must be between ${MTU_MIN} and ${MTU_MAX}` : undefined));
+  if (mtu === undefined) return;
+  const small = mtu < (ANY_MTU.includes(kind) ? 0 : MTU_MIN);
+  if (!small && (mtu <= MTU_MAX || UNLIMITED_MTU.includes(kind))) return;
+  if (kind === "veth") answer(refused("EINVAL"));
+  if (kind === "vxlan") answer(refused("EINVAL", `MTU must be between ${MTU_MIN} and ${MTU_MAX}`));
+  answer(refused("EINVAL", small ? "mtu less than device minimum" : "mtu greater than device maximum"));
 }
 
 /** Sets what a request says of a device that was just made; a refusal takes it away again (`rtnl_newlink_create`). */

@@ -52,7 +52,7 @@ export function linkFlags(dev: NetDevice): string[] {
     ["LOOPBACK", loopback],
     ["BROADCAST", !loopback && !(dev instanceof GreDevice)],
     ["POINTOPOINT", dev instanceof GreDevice ? dev.parms.remote !== 0 : dev.pointToPoint],
-    ["MULTICAST", dev.multicast && !loopback],
+    ["MULTICAST", dev.multicast],
     ["NOARP", dev.noArp && !loopback],
     ["ALLMULTI", dev.wantsAllmulti],
     ["PROMISC", dev.wantsPromisc],

@@ -62,6 +62,7 @@ function set(ip: Ip, args: Args): void {
     return;
   }
   const dev = deviceNamed(ip, r.dev);
+  if (r.type !== undefined && linkKind(r.type)?.add !== undefined) checkNew(r.type, r);
   if (r.type !== undefined) changeKind(ip, dev, r.type, args);
   changeLink(dev, r);
 }

@@ -1,6 +1,6 @@
 import { formatIp, isMulticast, LIMITED_BROADCAST } from "../../core/addr.ts";
 import { type Errno, refused } from "../../core/errno.ts";
-import { NO_METRICS, TABLE_LOCAL, TABLE_MAIN } from "../../nodes/kernel/fib/route.ts";
+import { NO_METRICS, type RouteType, TABLE_LOCAL, TABLE_MAIN } from "../../nodes/kernel/fib/route.ts";
 import {
   DST_BROADCAST,
   DST_ERROR,
@@ -82,12 +82,13 @@ export function getRoute(ip: Ip, args: Args): void {
   const d = iif === undefined ? output(q, to, oif) : ip.kernel.ipv4.routes.input(to, q.from ?? 0, iif, q.tos, q.mark);
   const errno = errnoOf(d);
   if (errno !== "") answer(refused(errno));
+  if (q.fibmatch && (d.route === null || to === 0)) answer(refused("EHOSTUNREACH"));
   ip.out.begin();
-  const split = ip.kernel.fib.split;
+  // Until there are rules, addresses are found in the main table (net/ipv4/fib_trie.c:fib_trie_unmerge).
+  const table = d.table === TABLE_LOCAL && !ip.kernel.fib.split ? TABLE_MAIN : d.table;
   for (let times = q.connected && q.from === undefined ? 2 : 1; times > 0; times--) {
-    if (!q.fibmatch) putAnswer(q, to, d, iif, split);
-    else if (d.route === null || to === 0) answer(refused("EHOSTUNREACH"));
-    else putRoute(ip, d.route, { ...ANY_STYLE, table: !split && d.route.table === TABLE_LOCAL });
+    if (!q.fibmatch || d.route === null) putAnswer(q, to, d, iif, table);
+    else putRoute(ip, d.route, ANY_STYLE, { type: typeOf(d, to), table });
   }
   ip.out.end();
 }
@@ -108,7 +109,8 @@ function output(q: Question, to: number, oif: NetDevice | undefined): Dst {
   const { kernel } = q.ip;
   const from = q.from ?? 0;
   if (isMulticast(from) || from === LIMITED_BROADCAST) answer(refused("EINVAL"));
-  if (from !== 0 && kernel.fib.addressType(from) !== "local") answer(refused("ENETUNREACH"));
+  const own = from === 0 || kernel.addresses.isLocal(from) || kernel.fib.addressType(from) === "local";
+  if (!own) answer(refused("ENETUNREACH"));
   return kernel.ipv4.routes.output(to, from, oif?.ifindex ?? 0, q.tos, q.mark);
 }
 
@@ -123,8 +125,8 @@ function cacheFlags(d: Dst, to: number, kernelLoopback: NetDevice, exception: Pa
   const flags: string[] = [];
   const group = isMulticast(to);
   const joined = to === ALL_HOSTS || (d.dev.inet.groups?.has(to) ?? false);
-  const stays = d.type !== DST_FORWARD && !(group && d.type === DST_BROADCAST && !joined);
-  if (stays || d.dev === kernelLoopback) flags.push("local");
+  const stays = d.type !== DST_FORWARD || d.dev === kernelLoopback;
+  if (stays && !(group && d.type === DST_BROADCAST && !joined)) flags.push("local");
   if (group) flags.push("mc");
   if (d.type === DST_BROADCAST && !group) flags.push("brd");
   if (exception !== undefined && exception.gateway !== 0) flags.push("redirected");
@@ -134,32 +136,34 @@ function cacheFlags(d: Dst, to: number, kernelLoopback: NetDevice, exception: Pa
 
 const ALL_HOSTS = 0xe0000001;
 
-function putAnswer(q: Question, to: number, d: Dst, iif: NetDevice | undefined, split: boolean): void {
+const typeOf = (d: Dst, to: number): RouteType =>
+  d.type === DST_LOCAL ? "local" : isMulticast(to) ? "multicast" : d.type === DST_BROADCAST ? "broadcast" : "unicast";
+
+function putAnswer(q: Question, to: number, d: Dst, iif: NetDevice | undefined, table: number): void {
   const { ip } = q;
   const { out, kernel } = ip;
   const { details } = ip.options;
   const group = isMulticast(to);
-  const type =
-    d.type === DST_LOCAL ? "local" : group ? "multicast" : d.type === DST_BROADCAST ? "broadcast" : "unicast";
+  const type = typeOf(d, to);
   const exception = exceptionOf(ip, to, d);
   const flags = cacheFlags(d, to, kernel.loopback, exception);
   out.object();
   if (type !== "unicast" || details) out.put("type", type, `${type} `);
   putDestination(out, to, 32);
   if (q.from !== undefined) out.put("from", formatIp(q.from), `from ${formatIp(q.from)} `);
-  if (type === "unicast" && d.nextHop !== to) putGateway(out, d.nextHop);
+  if ((type === "unicast" || group) && d.nextHop !== to) putGateway(out, d.nextHop);
   putDevice(ip, "dev", iif !== undefined && d.type !== DST_FORWARD ? kernel.loopback.ifindex : d.dev.ifindex);
   const asked = d.route !== null && to !== 0; // else there was no look-up
-  const table = !split && d.table === TABLE_LOCAL ? TABLE_MAIN : d.table;
   if (asked && (table !== TABLE_MAIN || details)) putTable(out, table);
-  if (iif === undefined && q.from === undefined) putSource(out, d.source);
+  if (iif === undefined && q.from === undefined && d.source !== 0) putSource(out, d.source);
   out.array("flags");
   if (group) out.item("rt_offload_failed", "rt_offload_failed "); // iproute2 gives the bit of "mc" two names
   out.endArray();
   if (q.mark !== 0) out.put("mark", q.mark, q.mark >= 16 ? `mark 0x${q.mark.toString(16)} ` : `mark ${q.mark} `);
   if (iif === undefined) out.put("uid", 0, "uid 0 ");
   putCache(ip, flags, exception);
-  if (type === "unicast") putMetrics(out, metricsOf(d.route?.metrics ?? NO_METRICS, exception));
+  const leads = group ? (d.route?.length ?? 0) >= 4 : type !== "broadcast"; // net/ipv4/route.c:__mkroute_output
+  if (leads) putMetrics(out, metricsOf(d.route?.metrics ?? NO_METRICS, exception));
   if (iif !== undefined) putDevice(ip, "iif", iif.ifindex);
   out.text("\n");
   out.endObject();

@@ -38,18 +38,19 @@ export const ANY_STYLE: RouteStyle = {
   src: false,
 };
 
-/** Prints a route of a table (ip/iproute.c:print_route). */
-export function putRoute(ip: Ip, route: Route, style: RouteStyle): void {
+/** Prints a route of a table (ip/iproute.c:print_route); `told` is what is said of it. */
+export function putRoute(ip: Ip, route: Route, style: RouteStyle, told: Pick<Route, "type" | "table"> = route): void {
   const { out } = ip;
   const { details } = ip.options;
   out.object();
-  if (route.type !== "unicast" || details) out.put("type", route.type, `${route.type} `);
+  const { type, table } = told;
+  if (type !== "unicast" || details) out.put("type", type, `${type} `);
   putDestination(out, route.dst, route.length);
   if (route.tos !== 0 && !style.tos) out.put("tos", dsfieldName(route.tos), `tos ${dsfieldName(route.tos)} `);
   const only = route.nexthops.length === 1 ? route.nexthops[0] : undefined;
   if (only !== undefined && only.gateway !== 0 && !style.via) putGateway(out, only.gateway);
   if (only !== undefined && only.ifindex !== 0 && !style.dev) putDevice(ip, "dev", only.ifindex);
-  if ((route.table !== TABLE_MAIN || details) && !style.table) putTable(out, route.table);
+  if ((table !== TABLE_MAIN || details) && !style.table) putTable(out, table);
   if ((route.protocol !== PROTOCOL_BOOT || details) && !style.protocol) {
     out.put("protocol", protocolName(route.protocol), `proto ${protocolName(route.protocol)} `);
   }

@@ -1,11 +1,11 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { protocolNumber, scopeNumber, tableNumber } from "../../nodes/kernel/fib/names.ts";
 import type { MetricName, NextHopSpec, RouteMetrics, RouteSpec } from "../../nodes/kernel/fib/route.ts";
-import { type Args, type Option, option, readOptions, STOP, unbuilt } from "./args.ts";
+import { Args, type Option, option, readOptions, STOP, unbuilt } from "./args.ts";
 import { deviceNamed, type Ip } from "./context.ts";
 import { garbage, notBuilt, usage, wrong } from "./exit.ts";
 import { dsfieldNumber, routeType } from "./names.ts";
-import { type Family, type PrefixArgument, parseAddress, parsePrefix, parseUnsigned } from "./values.ts";
+import { type Family, isAnyWord, type PrefixArgument, parseAddress, parsePrefix, parseUnsigned } from "./values.ts";
 
 type Metrics = { -readonly [K in MetricName]?: RouteMetrics[K] };
 type Draft = { -readonly [K in keyof RouteSpec]?: RouteSpec[K] } & {
@@ -15,7 +15,8 @@ type Draft = { -readonly [K in keyof RouteSpec]?: RouteSpec[K] } & {
   readonly given: Metrics;
   to?: PrefixArgument;
   dev?: string;
-  onward?: readonly NextHopSpec[];
+  /** `nexthop …` and what is behind it. */
+  onward?: Args;
 };
 
 const OPTIONS: readonly Option<Draft>[] = [
@@ -69,7 +70,7 @@ const OPTIONS: readonly Option<Draft>[] = [
   unbuilt("realms"),
   option("=onlink", (r) => (r.onlink = true)),
   option("=nexthop", (r, args) => {
-    r.onward = readNextHops(r, args);
+    r.onward = new Args(args.rest);
     return STOP;
   }),
   unbuilt("=nhid"),
@@ -97,7 +98,7 @@ export function readRoute(ip: Ip, args: Args): RouteSpec {
     dst: to.address,
     length: to.length,
     ...(dev === undefined ? {} : { ifindex: deviceNamed(ip, dev).ifindex }),
-    ...(onward === undefined ? {} : { nexthops: onward }),
+    ...(onward === undefined ? {} : { nexthops: readNextHops(draft, onward) }),
     ...(Object.keys(given).length === 0 ? {} : { metrics: given }),
   };
 }
@@ -114,12 +115,12 @@ function readDestination(r: Draft, args: Args): void {
   if (r.to !== undefined) throw garbage("to", args.word);
   if (args.is("nat") || args.abbreviates("xresolve")) throw notBuilt(`route type "${args.word}"`);
   r.to = parsePrefix(args.word, r.family);
-  r.family = "inet";
+  if (!isAnyWord(args.word)) r.family = "inet";
 }
 
 function readAddress(r: Draft, text: string): Ipv4 {
   const address = parseAddress(text, r.family);
-  r.family = "inet";
+  if (!isAnyWord(text)) r.family = "inet";
   return address;
 }
 

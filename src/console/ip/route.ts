@@ -1,3 +1,4 @@
+import { SCOPE_GLOBAL } from "../../nodes/kernel/fib/route.ts";
 import type { AddMode } from "../../nodes/kernel/fib/table.ts";
 import { Args } from "./args.ts";
 import type { Ip } from "./context.ts";
@@ -26,7 +27,10 @@ export function route(ip: Ip, args: Args): void {
 }
 
 function add(ip: Ip, args: Args, mode: AddMode): void {
-  answer(ip.kernel.fib.addRoute(readRoute(ip, args), mode));
+  const spec = readRoute(ip, args);
+  // A gateway of 0.0.0.0 is none, but it was given: the route is not for the link alone.
+  const far = spec.gateway === 0 && (spec.type ?? "unicast") === "unicast";
+  answer(ip.kernel.fib.addRoute(far ? { scope: SCOPE_GLOBAL, ...spec } : spec, mode));
 }
 
 function remove(ip: Ip, args: Args): void {

@@ -83,6 +83,9 @@ function modify(ip: Ip, args: Args, mode: "add" | "del"): void {
   const draft: Draft = { ip };
   readOptions(args, OPTIONS, draft, readAction);
   const { ip: _, ...spec } = draft;
+  // Linux would make a table for it.
+  if (mode === "add" && spec.action === "table" && spec.table === undefined)
+    throw notBuilt('"unicast" without "table"');
   const { fib } = ip.kernel;
   answer(mode === "add" ? fib.addRule(spec) : fib.deleteRule(spec));
 }

@@ -43,9 +43,12 @@ export interface PrefixArgument {
 
 const familyWords = (family: Family): string => (family === "" ? "any valid" : family);
 
+/** Words that stand for every address of every family. */
+export const isAnyWord = (text: string): boolean => text === "default" || text === "all" || text === "any";
+
 /** An address (lib/utils.c:get_addr); `default`, `all` and `any` are 0.0.0.0. */
 export function parseAddress(text: string, family: Family): Ipv4 {
-  if (text === "default" || text === "all" || text === "any") return 0;
+  if (isAnyWord(text)) return 0;
   const address = family === "link" ? undefined : readIpv4(text, family);
   if (address === undefined) throw failure(`Error: ${familyWords(family)} address is expected rather than "${text}".`);
   return address;
@@ -53,7 +56,7 @@ export function parseAddress(text: string, family: Family): Ipv4 {
 
 /** An address for which there is no other family (lib/utils.c:get_addr32). */
 export function parseAddress32(text: string): Ipv4 {
-  if (text === "default" || text === "all" || text === "any") return 0;
+  if (isAnyWord(text)) return 0;
   const address = readIpv4(text, "inet");
   if (address === undefined) throw failure(`Error: an IP address is expected rather than "${text}"`);
   return address;
@@ -72,8 +75,7 @@ export function parsePrefix(text: string, family: Family): PrefixArgument {
 function readPrefix(text: string, family: Family): PrefixArgument | undefined {
   const slash = text.indexOf("/");
   const name = slash < 0 ? text : text.slice(0, slash);
-  const word = name === "default" || name === "all" || name === "any";
-  if (word) return slash < 0 ? { address: 0, length: 0, specified: name === "default" } : undefined;
+  if (isAnyWord(name)) return slash < 0 ? { address: 0, length: 0, specified: name === "default" } : undefined;
   const address = readIpv4(name, family);
   if (address === undefined) return undefined;
   if (slash < 0) return { address, length: 32, specified: false };

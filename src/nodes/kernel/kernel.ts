@@ -14,7 +14,7 @@ import {
 } from "../../protocols/ethernet/wire.ts";
 import { dst as ipDst, src as ipSrc } from "../../protocols/ipv4/wire.ts";
 import { removeTag, TAG, VID_NONE, vid } from "../../protocols/vlan/wire.ts";
-import { AddressBook } from "./addresses.ts";
+import { AddressBook, type AddressChange } from "./addresses.ts";
 import { Arp } from "./arp.ts";
 import type { Cpu } from "./cpu.ts";
 import { LoopbackDevice } from "./dev/loopback.ts";
@@ -98,7 +98,7 @@ export class Kernel {
     this.addresses = new AddressBook(this.fib, host);
     this.neigh = new NeighTable(this);
     this.ipv4 = new Ipv4(this);
-    this.addresses.onChange(() => this.#addressesChanged());
+    this.addresses.onChange((change) => this.#addressesChanged(change));
     this.arp = new Arp(this);
     this.icmp = new Icmp(this);
     this.raw = new RawSockets(this);
@@ -121,8 +121,10 @@ export class Kernel {
   }
 
   /** Looked-up routes may be wrong, and the address that ends first may be another. */
-  #addressesChanged(): void {
+  #addressesChanged({ op, address: { ifindex } }: AddressChange): void {
     this.ipv4.routes.invalidate();
+    const dev = op === "del" && this.addresses.list(ifindex).length === 0 ? this.deviceByIndex(ifindex) : undefined;
+    if (dev !== undefined) this.neigh.flushDevice(dev); // net/ipv4/fib_frontend.c:fib_disable_ip
     const end = this.addresses.deadline();
     if (end === NEVER && this.#lifetimes === null) return;
     this.#lifetimes ??= new Alarm(this.sim, this.name, () => this.addresses.tick(this.sim.now));

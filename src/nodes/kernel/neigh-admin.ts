@@ -26,7 +26,9 @@ export function setNeighbour(
   const known = kernel.neigh.find(dev, ip);
   if (known === undefined && mode === "change") return refused("ENOENT");
   if (known !== undefined && mode === "add") return refused("EEXIST");
-  const n = known ?? kernel.neigh.findOrCreate(dev, ip);
+  // net/ipv4/arp.c:arp_constructor: there is one neighbour, whoever it is.
+  const alone = dev === kernel.loopback || dev.pointToPoint;
+  const n = known ?? kernel.neigh.findOrCreate(dev, alone ? 0 : ip);
   if (n === undefined) return refused("ENOBUFS");
   if (mac === undefined && VALID.includes(state) && !n.valid) return refused("EINVAL", "No link layer address given");
   n.update(mac, state, true, true);

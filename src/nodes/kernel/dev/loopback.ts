@@ -24,6 +24,7 @@ export class LoopbackDevice extends NetDevice implements Handler {
     super(kernel, name, ifindex);
     this.mtu = 65_536;
     this.noArp = true;
+    this.multicast = false;
     this.broadcast = 0;
   }
 
