@@ -31,7 +31,6 @@ export type NeighState =
 
 const FAILED = dropReason("neigh: resolution failed");
 const QUEUE_FULL = dropReason("neigh: queue full");
-const TABLE_FULL = dropReason("neigh: table full");
 
 const GC_INTERVAL: Nanos = 5 * S;
 
@@ -336,13 +335,6 @@ export class NeighTable {
       n.ready = true;
     }
     return n;
-  }
-
-  /** Sends a packet to `ip` on `dev`. Takes ownership. */
-  output(dev: NetDevice, ip: Ipv4, p: Packet): void {
-    const n = this.findOrCreate(dev, ip);
-    if (n === undefined) return this.kernel.drop(p, TABLE_FULL, dev.name);
-    n.output(p);
   }
 
   remove(n: Neighbour): void {

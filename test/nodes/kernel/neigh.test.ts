@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { hex } from "../../../src/core/bytes.ts";
 import { MS, S } from "../../../src/core/time.ts";
 import type { Neighbour } from "../../../src/nodes/kernel/neigh.ts";
 import { chain, drops, hear, ip, ping } from "../../harness/kernels.ts";
@@ -85,11 +86,11 @@ describe("a neighbour that does not answer", () => {
   });
   it("app_solicit probes go to a program, which there is none of", () => {
     const lab = new ArpLab();
-    lab.dev.inet.neighParms.appSolicit = 2;
+    Object.assign(lab.dev.inet.neighParms, { appSolicit: 2, mcastSolicit: 2 });
     lab.udp("10.0.0.9");
     lab.until(10);
-    expect(lab.heard.map((h) => h.slice(0, 5))).toEqual(["2.000", "3.000", "4.000"]);
-    expect(lab.states.at(-1)).toBe("5.000 10.0.0.9 incomplete failed");
+    expect(lab.heard.map((h) => h.slice(0, 5))).toEqual(["2.000", "3.000"]);
+    expect(lab.states.at(-1)).toBe("4.000 10.0.0.9 incomplete failed");
   });
 });
 
@@ -111,6 +112,7 @@ describe("packets that wait for an address", () => {
     [197, 256],
     [198, 166],
     [500, 166],
+    [640, 166],
     [700, 92],
     [1472, 92],
   ])("of %i octets are kept up to %i: the newest", (bytes, kept) => {
@@ -122,6 +124,17 @@ describe("packets that wait for an address", () => {
     expect(lab.news()).toHaveLength(kept); // Linux 6.18, unres_qlen_bytes 212992
     expect(drops(lab.kernel, "neigh: queue full")).toBe(300 - kept);
     expect(lab.sim.pool.born).toBe(lab.sim.pool.dead);
+  });
+  it("leave room for others when they have gone", () => {
+    const lab = new ArpLab();
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 200; i++) lab.udp("10.0.0.9");
+      lab.until(lab.sim.now / S + 0.1);
+      lab.answer("10.0.0.9", PEER);
+      lab.kernel.neigh.find(lab.dev, ip("10.0.0.9"))?.update(undefined, "failed", true, true);
+    }
+    expect(drops(lab.kernel, "neigh: queue full")).toBe(0);
+    expect(lab.news()).toHaveLength(3 * 201);
   });
   it("that are larger than the whole queue are kept alone", () => {
     const lab = new ArpLab();
@@ -228,7 +241,68 @@ describe("a neighbour that answered", () => {
   });
 });
 
+describe("an IP packet's link header", () => {
+  it("names the neighbour, the device and the type", () => {
+    const lab = reachable();
+    let header = "";
+    lab.far.onReceive = (p) => {
+      header = hex(p.buf, p.start, p.start + 14);
+    };
+    lab.udp("10.0.0.9");
+    lab.until(0.1);
+    expect(header).toBe(`${PEER}:${OWN_MAC}:08:00`);
+    lab.kernel.setMac(lab.dev, 0x0a0b0c0d0e0f);
+    lab.kernel.neigh.findOrCreate(lab.dev, ip("10.0.0.9"))?.update(0x1a2b3c4d5e6f, "permanent", true, true);
+    lab.udp("10.0.0.9");
+    lab.until(0.2);
+    expect(header).toBe("1a:2b:3c:4d:5e:6f:0a:0b:0c:0d:0e:0f:08:00");
+  });
+});
+
+describe("the administrator's word", () => {
+  it("`probe` makes it asked for in person at once, three times", () => {
+    const lab = reachable();
+    lab.until(100);
+    neighbour(lab).update(undefined, "probe", true, true);
+    lab.until(120);
+    expect(lab.news().map((h) => h.slice(0, 8))).toEqual(["100.000 ", "101.000 ", "102.000 "]);
+    expect(lab.states.at(-1)).toBe("103.000 10.0.0.9 probe failed");
+  });
+  it("`failed` ends its waiting packets, as an answer that never came", () => {
+    const { lab, h1 } = chain();
+    const heard = hear(h1);
+    ping(h1, "10.0.1.77");
+    lab.run(S / 2);
+    const dev = h1.device("eth0") as ArpLab["dev"];
+    h1.neigh.find(dev, ip("10.0.1.77"))?.update(undefined, "failed", true, true);
+    lab.run(0);
+    expect(heard.map((s) => [s.at / S, s.icmp?.type, s.icmp?.code])).toEqual([[0.5, 3, 1]]);
+    lab.end();
+  });
+});
+
+it("who left the table takes no packets", () => {
+  const lab = reachable();
+  const n = neighbour(lab);
+  lab.kernel.neigh.remove(n);
+  n.output(lab.sim.pool.alloc(20));
+  n.probe();
+  lab.until(10);
+  expect([lab.news(), drops(lab.kernel, "neigh: resolution failed"), lab.table]).toEqual([[], 1, []]);
+  lab.kernel.neigh.remove(n);
+  expect(lab.kernel.neigh.size).toBe(0);
+});
+
 describe("what others say", () => {
+  it("by asking us does not prove that they hear us", () => {
+    const lab = new ArpLab();
+    lab.ask("10.0.0.1", "10.0.0.9", PEER);
+    lab.until(0.1);
+    lab.udp("10.0.0.9");
+    lab.until(5.2);
+    expect(lab.states.slice(1)).toEqual(["0.100 10.0.0.9 stale delay", "5.100 10.0.0.9 delay probe"]);
+  });
+
   it("makes who asks us a stale neighbour, whose address the answer then has", () => {
     const lab = new ArpLab();
     lab.ask("10.0.0.1", "10.0.0.9", PEER);
@@ -308,101 +382,5 @@ describe("neighbours that need no asking", () => {
     lab.udp("10.0.0.9");
     lab.until(200);
     expect([lab.table, lab.news()]).toEqual([[`10.0.0.9 ${PEER} permanent`], [`100.000 29 octets of IP to ${PEER}`]]);
-  });
-});
-
-describe("a device", () => {
-  const three = (): ArpLab => {
-    const lab = reachable();
-    lab.kernel.neigh.findOrCreate(lab.dev, ip("10.0.0.7"))?.update(0x020000000007, "permanent", true, true);
-    lab.udp("10.0.0.8");
-    lab.until(0.1);
-    expect(lab.table).toHaveLength(3);
-    return lab;
-  };
-  it("that goes down forgets all its neighbours, and what waits for them", () => {
-    const lab = three();
-    lab.kernel.setUp(lab.dev, false);
-    expect([lab.table, lab.kernel.neigh.size]).toEqual([[], 0]);
-    expect(drops(lab.kernel, "neigh: resolution failed")).toBe(1);
-    lab.until(10);
-    expect(lab.sim.pool.born).toBe(lab.sim.pool.dead);
-  });
-  it("that gets another address forgets them, too", () => {
-    const lab = three();
-    lab.kernel.setMac(lab.dev, 0x020000000002);
-    expect(lab.table).toEqual([]);
-    lab.udp("10.0.0.9");
-    lab.until(0.2);
-    expect(lab.news().at(-1)).toBe("0.100 ask 10.0.0.9 for 10.0.0.1, all (from 02:00:00:00:00:02)");
-  });
-  it("that loses its carrier keeps the permanent ones", () => {
-    const lab = three();
-    lab.cable.setUp(false);
-    expect(lab.table).toEqual(["10.0.0.7 02:00:00:00:00:07 permanent"]);
-  });
-  it("that is removed takes them along", () => {
-    const lab = three();
-    lab.kernel.unregister(lab.dev);
-    expect([lab.table, lab.kernel.neigh.size]).toEqual([[], 0]);
-  });
-});
-
-describe("the table", () => {
-  const fill = (lab: ArpLab, from: number, count: number): void => {
-    for (let i = from; i < from + count; i++) lab.udp(`10.0.${i >> 8}.${i & 255}`);
-  };
-  const small = (): ArpLab => {
-    const lab = new ArpLab("10.0.255.254/16");
-    Object.assign(lab.kernel.neigh, { gcThresh1: 1000, gcThresh2: 4, gcThresh3: 8 });
-    return lab;
-  };
-  it("takes no more than gc_thresh3 neighbours that are being asked for", () => {
-    const lab = small();
-    fill(lab, 1, 10);
-    expect([lab.kernel.neigh.size, drops(lab.kernel, "neigh: table full")]).toEqual([8, 2]);
-    lab.until(30);
-    expect(lab.sim.pool.born).toBe(lab.sim.pool.dead);
-  });
-  it("above gc_thresh2 drops the failed, the oldest first, down to below it, at most every 5 s", () => {
-    const lab = small();
-    fill(lab, 1, 5); // at the fifth it looks for what to drop, in vain
-    lab.until(4);
-    fill(lab, 11, 1);
-    expect(lab.kernel.neigh.size).toBe(6);
-    lab.until(5.5);
-    fill(lab, 12, 1);
-    expect(lab.table).toEqual(["10.0.0.4 failed", "10.0.0.5 failed", "10.0.0.11 incomplete", "10.0.0.12 incomplete"]);
-  });
-  it("at gc_thresh3 drops them at once", () => {
-    const lab = small();
-    fill(lab, 1, 8);
-    lab.until(4);
-    fill(lab, 11, 1);
-    expect(lab.kernel.neigh.size).toBe(4);
-    expect(drops(lab.kernel, "neigh: table full")).toBe(0);
-  });
-  it("drops stale ones only after 5 s without a change, and never reachable ones", () => {
-    const lab = small();
-    for (let i = 1; i <= 8; i++) lab.ask("10.0.255.254", `10.0.0.${i}`, `02:00:00:00:00:0${i}`);
-    lab.until(5);
-    fill(lab, 11, 1);
-    expect([lab.kernel.neigh.size, drops(lab.kernel, "neigh: table full")]).toEqual([8, 1]);
-    lab.until(5.1);
-    fill(lab, 11, 1);
-    expect(lab.kernel.neigh.size).toBe(4);
-  });
-  it("does not count permanent ones", () => {
-    const lab = small();
-    for (let i = 1; i <= 20; i++)
-      lab.kernel.neigh.findOrCreate(lab.dev, ip(`10.0.9.${i}`))?.update(i, "permanent", true, true);
-    expect(lab.kernel.neigh.size).toBe(20);
-    fill(lab, 1, 8);
-    expect(drops(lab.kernel, "neigh: table full")).toBe(0);
-    fill(lab, 9, 1);
-    expect(drops(lab.kernel, "neigh: table full")).toBe(1);
-    lab.kernel.neigh.flushDevice(lab.dev);
-    fill(lab, 1, 9);
-    expect([lab.kernel.neigh.size, drops(lab.kernel, "neigh: table full")]).toEqual([8, 2]);
   });
 });
