@@ -49,6 +49,8 @@ export interface Transport {
    * header, `outer` is the offset of the error's own IP header. Looks only.
    */
   error?(p: Packet, outer: number, icmpType: number, icmpCode: number, info: number): void;
+  /** Whether a program waits for connections to that address and port (TCP). */
+  listens?(address: Ipv4Address, port: number): boolean;
 }
 
 const OTHER_HOST = dropReason("other host: the frame is addressed to another MAC");

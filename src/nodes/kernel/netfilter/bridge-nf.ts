@@ -53,7 +53,7 @@ export class BridgeNetfilter {
     s.physIn = port;
     const passed = this.#nf.run(s);
     const kept = s.p;
-    this.#nf.leave();
+    this.#nf.leave(s);
     if (!passed) return null;
     const frame = kept;
     const changed = dstI32(frame.buf, frame.net) !== before;
@@ -126,7 +126,7 @@ export class BridgeNetfilter {
     s.physIn = from;
     s.physOut = to;
     const passed = this.#nf.run(s);
-    this.#nf.leave();
+    this.#nf.leave(s);
     if (passed) p.start = p.net - HEADER;
     return passed;
   }

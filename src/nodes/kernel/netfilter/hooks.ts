@@ -7,6 +7,7 @@ import type { NetDevice } from "../netdev.ts";
 import { BridgeNetfilter } from "./bridge-nf.ts";
 import { Conntrack } from "./conntrack/conntrack.ts";
 import { CT_KEEP } from "./conntrack/flow.ts";
+import { nameMatcher } from "./names.ts";
 import { Nat } from "./nat/nat.ts";
 import type { TableName } from "./rule.ts";
 import {
@@ -36,9 +37,27 @@ const NO_ROUTE = dropReason("ip: no route");
 /** What stands in front of the IP header of a frame: rules may ask for it after the packet was put together anew. */
 const LINK_HEADER = 14;
 
-interface Entry {
-  readonly priority: number;
-  readonly fn: HookFunction;
+/** Finds or makes the flow of a packet. */
+class Tracking implements HookFunction {
+  readonly #ct: Conntrack;
+  constructor(ct: Conntrack) {
+    this.#ct = ct;
+  }
+  run(s: HookState): number {
+    s.read();
+    return this.#ct.track(s);
+  }
+}
+
+/** A packet has passed: its flow is confirmed. */
+class Confirmation implements HookFunction {
+  readonly #ct: Conntrack;
+  constructor(ct: Conntrack) {
+    this.#ct = ct;
+  }
+  run(s: HookState): number {
+    return s.p.nfct === 0 ? NF_ACCEPT : this.#ct.confirm(s);
+  }
 }
 
 /** netfilter of a node: made when somebody first asks for it, and asked by packets once a hook of it is used. */
@@ -53,14 +72,15 @@ export class Netfilter {
   readonly bridge: BridgeNetfilter;
   readonly #tables = new Map<TableName, Table>();
   readonly #context: TargetContext;
-  #hooks: (readonly Entry[])[] = [[], [], [], [], []];
+  /** The functions at each hook, in the order of their priorities. */
+  #hooks: HookFunction[][] = [[], [], [], [], []];
+  #priorities: number[][] = [[], [], [], [], []];
   #conntrack: Conntrack | null = null;
   #nat: Nat | null = null;
   #tracking = false;
   #translating = false;
-  /** States in use: a packet that is sent from within a hook has one of its own. */
-  readonly #states: HookState[] = [];
-  #depth = 0;
+  /** States not in use, chained: a packet that is sent from within a hook has one of its own. */
+  #spare: HookState | null = null;
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -102,8 +122,8 @@ export class Netfilter {
     if (this.#tracking) return;
     this.#tracking = true;
     const ct = this.conntrack;
-    const track: HookFunction = { run: (s) => this.#track(s) };
-    const confirm: HookFunction = { run: (s) => ct.confirm(s) };
+    const track = new Tracking(ct);
+    const confirm = new Confirmation(ct);
     this.register(PRE_ROUTING, PRI_CONNTRACK_DEFRAG, { run: (s) => this.#reassemble(s) });
     for (const hook of [PRE_ROUTING, LOCAL_OUT]) this.register(hook, PRI_CONNTRACK, track);
     for (const hook of [LOCAL_IN, POST_ROUTING]) this.register(hook, PRI_CONNTRACK_CONFIRM, confirm);
@@ -115,82 +135,108 @@ export class Netfilter {
     this.#translating = true;
     this.enableConntrack();
     const nat = this.nat;
-    const source: HookFunction = { run: (s) => nat.run(s) };
-    this.register(PRE_ROUTING, PRI_NAT_DST, source);
+    this.register(PRE_ROUTING, PRI_NAT_DST, nat);
     this.register(LOCAL_OUT, PRI_NAT_DST, { run: (s) => this.#reroute(s, nat) });
-    this.register(LOCAL_IN, PRI_NAT_SRC, source);
-    this.register(POST_ROUTING, PRI_NAT_SRC, source);
+    this.register(LOCAL_IN, PRI_NAT_SRC, nat);
+    this.register(POST_ROUTING, PRI_NAT_SRC, nat);
   }
 
   /** Puts a function at a hook; among those of the same priority it comes last (`nf_register_net_hook`). */
   register(hook: number, priority: number, fn: HookFunction): void {
-    const entries = [...(this.#hooks[hook] as readonly Entry[]), { priority, fn }];
-    this.#hooks[hook] = entries.sort((a, b) => a.priority - b.priority);
+    const priorities = this.#priorities[hook] as number[];
+    const behind = priorities.findIndex((p) => p > priority);
+    const at = behind < 0 ? priorities.length : behind;
+    this.#priorities[hook] = priorities.toSpliced(at, 0, priority);
+    this.#hooks[hook] = (this.#hooks[hook] as HookFunction[]).toSpliced(at, 0, fn);
     this.kernel.netfilter = this;
   }
   /** Takes a function away from all hooks. */
   unregister(fn: HookFunction): void {
-    this.#hooks = this.#hooks.map((entries) => entries.filter((e) => e.fn !== fn));
-    if (this.#hooks.every((entries) => entries.length === 0)) this.kernel.netfilter = null;
+    for (const [hook, fns] of this.#hooks.entries()) {
+      this.#priorities[hook] = (this.#priorities[hook] as number[]).filter((_, i) => fns[i] !== fn);
+      this.#hooks[hook] = fns.filter((f) => f !== fn);
+    }
+    if (this.#hooks.every((fns) => fns.length === 0)) this.kernel.netfilter = null;
   }
 
+  // Each has a loop of its own: few kinds of functions stand at one hook, and the engine knows them then.
   // --- the hooks, as the IPv4 path calls them ------------------------------------------------------------------------
 
   /** A packet came in, and is not routed yet. The packet to go on with, put together from fragments perhaps; null: it is gone. */
   preRouting(p: Packet, dev: NetDevice): Packet | null {
     if (this.bridge.passed(p)) return p;
     if (p.nfct !== 0 || p.nfctInfo !== 0) this.#begin(p);
+    const fns = this.#hooks[PRE_ROUTING] as HookFunction[];
+    if (fns.length === 0) return p;
     const s = this.enter(PRE_ROUTING, p);
     s.in = dev;
-    const passed = this.run(s);
+    let verdict = NF_ACCEPT;
+    for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
+    const passed = verdict === NF_ACCEPT || this.#end(s, verdict);
     const kept = s.p;
-    this.leave();
+    this.leave(s);
     return passed ? kept : null;
   }
 
   /** A packet is for this node. False: it is gone. */
   input(p: Packet, dev: NetDevice): boolean {
+    const fns = this.#hooks[LOCAL_IN] as HookFunction[];
+    if (fns.length === 0) return true;
     const s = this.enter(LOCAL_IN, p);
     s.in = dev;
     this.bridge.showPort(s);
-    const passed = this.run(s);
-    this.leave();
+    let verdict = NF_ACCEPT;
+    for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
+    const passed = verdict === NF_ACCEPT || this.#end(s, verdict);
+    this.leave(s);
     if (passed) p.fragMax = 0;
     return passed;
   }
 
   /** A packet leaves by `d` for somebody else. False: it is gone. */
   forward(p: Packet, dev: NetDevice, d: Dst): boolean {
+    const fns = this.#hooks[FORWARD] as HookFunction[];
+    if (fns.length === 0) return true;
     const s = this.enter(FORWARD, p);
     s.in = dev;
     s.out = d.dev;
     s.d = d;
     this.bridge.showPort(s);
-    const passed = this.run(s);
-    this.leave();
+    let verdict = NF_ACCEPT;
+    for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
+    const passed = verdict === NF_ACCEPT || this.#end(s, verdict);
+    this.leave(s);
     return passed;
   }
 
   /** A packet was made here, to leave by `d`. The way that it takes; null: it is gone. */
   output(p: Packet, d: Dst): Dst | null {
     if (p.nfct !== 0 || p.nfctInfo !== 0) this.#begin(p);
+    const fns = this.#hooks[LOCAL_OUT] as HookFunction[];
+    if (fns.length === 0) return d;
     const s = this.enter(LOCAL_OUT, p);
     s.out = d.dev;
     s.d = d;
-    const passed = this.run(s);
+    let verdict = NF_ACCEPT;
+    for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
+    const passed = verdict === NF_ACCEPT || this.#end(s, verdict);
     const way = s.d;
-    this.leave();
+    this.leave(s);
     return passed ? way : null;
   }
 
   /** A packet is about to leave by `d`. False: it is gone. What comes back by the loopback, or a copy of it, keeps its flow. */
   postRouting(p: Packet, d: Dst, dev: NetDevice | null): boolean {
+    const fns = this.#hooks[POST_ROUTING] as HookFunction[];
+    if (fns.length === 0) return true;
     const s = this.enter(POST_ROUTING, p);
     s.in = dev;
     s.out = d.dev;
     s.d = d;
-    const passed = this.run(s);
-    this.leave();
+    let verdict = NF_ACCEPT;
+    for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
+    const passed = verdict === NF_ACCEPT || this.#end(s, verdict);
+    this.leave(s);
     if (!passed) return false;
     if (d.type === DST_LOCAL || d.type === DST_BROADCAST) p.nfctInfo |= CT_KEEP;
     else p.nfct = p.nfctInfo = 0;
@@ -212,32 +258,37 @@ export class Netfilter {
 
   /** A state for a packet at a hook; `leave` gives it back. */
   enter(hook: number, p: Packet): HookState {
-    let s = this.#states[this.#depth++];
-    if (s === undefined) {
-      s = new HookState(this.kernel, p);
-      this.#states.push(s);
-    }
+    const s = this.#spare ?? new HookState(this.kernel, p);
+    this.#spare = s.spare;
+    s.spare = null;
     s.hook = hook;
     s.p = p;
-    s.in = s.out = s.physIn = s.physOut = null;
+    s.in = null;
+    s.out = null;
+    s.physIn = null;
+    s.physOut = null;
     s.d = null;
     s.helper = null;
     return s;
   }
-  leave(): void {
-    this.#depth--;
+  leave(s: HookState): void {
+    s.spare = this.#spare;
+    this.#spare = s;
   }
 
   /** Asks all functions at the state's hook. False: the packet is gone. */
   run(s: HookState): boolean {
-    const entries = this.#hooks[s.hook] as readonly Entry[];
-    for (let i = 0; i < entries.length; i++) {
-      const verdict = (entries[i] as Entry).fn.run(s);
-      if (verdict === NF_ACCEPT) continue;
-      if (verdict !== NF_STOLEN) this.kernel.drop(s.p, s.reason, s.where);
-      return false;
+    for (const fn of this.#hooks[s.hook] as HookFunction[]) {
+      const verdict = fn.run(s);
+      if (verdict !== NF_ACCEPT) return this.#end(s, verdict);
     }
     return true;
+  }
+
+  /** A function took the packet, or wants it dropped. */
+  #end(s: HookState, verdict: number): false {
+    if (verdict !== NF_STOLEN) this.kernel.drop(s.p, s.reason, s.where);
+    return false;
   }
 
   /** A packet keeps the flow that it comes with only when it was looped back, or attached to it. */
@@ -245,11 +296,6 @@ export class Netfilter {
     const kept = (p.nfctInfo & CT_KEEP) !== 0 && this.#conntrack !== null && (p.nfct === 0 || this.#conntrack.owns(p));
     if (kept) p.nfctInfo &= ~CT_KEEP;
     else p.nfct = p.nfctInfo = 0;
-  }
-
-  #track(s: HookState): number {
-    s.read();
-    return this.conntrack.track(s);
   }
 
   /** net/ipv4/netfilter/nf_defrag_ipv4.c: rules and flows are asked about whole datagrams. */
@@ -298,6 +344,7 @@ export class Netfilter {
     if (name === "nat") {
       if (this.nat.rules === null) {
         this.nat.rules = table;
+        this.nat.leavesBy = (ifname) => leavesBy(table, ifname);
         this.enableNat();
       }
       return;
@@ -311,4 +358,13 @@ export class Netfilter {
     }
   }
   readonly #registered = new Set<TableName>();
+}
+
+/** Whether a rule changes the source of what leaves by a device. */
+function leavesBy(nat: Table, ifname: string): boolean {
+  const rules = nat.chain("POSTROUTING")?.rules ?? [];
+  return rules.some(({ spec: { target, out } }) => {
+    if (target?.kind !== "MASQUERADE" && target?.kind !== "SNAT") return false;
+    return out === undefined || nameMatcher(out)(ifname);
+  });
 }

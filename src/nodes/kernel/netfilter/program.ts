@@ -2,6 +2,7 @@ import { dropReason } from "../../../core/drop.ts";
 import { IPPROTO_TCP } from "../../../protocols/ipv4/wire.ts";
 import { saw } from "../saw.ts";
 import type { Chain } from "./chain.ts";
+import { CLASSIFY_MAX, CLASSIFY_MIN, Classifier } from "./classifier.ts";
 import { nameMatcher } from "./names.ts";
 import { CONTINUE, type Matcher, RETURN, type Rule, type RuleSpec } from "./rule.ts";
 import { type HookState, NF_ACCEPT, NF_DROP, PORTS_READ, PORTS_SHORT } from "./state.ts";
@@ -45,6 +46,7 @@ const CODE_ACTION = -3;
 const CODE_POLICY = -4;
 const CODE_JUMP = 16;
 
+const STACK_MIN = 64;
 /** Jumps that a packet may be in at once (NFT_JUMP_STACK_SIZE). */
 export const JUMPS_MAX = 16;
 
@@ -56,33 +58,45 @@ export class Program {
   readonly #names: ((name: string) => boolean)[] = [];
   readonly #chains: Chain[] = [];
   readonly #starts = new Map<string, number>();
+  /** Of the built-in chains, by their hooks. */
+  readonly #first: number[] = [];
+  /** Of the chain that a rule belongs to. */
+  readonly #classifiers: (Classifier | null)[] = [];
   readonly #table: string;
   /** Where to go on after jumps; calls within calls (an answer that is filtered too) stand above one another. */
-  readonly #stack: number[] = [];
+  #stack = new Int32Array(STACK_MIN);
+  #top = 0;
 
   constructor(table: string, chains: readonly Chain[]) {
     this.#table = table;
     let size = 0;
     for (const chain of chains) {
       this.#starts.set(chain.name, size);
+      if (chain.hook >= 0) this.#first[chain.hook] = size;
       size += chain.rules.length + 1;
     }
     this.#cells = new Int32Array(STRIDE * size);
     for (const chain of chains) {
-      for (const rule of chain.rules) this.#compile(chain, rule);
+      const { rules } = chain;
+      const long = rules.length >= CLASSIFY_MIN && rules.length <= CLASSIFY_MAX;
+      const classifier = long ? new Classifier(this.#rules.length, rules) : null;
+      for (const rule of rules) this.#compile(chain, rule);
       this.#end(chain);
+      while (this.#classifiers.length < this.#rules.length) this.#classifiers.push(classifier);
     }
   }
 
-  /** Walks a built-in chain; `s.read()` was done (net/ipv4/netfilter/ip_tables.c:ipt_do_table). */
-  run(s: HookState, chain: string): number {
+  /** Walks the built-in chain of the hook; `s.read()` was done (net/ipv4/netfilter/ip_tables.c:ipt_do_table). */
+  run(s: HookState): number {
     const cells = this.#cells;
-    const stack = this.#stack;
-    const base = stack.length;
+    const base = this.#top;
     const { view, net } = s.p;
     let src = view.getInt32(net + 12);
     let dst = view.getInt32(net + 16);
-    for (let i = this.#starts.get(chain) as number; ; ) {
+    let i = this.#first[s.hook] as number;
+    let classifier = this.#look(i, s, src, dst);
+    for (;;) {
+      if (classifier !== null) i = classifier.next(i);
       const o = i * STRIDE;
       const flags = cells[o] as number;
       if (
@@ -112,12 +126,13 @@ export class Program {
         if (s.p.trail !== null) this.#saw(s, i, rule);
       }
       if (code === NF_ACCEPT) {
-        stack.length = base;
+        this.#top = base;
         return NF_ACCEPT;
       }
       if (code >= CODE_JUMP) {
-        if ((code & 1) === 0) stack.push(i + 1);
+        if ((code & 1) === 0) this.#push(i + 1);
         i = (code - CODE_JUMP) >> 1;
+        classifier = this.#look(i, s, src, dst);
       } else if (code === CONTINUE) i++;
       else if (code === CODE_ACTION) {
         s.where = this.#where(i, rule as Rule);
@@ -127,16 +142,33 @@ export class Program {
           src = s.p.view.getInt32(s.p.net + 12);
           dst = s.p.view.getInt32(s.p.net + 16);
         } else {
-          stack.length = base;
+          this.#top = base;
           return verdict;
         }
       } else if (code === RETURN) {
-        i = stack.length > base ? (stack.pop() as number) : this.#endOf(chain);
+        i = this.#top > base ? (this.#stack[--this.#top] as number) : this.#endOf(s.hook);
+        classifier = this.#classifiers[i] as Classifier | null;
       } else {
-        stack.length = base;
+        this.#top = base;
         return code === CODE_POLICY ? this.#policy(s, i) : s.refuse(BY_RULE, this.#where(i, rule as Rule));
       }
     }
+  }
+
+  /** Enters a chain: if it is a long one, the rules that the packet may match are found at once. */
+  #look(i: number, s: HookState, src: number, dst: number): Classifier | null {
+    const classifier = this.#classifiers[i] as Classifier | null;
+    classifier?.look(src, dst, s.ports === PORTS_READ ? s.dport : -1);
+    return classifier;
+  }
+
+  #push(i: number): void {
+    if (this.#top === this.#stack.length) {
+      const longer = new Int32Array(2 * this.#top);
+      longer.set(this.#stack);
+      this.#stack = longer;
+    }
+    this.#stack[this.#top++] = i;
   }
 
   /** The end of a built-in chain decides. */
@@ -148,8 +180,8 @@ export class Program {
     return s.refuse(BY_POLICY, `${this.#table} ${chain.name} policy`);
   }
 
-  #endOf(chain: string): number {
-    const i = this.#starts.get(chain) as number;
+  #endOf(hook: number): number {
+    const i = this.#first[hook] as number;
     return i + (this.#chains[i] as Chain).rules.length;
   }
 
@@ -174,7 +206,7 @@ export class Program {
   }
 
   #abort(s: HookState, i: number, base: number): number {
-    this.#stack.length = base;
+    this.#top = base;
     const rule = this.#rules[i];
     return s.refuse(TOO_SHORT, rule === null || rule === undefined ? this.#table : this.#where(i, rule));
   }

@@ -57,6 +57,8 @@ export class HookState {
   d: Dst | null = null;
   /** The helper that a rule chose for the flow that the packet may begin. */
   helper: Helper | null = null;
+  /** The next one that is not in use, while this one is not either. */
+  spare: HookState | null = null;
   /** Why it is dropped, and by whom. */
   reason: DropReason = 0;
   where = "";

@@ -59,7 +59,7 @@ export class Table {
   run(s: HookState): number {
     s.read();
     this.#program ??= new Program(this.name, [...this.#chains.values()]);
-    return this.#program.run(s, HOOK_NAMES[s.hook] as string);
+    return this.#program.run(s);
   }
 
   /** The chains, built-in ones first; rules and counters as they are now. */

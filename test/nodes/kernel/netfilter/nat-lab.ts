@@ -124,9 +124,17 @@ const sourceOf = (kernel: Kernel, to: string): Ipv4 => kernel.ipv4.routes.output
 
 // --- seeing --------------------------------------------------------------------------------------------------------
 
-/** What a host received, as `source:port > destination:port`, newest last; sockets swallow it, so that nothing is answered. */
+/** Raw sockets take what comes, so that nothing is answered: these hosts speak no TCP and no UDP of their own. */
+export function swallow(kernel: Kernel): void {
+  for (const protocol of [6, 17]) {
+    kernel.ipv4.register(protocol, undefined);
+    kernel.os.rawSocket(protocol).onReceive(() => {});
+  }
+}
+
+/** What a host received, as `source:port > destination:port`, newest last; nothing is answered. */
 export function listen(kernel: Kernel, ifname = "eth0"): Heard {
-  for (const protocol of [6, 17]) kernel.os.rawSocket(protocol).onReceive(() => {});
+  swallow(kernel);
   return new Heard(watch(kernel, ifname).in, kernel);
 }
 

@@ -331,7 +331,8 @@ function reset(ct: Conntrack, slot: number, dir: number, old: number, g: Segment
     if (train) return CLOSE;
     state = old; // not exact: a challenge acknowledgement may show that the connection lives
   }
-  const answersSyn = (status & IPS_SEEN_REPLY) !== 0 && lastIndex === SET_SYN;
+  // Of the other side, as Linux 6.18 was seen to want it: nobody answers its own SYN.
+  const answersSyn = (status & IPS_SEEN_REPLY) !== 0 && lastIndex === SET_SYN && bytes[at + B_LAST_DIR] !== dir;
   const answersAck = (status & IPS_ASSURED) === 0 && lastIndex === SET_ACK;
   if ((answersSyn || answersAck) && g.ack === (w[o + W_LAST_END] as number)) return state + SKIP_WINDOW;
   const answersChallenge =

@@ -97,13 +97,17 @@ export function makeConntrack(spec: ConntrackMatch, _rule: RuleSpec, context: Ma
   const state = spec.state;
   const mask = state === undefined ? 0 : bits(state.states, STATE_BITS);
   const invert = state?.invert === true;
+  const nat = (mask & (SNAT_BIT | DNAT_BIT)) !== 0;
   const rest = Object.keys(spec).some((key) => key !== "kind" && key !== "state");
   const tests = rest ? flowTests(spec, ct) : [];
   return granted({
     tracks: true,
     test(s) {
       const { nfct, nfctInfo } = s.p;
-      if (state !== undefined && ((withNat(ct, nfct, stateOf(nfct, nfctInfo)) & mask) !== 0) === invert) return false;
+      if (state !== undefined) {
+        const bits = stateOf(nfct, nfctInfo);
+        if ((((nat ? withNat(ct, nfct, bits) : bits) & mask) !== 0) === invert) return false;
+      }
       if (nfct === 0) return state !== undefined;
       for (const test of tests) if (!test(s, nfct << FLOW_SHIFT)) return false;
       return true;

@@ -1,24 +1,15 @@
-import { setU16, u8, u16, u32 } from "../../../../core/bytes.ts";
+import { setU16, setU32, u8, u16, u32 } from "../../../../core/bytes.ts";
 import type { Packet } from "../../../../core/packet.ts";
 import { adjustChecksum16 as adjustIcmp, id, setId, type } from "../../../../protocols/icmp/wire.ts";
 import {
-  changeDst,
-  changeSrc,
-  dst,
   headerLength,
   IPPROTO_GRE,
   IPPROTO_ICMP,
   IPPROTO_TCP,
   IPPROTO_UDP,
   protocol,
-  src,
 } from "../../../../protocols/ipv4/wire.ts";
-import {
-  adjustChecksum16 as adjustTcp16,
-  adjustChecksum32 as adjustTcp32,
-  HEADER as TCP_HEADER,
-} from "../../../../protocols/tcp/wire.ts";
-import { adjustChecksum16 as adjustUdp16, adjustChecksum32 as adjustUdp32 } from "../../../../protocols/udp/wire.ts";
+import { HEADER as TCP_HEADER } from "../../../../protocols/tcp/wire.ts";
 import { isQuery } from "../conntrack/tuple.ts";
 import { MANIP_SRC } from "./range.ts";
 
@@ -33,22 +24,23 @@ const QUOTED_MIN = 8;
 export function mangle(b: Uint8Array, net: number, end: number, manip: number, address: number, port: number): boolean {
   const at = net + headerLength(b, net);
   const source = manip === MANIP_SRC;
-  const old = source ? src(b, net) : dst(b, net);
   const place = source ? at : at + 2;
+  const end32 = source ? net + 12 : net + 16;
+  // What the sums grow by: the new words and the complements of the old ones (RFC 1624 eqn. 3).
+  const grown = 0x1fffe - u16(b, end32) - u16(b, end32 + 2) + (address >>> 16) + (address & 0xffff);
   switch (protocol(b, net)) {
     case IPPROTO_TCP:
       if (end - at < QUOTED_MIN) return false;
       // A quotation may end before the checksum.
-      if (end - at >= TCP_HEADER) {
-        adjustTcp32(b, at, old, address >>> 0);
-        adjustTcp16(b, at, u16(b, place), port);
-      }
+      if (end - at >= TCP_HEADER) adjust(b, at + 16, grown + 0xffff - u16(b, place) + port);
       setU16(b, place, port);
       break;
     case IPPROTO_UDP:
       if (end - at < QUOTED_MIN) return false;
-      adjustUdp32(b, at, old, address >>> 0);
-      adjustUdp16(b, at, u16(b, place), port);
+      if (u16(b, at + 6) !== 0) {
+        adjust(b, at + 6, grown + 0xffff - u16(b, place) + port);
+        if (u16(b, at + 6) === 0) setU16(b, at + 6, 0xffff); // RFC 768: 0 would mean that there is none
+      }
       setU16(b, place, port);
       break;
     case IPPROTO_ICMP:
@@ -63,9 +55,17 @@ export function mangle(b: Uint8Array, net: number, end: number, manip: number, a
       break;
     default:
   }
-  if (source) changeSrc(b, net, address >>> 0);
-  else changeDst(b, net, address >>> 0);
+  adjust(b, net + 10, grown);
+  setU32(b, end32, address);
   return true;
+}
+
+/** A checksum whose words grew by so much. */
+function adjust(b: Uint8Array, o: number, grown: number): void {
+  let s = (~u16(b, o) & 0xffff) + grown;
+  s = (s & 0xffff) + (s >>> 16);
+  s = (s & 0xffff) + (s >>> 16);
+  setU16(b, o, ~s);
 }
 
 /** As `mangle`, for the packet itself: a cached sum that covers what changed is forgotten. */

@@ -18,6 +18,8 @@ import {
   IPS_CONFIRMED,
   IPS_DST_NAT,
   IPS_DST_NAT_DONE,
+  IPS_HAIRPIN,
+  IPS_MAPPED,
   IPS_NAT_MASK,
   IPS_SRC_NAT,
   IPS_SRC_NAT_DONE,
@@ -30,11 +32,22 @@ import {
   W_REPLY,
   W_STATUS,
 } from "../conntrack/flow.ts";
+import { ConntrackSysctl } from "../conntrack/sysctl.ts";
 import { Tuple } from "../conntrack/tuple.ts";
-import { type HookFunction, type HookState, LOCAL_IN, NF_ACCEPT, NF_DROP, POST_ROUTING } from "../state.ts";
+import {
+  type HookFunction,
+  type HookState,
+  LOCAL_IN,
+  NF_ACCEPT,
+  NF_DROP,
+  POST_ROUTING,
+  PRE_ROUTING,
+} from "../state.ts";
 import { translateError } from "./icmp.ts";
 import { manglePacket, portText } from "./mangle.ts";
+import type { Mapping } from "./mappings.ts";
 import { MANIP_DST, MANIP_SRC, type NatRange } from "./range.ts";
+import { RFC_TIMEOUTS, Rfc4787, type RfcSettings } from "./rfc4787.ts";
 import { uniqueTuple } from "./unique.ts";
 
 const UNTRANSLATABLE = dropReason("nat: cannot be translated");
@@ -50,9 +63,15 @@ export class Nat {
   readonly ct: Conntrack;
   /** Walks the rules of the `nat` table for the first packet of a flow. */
   rules: HookFunction | null = null;
+  /** Whether some rule changes the source of what leaves by a device. */
+  leavesBy: (ifname: string) => boolean = () => false;
   /** The rule that sets a flow up now, for traces. */
   rule = "";
+  /** Translation by the RFCs instead of Linux's; null on Linux's terms. */
+  rfc: Rfc4787 | null = null;
   readonly #rng: RandomStream;
+  /** The mappings of the RFC mode, while flows may use them. */
+  #mapped: Rfc4787 | null = null;
 
   constructor(kernel: Kernel, ct: Conntrack) {
     this.kernel = kernel;
@@ -65,6 +84,24 @@ export class Nat {
     kernel.addresses.onChange((change) => {
       if (change.op === "del") this.#forgetMasqueraded(change.address.ifindex, change.address.address);
     });
+  }
+
+  /**
+   * Translates new flows as RFC 4787, 5382 and 5508 want it, from now on, and sets the timeouts that they want; without settings
+   * as Linux does, with Linux's timeouts. Other timeouts may be set afterwards.
+   */
+  setMode(settings: RfcSettings | null): void {
+    const { ct } = this;
+    const linux = new ConntrackSysctl();
+    for (const key of Object.keys(RFC_TIMEOUTS) as (keyof typeof RFC_TIMEOUTS)[])
+      ct.set(key, settings === null ? linux[key] : RFC_TIMEOUTS[key]);
+    if (settings === null) this.rfc = null;
+    else if (this.#mapped === null) this.rfc = this.#mapped = new Rfc4787(this, settings);
+    else {
+      this.rfc = this.#mapped;
+      this.rfc.configure(settings);
+    }
+    ct.onGone = (slot) => this.#flowGone(slot);
   }
 
   /** At a hook: sets up what a new flow becomes, and translates the packet (nf_nat_core.c:nf_nat_inet_fn). */
@@ -94,13 +131,29 @@ export class Nat {
 
   /** What the rules, or nothing, make of a new flow. */
   setUpFlow(s: HookState, slot: number, manip: number, done: number): number {
-    if (this.rules !== null) {
+    const hairpin = ((this.ct.table.words[(slot << FLOW_SHIFT) + W_STATUS] as number) & IPS_HAIRPIN) !== 0;
+    if (this.rules !== null && !(hairpin && s.hook === POST_ROUTING)) {
       const verdict = this.rules.run(s);
       if (verdict !== NF_ACCEPT) return verdict;
     }
-    const status = this.ct.table.words[(slot << FLOW_SHIFT) + W_STATUS] as number;
-    if ((status & done) === 0) this.bindNull(slot, manip);
+    const at = (slot << FLOW_SHIFT) + W_STATUS;
+    const { words } = this.ct.table;
+    if (this.rfc !== null && ((words[at] as number) & done) === 0) {
+      if (s.hook === PRE_ROUTING) {
+        const verdict = this.rfc.inbound(s, slot);
+        if (verdict !== NF_ACCEPT) return verdict;
+      } else if (s.hook === POST_ROUTING && ((words[at] as number) & IPS_HAIRPIN) !== 0) this.rfc.leaveHairpin(slot);
+    }
+    if (((words[at] as number) & done) === 0) this.bindNull(slot, manip);
     return NF_ACCEPT;
+  }
+
+  /** What a rule wants of the source of a flow that leaves by a device. False: no endpoint is left. */
+  setUpSource(slot: number, range: NatRange, ifindex: number): boolean {
+    const protocol = this.ct.table.words[(slot << FLOW_SHIFT) + W_PROTOCOL] as number;
+    if (this.rfc?.maps(protocol)) return this.rfc.mapSource(slot, range, ifindex);
+    this.setUp(slot, range, MANIP_SRC);
+    return true;
   }
 
   /** Settles one end of a flow that is not confirmed yet (nf_nat_core.c:nf_nat_setup_info). */
@@ -194,6 +247,25 @@ export class Nat {
     this.setUp(slot, range, MANIP_DST);
   }
 
+  #flowGone(slot: number): void {
+    const status = this.ct.table.words[(slot << FLOW_SHIFT) + W_STATUS] as number;
+    if ((status & IPS_MAPPED) !== 0) this.#mapped?.forget(slot);
+  }
+
+  /** A mapping of the RFC mode was made, or is no more. */
+  traceMapping(kind: string, m: Mapping): void {
+    const { sim, name } = this.kernel;
+    if (!sim.trace.on) return;
+    const from = `${formatIp(m.inside)}:${m.insidePort}`;
+    sim.trace.emit(sim.now, name, kind, {
+      end: "source",
+      protocol: m.protocol,
+      from,
+      to: `${formatIp(m.outside)}:${m.outsidePort}`,
+      by: this.rule,
+    });
+  }
+
   #stuck(s: HookState): number {
     s.refuse(UNTRANSLATABLE, "nat");
     return NF_DROP;
@@ -216,7 +288,7 @@ export class Nat {
 
   #trace(slot: number, manip: number): void {
     const { sim, name } = this.kernel;
-    if (!sim.trace.on) return;
+    if (!sim.trace.on || this.rfc !== null) return;
     const { words: w } = this.ct.table;
     const o = slot << FLOW_SHIFT;
     const [a, b] = manip === MANIP_SRC ? [o + T_SRC, o + W_REPLY + T_DST] : [o + T_DST, o + W_REPLY + T_SRC];

@@ -53,8 +53,8 @@ export function makeMasquerade(spec: MasqueradeTarget, rule: RuleSpec, context: 
       if (address === 0) return s.refuse(UNTRANSLATABLE, s.where);
       table.words[o + W_MASQUERADE] = out.ifindex;
       nat.rule = s.where;
-      nat.setUp(p.nfct, { ...range, minAddress: address, maxAddress: address }, MANIP_SRC);
-      return NF_ACCEPT;
+      const whole = { ...range, minAddress: address, maxAddress: address };
+      return nat.setUpSource(p.nfct, whole, out.ifindex) ? NF_ACCEPT : s.refuse(UNTRANSLATABLE, s.where);
     },
   });
 }
@@ -96,7 +96,8 @@ function makeFixed(range: NatRange, rule: RuleSpec, context: TargetContext, mani
     translates: true,
     run(s) {
       nat.rule = s.where;
-      nat.setUp(s.p.nfct, range, manip);
+      if (manip === MANIP_DST) nat.setUp(s.p.nfct, range, manip);
+      else if (!nat.setUpSource(s.p.nfct, range, s.out?.ifindex ?? 0)) return s.refuse(UNTRANSLATABLE, s.where);
       return NF_ACCEPT;
     },
   });
