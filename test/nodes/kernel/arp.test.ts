@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MS, S } from "../../../src/core/time.ts";
 import type { DeviceConf } from "../../../src/nodes/kernel/in-device.ts";
-import { ip } from "../../harness/kernels.ts";
+import { allDrops, ip } from "../../harness/kernels.ts";
 import { ALL, ArpLab, NOBODY, OWN_MAC } from "./arp-lab.ts";
 
 /** net/ipv4/arp.c: what was seen of Linux 6.18 when its network namespaces were sent the same packets. */
@@ -63,6 +63,14 @@ describe("a request", () => {
     lab.cable.lineFrom(lab.far).transmit(p);
     lab.until(1);
     expect([lab.news(), lab.sim.pool.born - lab.sim.pool.dead]).toEqual([[], 0]);
+    expect(allDrops(lab.kernel)).toEqual({ "arp: malformed": 1, "arp: ignored": 1 });
+  });
+  it("moves who asks to where the request came from, at once", () => {
+    const lab = labWith({});
+    for (const mac of [PEER, "02:00:00:00:00:aa"]) {
+      lab.ask("10.0.0.1", "10.0.0.9", mac);
+      expect(lab.table).toEqual([`10.0.0.9 ${mac} stale`]);
+    }
   });
   it("is answered only when there is room for who asks", () => {
     const lab = labWith({});
@@ -229,6 +237,13 @@ describe("a gratuitous ARP", () => {
       `0.000 ask 10.0.0.201 for 10.0.0.201, all (target ${ALL})`,
     ]);
     expect(() => lab.kernel.os.announce("eth9", 1)).toThrow("h1 has no device eth9");
+    lab.dev.noArp = true;
+    lab.kernel.os.announce("eth0", ip("10.0.0.200"));
+    lab.dev.noArp = false;
+    lab.kernel.setUp(lab.dev, false);
+    lab.kernel.os.announce("eth0", ip("10.0.0.200"));
+    lab.until(1);
+    expect([lab.news(), allDrops(lab.kernel)]).toEqual([[], {}]);
   });
 });
 
@@ -286,5 +301,8 @@ describe("proxy ARP", () => {
     for (let i = 2; i <= 101; i++) lab.ask(`10.8.0.${i}`, "10.0.0.9", PEER);
     lab.until(1);
     expect(lab.news()).toHaveLength(65); // Linux 6.18: 65 of 100 are answered
+    for (let i = 2; i <= 60; i++) lab.ask(`10.8.0.${i}`, "10.0.0.9", PEER);
+    lab.until(2);
+    expect(lab.news()).toHaveLength(59);
   });
 });

@@ -126,6 +126,30 @@ describe("what comes in", () => {
     }
     expect(names).toEqual(["10.9.0.1", "connected"]);
   });
+  it("comes with its octets, none where there are none", () => {
+    const { lab, a, b } = pair();
+    const got: number[][] = [];
+    udp(a, "", 9).onReceive((buf, o, end) => got.push(Array.from(buf.subarray(o, end))));
+    const s = udp(b);
+    for (const payload of [[1, 2, 3], [], [255]]) must(s.sendTo(Uint8Array.from(payload), ip("10.9.0.1"), 9));
+    lab.run(S);
+    expect(got).toEqual([[1, 2, 3], [], [255]]);
+  });
+  it("for another address, or by another device, is not for the only socket on the port", () => {
+    const { lab, a, b } = pair();
+    const heard = [listen(udp(a, "10.9.0.1", 500))];
+    const bound = a.os.udpSocket();
+    bound.options.ifname = "e1";
+    must(bound.bind(0, 501));
+    heard.push(listen(bound));
+    const s = udp(b);
+    must(s.sendTo(bytes(1), ip("10.9.0.1"), 500));
+    must(s.sendTo(bytes(1), ip("10.9.1.1"), 500, { ifname: "e0" }));
+    must(s.sendTo(bytes(1), ip("10.9.0.1"), 501));
+    lab.run(S);
+    expect(heard.map((h) => h.length)).toEqual([1, 0]);
+    lab.end();
+  });
   it("for a group goes to every socket on its port that takes it, whoever joined", () => {
     const { lab, a, b } = pair();
     const heard: string[] = [];

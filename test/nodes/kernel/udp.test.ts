@@ -49,8 +49,18 @@ describe("bind", () => {
     expect(word(a.os.udpSocket().bind(0, 4789))).toBe("EADDRINUSE");
     udp(a, "", 4790);
     expect(word(a.udp.registerTunnel(4790, () => false))).toBe("EADDRINUSE");
+    udp(a, "", 4791).close();
+    expect(word(a.udp.registerTunnel(4791, () => false))).toBe("ok");
     a.udp.unregisterTunnel(4789);
     expect(word(a.os.udpSocket().bind(0, 4789))).toBe("ok");
+  });
+  it("is refused to more than 65,536 sockets on a node", () => {
+    const { a } = pair();
+    for (let port = 1; port <= 65_535; port++) udp(a, "127.0.0.1", port);
+    const last = udp(a, "127.0.0.2", 1);
+    expect(word(a.os.udpSocket().bind(ip("127.0.0.2"), 2))).toBe("ENOBUFS");
+    last.close();
+    expect(word(a.os.udpSocket().bind(ip("127.0.0.2"), 2))).toBe("ok");
   });
   it("with port 0 draws one of ip_local_port_range, by the seed, never one twice", () => {
     const ports = (seed: number): number[] => {
@@ -132,6 +142,9 @@ describe("connect", () => {
 describe("send", () => {
   it.each([
     ["to port 0", "10.9.0.2", 0, 1, "EINVAL"],
+    ["to port 1", "10.9.0.2", 1, 1, "ok"],
+    ["to port 65,535", "10.9.0.2", 65_535, 1, "ok"],
+    ["to port 65,536", "10.9.0.2", 65_536, 1, "EINVAL"],
     ["65,508 octets", "10.9.0.2", 9, 65_508, "EMSGSIZE"],
     ["65,507 octets", "10.9.0.2", 9, 65_507, "ok"],
     ["without a route", "99.0.0.1", 9, 1, "ENETUNREACH"],
