@@ -11,6 +11,7 @@ import { echo, fail, sleep, succeed } from "./small/coreutils.ts";
 import { ethtool } from "./small/ethtool.ts";
 import { hostname } from "./small/hostname.ts";
 import { sysctl } from "./sysctl/command.ts";
+import { tc } from "./tc/tc.ts";
 
 /** Every command that can be typed at a node, by name: the one place that lists them. */
 export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, SystemProgram>([
@@ -28,5 +29,6 @@ export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, Syst
   ["route", route],
   ["sleep", sleep],
   ["sysctl", sysctl],
+  ["tc", tc],
   ["true", succeed],
 ]);

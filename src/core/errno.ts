@@ -15,6 +15,7 @@ export const ERRNO_TEXT = {
   ENODEV: "No such device",
   EINVAL: "Invalid argument",
   ENOSPC: "No space left on device",
+  EPIPE: "Broken pipe",
   ERANGE: "Numerical result out of range",
   EMLINK: "Too many links",
   ELOOP: "Too many levels of symbolic links",
@@ -41,6 +42,7 @@ export const ERRNO_TEXT = {
   EHOSTDOWN: "Host is down",
   EHOSTUNREACH: "No route to host",
   EALREADY: "Operation already in progress",
+  EINPROGRESS: "Operation now in progress",
 } as const;
 
 export type Errno = keyof typeof ERRNO_TEXT;

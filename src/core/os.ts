@@ -2,6 +2,7 @@ import type { Ipv4, Mac } from "./addr.ts";
 import type { Errno, Outcome } from "./errno.ts";
 import type { Payload } from "./payload.ts";
 import type { RandomStream } from "./rng.ts";
+import type { TcpSocket } from "./tcp-socket.ts";
 import type { Nanos } from "./time.ts";
 import type { TraceFields } from "./trace.ts";
 
@@ -16,6 +17,7 @@ export interface Os {
   trace(kind: string, fields: TraceFields): void;
 
   udpSocket(): UdpSocket;
+  tcpSocket(): TcpSocket;
   /** A raw IPv4 socket of one protocol, as `socket(AF_INET, SOCK_RAW, protocol)`. */
   rawSocket(protocol: number): RawSocket;
   /** A packet socket on one device, as `socket(AF_PACKET, SOCK_RAW, type)`; 0x0003 (ETH_P_ALL) sees everything, sent frames too. */
@@ -122,6 +124,8 @@ interface DatagramSocket {
   readonly options: SendOptions;
   onReceive(handler: DatagramHandler): void;
   onError(handler: (error: SocketError) => void): void;
+  /** Called when there is room in the send buffer again, after a send was refused with EAGAIN. */
+  onWritable(handler: () => void): void;
   joinGroup(group: Ipv4, ifname: string): Outcome;
   leaveGroup(group: Ipv4, ifname: string): Outcome;
   close(): void;

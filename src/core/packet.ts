@@ -1,4 +1,5 @@
 import { fold16, sumView } from "./checksum.ts";
+import type { Nanos } from "./time.ts";
 import type { Trail } from "./trail.ts";
 
 /** Room in front of a frame for the headers of tunnels: VXLAN over GRE over Ethernet needs 88 bytes. */
@@ -7,6 +8,12 @@ export const HEADROOM = 128;
 const BUFFER_BYTES = 2048;
 /** Free packets kept for reuse; more are left to the collector. */
 const FREE_MAX = 1 << 16;
+
+/** Who wants to know when a packet that it sent has left its node: a socket, whose send buffer it fills (`skb->destructor`). */
+export interface PacketOwner {
+  /** The packet is on a line that it will have left at `until`, or it has ended. `charge`: what it filled of the buffer. */
+  left(until: Nanos, charge: number): void;
+}
 
 /**
  * A frame on its way: offsets into a buffer with headroom. It has one owner at a time, who hands it on, or ends its life
@@ -44,6 +51,11 @@ export class Packet {
   /** Set on a packet whose way somebody wants to know: where something is decided about it, it is told. Null on all others. */
   trail: Trail | null = null;
 
+  /** Told when the packet leaves its node. Null on most: nobody asks. */
+  owner: PacketOwner | null = null;
+  /** Octets of the owner's send buffer that it fills. */
+  charge = 0;
+
   constructor(bytes: number) {
     this.buf = new Uint8Array(bytes);
     this.view = new DataView(this.buf.buffer);
@@ -51,6 +63,13 @@ export class Packet {
 
   get length(): number {
     return this.end - this.start;
+  }
+
+  /** The packet leaves its node at `until`, or has ended: its owner is told, and gone. */
+  disown(until: Nanos): void {
+    const { owner } = this;
+    this.owner = null;
+    owner?.left(until, this.charge);
   }
 
   /** Makes room for `n` header bytes in front. */
@@ -137,6 +156,7 @@ export class PacketPool {
 
   release(p: Packet): void {
     this.dead++;
+    if (p.owner !== null) p.disown(0);
     if (p.trail !== null) {
       p.trail.end();
       p.trail = null;

@@ -17,6 +17,7 @@ import type {
   UdpSocket,
 } from "../../src/core/os.ts";
 import { RandomStream } from "../../src/core/rng.ts";
+import type { TcpSocket } from "../../src/core/tcp-socket.ts";
 import { type Nanos, NEVER } from "../../src/core/time.ts";
 import { writeHeader } from "../../src/protocols/ipv4/wire.ts";
 
@@ -102,6 +103,9 @@ export class FakeOs implements Os {
     this.udps.push(socket);
     return socket;
   }
+  tcpSocket(): TcpSocket {
+    throw new Error("the fake has no TCP: use kernels");
+  }
   rawSocket(protocol: number): FakeRaw {
     const socket = new FakeRaw(this, protocol);
     this.raws.push(socket);
@@ -163,6 +167,7 @@ class FakeDatagram {
   onReceive(handler: DatagramHandler): void {
     this.handler = handler;
   }
+  onWritable(): void {}
   onError(handler: (error: SocketError) => void): void {
     this.failed = handler;
   }

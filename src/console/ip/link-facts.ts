@@ -5,6 +5,7 @@ import { GreDevice } from "../../nodes/kernel/dev/gre.ts";
 import { IpTunnelDevice } from "../../nodes/kernel/dev/ip-tunnel.ts";
 import type { Kernel } from "../../nodes/kernel/kernel.ts";
 import type { NetDevice } from "../../nodes/kernel/netdev.ts";
+import { defaultKind } from "../../nodes/kernel/tc/tx-queue.ts";
 
 /** What netlink says of a device where it is not simply a field of it. */
 
@@ -63,11 +64,7 @@ export function linkFlags(dev: NetDevice): string[] {
 }
 
 /** The queueing discipline's name: `noop` until the device is up for the first time. */
-export function qdiscName(dev: NetDevice): string {
-  if (dev.qdisc !== null) return dev.qdisc.kind;
-  if (!dev.activated) return "noop";
-  return dev instanceof EthernetDevice && dev.kind === "" ? "pfifo_fast" : "noqueue";
-}
+export const qdiscName = (dev: NetDevice): string => dev.qdisc?.kind ?? defaultKind(dev);
 
 /** How link addresses look on it (lib/ll_types.c:ll_type_n2a). */
 export const linkType = (dev: NetDevice): string =>

@@ -31,6 +31,7 @@ import { KernelOs } from "./os.ts";
 import { RawSockets } from "./raw.ts";
 import { saw } from "./saw.ts";
 import { Sysctl } from "./sysctl.ts";
+import { Tcp } from "./tcp.ts";
 import { Udp } from "./udp.ts";
 
 const UNKNOWN_TYPE = dropReason("unknown ethertype");
@@ -55,6 +56,8 @@ export class Kernel {
   netfilter: Netfilter | null = null;
   /** Likewise for frames that cross a bridge. */
   bridgeFilter: BridgeHooks | null = null;
+  /** Some device has had a queueing discipline: packets of sockets count until they have left. */
+  queueing = false;
   #powered = true;
   readonly ipv4: Ipv4;
   readonly udp: Udp;
@@ -82,6 +85,7 @@ export class Kernel {
   readonly arp: Arp;
   readonly icmp: Icmp;
   readonly raw: RawSockets;
+  readonly tcp: Tcp;
   readonly loopback: LoopbackDevice;
   #os: Os | null = null;
   /** `ip neigh add proxy`: "ifindex address"; ifindex 0: on every device. */
@@ -103,6 +107,7 @@ export class Kernel {
     this.icmp = new Icmp(this);
     this.raw = new RawSockets(this);
     this.udp = new Udp(this);
+    this.tcp = new Tcp(this);
     this.loopback = new LoopbackDevice(this, "lo", 1);
     this.#install(this.loopback);
     this.setUp(this.loopback, true);
@@ -205,6 +210,7 @@ export class Kernel {
     if (!opened.ok) return opened;
     dev.up = up;
     if (up) dev.activated = true;
+    else dev.qdisc?.reset();
     dev.adminChanged();
     if (up) {
       this.addresses.deviceUp(dev.ifindex);
@@ -227,6 +233,7 @@ export class Kernel {
     if (dev.carrier === carrier) return;
     dev.carrier = carrier;
     dev.carrierChanges++;
+    if (!carrier) dev.qdisc?.reset();
     this.fib.carrierChanged(dev.ifindex);
     if (!carrier) this.neigh.flushDevice(dev, true);
     this.ipv4.routes.invalidate();
@@ -294,6 +301,7 @@ export class Kernel {
   receive(p: Packet, dev: NetDevice): void {
     p.iif = dev.ifindex;
     if (dev.tapped) dev.tap(p, false);
+    if (dev.ingress !== null && !dev.ingress.admit(p)) return;
     if (dev.headerLength === 0) return this.ipv4.receive(p, dev);
     if (p.end - p.start < HEADER) return this.drop(p, TOO_SHORT, dev.name);
     const type = p.view.getUint16(p.start + 12);
@@ -375,6 +383,8 @@ export class Kernel {
   #forget(dev: NetDevice): void {
     for (const a of [...this.addresses.list(dev.ifindex)]) this.addresses.remove(dev.ifindex, a.address, a.length);
     dev.rxHandler?.portRemoved();
+    dev.qdisc?.destroy();
+    dev.ingress?.destroy();
     this.notify(dev, "unregistered");
     this.neigh.flushDevice(dev);
     this.fib.deviceRemoved(dev.ifindex);

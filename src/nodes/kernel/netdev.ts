@@ -2,9 +2,12 @@ import { BROADCAST_MAC, type Mac, parseMac } from "../../core/addr.ts";
 import { dropReason } from "../../core/drop.ts";
 import { done, type Outcome, refused } from "../../core/errno.ts";
 import type { Packet } from "../../core/packet.ts";
+import type { Nanos } from "../../core/time.ts";
 import { ETHERTYPE_QINQ, ETHERTYPE_VLAN } from "../../protocols/ethernet/wire.ts";
 import type { InDevice } from "./in-device.ts";
 import type { DeviceEvent, Kernel } from "./kernel.ts";
+import type { Ingress } from "./tc/ingress.ts";
+import type { TxQueue } from "./tc/tx-queue.ts";
 
 /** Sees the frames of a device: a packet socket or a capture. The frame is looked at, never kept. */
 export interface Tap {
@@ -32,14 +35,6 @@ export interface VlanDemux {
   lowerChanged(event: DeviceEvent): void;
   /** The device under the VLAN devices is being removed, and they with it. */
   lowerRemoved(): void;
-}
-
-/** A queueing discipline: what stands between the stack and the driver. */
-export interface Qdisc {
-  /** What `ip link` prints after `qdisc`. */
-  readonly kind: string;
-  /** Takes the packet; sends what may go now. */
-  enqueue(p: Packet): void;
 }
 
 /** Counters as `ip -s link` prints them. */
@@ -83,7 +78,10 @@ export abstract class NetDevice {
   #taps: readonly Tap[] | null = null;
   rxHandler: RxHandler | null = null;
   vlans: VlanDemux | null = null;
-  qdisc: Qdisc | null = null;
+  /** The queueing discipline between the stack and the driver; null: the driver takes what comes. */
+  qdisc: TxQueue | null = null;
+  /** What arriving frames pass before the protocols see them: `ingress` or `clsact`. */
+  ingress: Ingress | null = null;
   readonly stats: DeviceStats = {
     rxPackets: 0,
     rxBytes: 0,
@@ -165,6 +163,10 @@ export abstract class NetDevice {
   get speedBps(): number {
     return 0;
   }
+  /** When the driver takes the next frame; an instant gone by: at once. */
+  get txFreeAt(): Nanos {
+    return 0;
+  }
 
   /** Hands a complete frame to the driver. Takes ownership. */
   abstract transmit(p: Packet): void;
@@ -181,6 +183,7 @@ export abstract class NetDevice {
     this.ifindex = ifindex;
     this.inet = kernel.newInDevice(this);
     this.qdisc = null;
+    this.ingress = null;
     this.activated = false;
     this.extraMacs = NO_MACS;
   }
@@ -203,15 +206,19 @@ export abstract class NetDevice {
     return [ETHERNET_MTU_MIN, ETHERNET_MTU_MAX];
   }
 
-  /** `dev_queue_xmit`: taps, queueing discipline, driver. The frame has its link header. Takes ownership. */
+  /** `dev_queue_xmit`: queueing discipline, taps, driver. The frame has its link header. Takes ownership. */
   send(p: Packet): void {
     if (!this.up) {
       this.stats.txDropped++;
       return this.kernel.drop(p, DOWN, this.name);
     }
-    if (this.#taps !== null) this.tap(p, true);
     if (this.qdisc !== null) this.qdisc.enqueue(p);
-    else this.transmit(p);
+    else this.startXmit(p);
+  }
+  /** `dev_hard_start_xmit`: taps, driver. Takes ownership. */
+  startXmit(p: Packet): void {
+    if (this.#taps !== null) this.tap(p, true);
+    this.transmit(p);
   }
 
   get tapped(): boolean {

@@ -3,6 +3,7 @@ import { done, granted, type Outcome, refused } from "../../core/errno.ts";
 import type { Os, OsAddress, OsAlarm, OsLink, OsRoute, PacketSocket, RawSocket, UdpSocket } from "../../core/os.ts";
 import type { RandomStream } from "../../core/rng.ts";
 import { Alarm } from "../../core/sim.ts";
+import type { TcpSocket } from "../../core/tcp-socket.ts";
 import type { Nanos } from "../../core/time.ts";
 import type { TraceFields } from "../../core/trace.ts";
 import { DST_ERROR } from "./ipv4/dst.ts";
@@ -42,6 +43,9 @@ export class KernelOs implements Os {
 
   udpSocket(): UdpSocket {
     return this.#kernel.udp.socket();
+  }
+  tcpSocket(): TcpSocket {
+    return this.#kernel.tcp.socket();
   }
   rawSocket(protocol: number): RawSocket {
     return this.#kernel.raw.socket(protocol);

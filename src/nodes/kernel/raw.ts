@@ -82,6 +82,7 @@ export class RawSock extends DatagramSocketBase implements RawSocket {
       this.tooLong(d, to, 0, 0);
       return flags;
     }
+    if (!this.hasRoom) return refused("EAGAIN");
     const { kernel } = this;
     const p = kernel.sim.pool.alloc(payload.length);
     p.buf.set(payload, p.start);

@@ -6,6 +6,7 @@ import { dst, IP_DF, src, tos, ttl } from "../../protocols/ipv4/wire.ts";
 import type { InDevice } from "./in-device.ts";
 import { DST_BROADCAST, DST_ERROR, Dst } from "./ipv4/dst.ts";
 import type { Kernel } from "./kernel.ts";
+import { SendBuffer, truesizeOf } from "./send-buffer.ts";
 
 /** Groups that one socket may join. Linux's igmp_max_memberships is 20: routing daemons raise it. */
 const GROUPS_MAX = 4096;
@@ -21,6 +22,7 @@ export class DatagramSocketBase {
   protected readonly kernel: Kernel;
   protected handler: DatagramHandler | null = null;
   protected errorHandler: ((error: SocketError) => void) | null = null;
+  #sendBuffer: SendBuffer | null = null;
   #groups: readonly { readonly group: Ipv4; readonly inet: InDevice }[] | null = null;
 
   constructor(kernel: Kernel) {
@@ -32,6 +34,18 @@ export class DatagramSocketBase {
   }
   onError(handler: (error: SocketError) => void): void {
     this.errorHandler = handler;
+  }
+  onWritable(handler: () => void): void {
+    this.sendBuffer.onWritable = handler;
+  }
+
+  /** What was sent and has not left this node. Made when it is first asked for. */
+  get sendBuffer(): SendBuffer {
+    return (this.#sendBuffer ??= new SendBuffer(this.kernel));
+  }
+  /** Whether the send buffer takes another packet; always, on nodes where none of them waits. */
+  protected get hasRoom(): boolean {
+    return !this.kernel.queueing || this.sendBuffer.hasRoom;
   }
 
   /** net/ipv4/igmp.c:ip_mc_join_group. What comes for a group is heard by every socket on its port, joined or not (IP_MULTICAST_ALL). */
@@ -141,7 +155,16 @@ export class DatagramSocketBase {
     p.mark = extra?.mark ?? options.mark ?? 0;
     const tosByte = extra?.tos ?? options.tos ?? 0;
     const ipOptions = extra?.options ?? options.options;
+    if (this.kernel.queueing) this.#own(p, p.end - p.start + 20 + (ipOptions?.length ?? 0), d.mtu);
     this.kernel.ipv4.send(p, d, protocol, this.source(d, extra), to, this.ttl(d, to, extra), tosByte, flags, ipOptions);
+  }
+
+  /** Counts a datagram of `ipBytes` into the send buffer until it has left. */
+  #own(p: Packet, ipBytes: number, mtu: number): void {
+    const buffer = this.sendBuffer;
+    p.owner = buffer;
+    p.charge = truesizeOf(ipBytes, mtu);
+    buffer.charge(p.charge);
   }
 
   /** A local error: the datagram does not fit the path (net/ipv4/ip_sockglue.c:ip_local_error). */

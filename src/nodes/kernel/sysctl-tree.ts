@@ -32,6 +32,8 @@ type Numbers<T> = { readonly [K in keyof T]: T[K] extends number ? K : never }[k
 
 const INT: Range = [INT_MIN, INT_MAX];
 const NATURAL: Range = [0, INT_MAX];
+/** From SOCK_MIN_SNDBUF on. */
+const SEND_BUFFER: Range = [4608, INT_MAX];
 const OCTET: Range = [0, 255];
 const SWITCH: Range = [0, 1];
 /** Longest spans, far below what 2^53 ns can hold. */
@@ -99,7 +101,10 @@ class Tree {
     this.#kernel = kernel;
     this.root = directory({
       net: directory({
-        core: directory({ netdev_max_backlog: this.#field("netdev_max_backlog", NATURAL) }),
+        core: directory({
+          netdev_max_backlog: this.#field("netdev_max_backlog", NATURAL),
+          wmem_default: this.#field("wmem_default", SEND_BUFFER),
+        }),
         ipv4: this.#ipv4(),
       }),
     });

@@ -1,7 +1,8 @@
+import { TcpDefaults } from "../../protocols/tcp/settings.ts";
 import { DeviceConf, NeighParms } from "./in-device.ts";
 
-/** `net.ipv4.*` and `net.core.*` of one node, under Linux's names and with its defaults. Only settings that something obeys stand here. */
-export class Sysctl {
+/** `net.ipv4.*` and `net.core.*` of one node, under Linux's names and with its defaults; those of TCP are inherited. Only settings that something obeys stand here. */
+export class Sysctl extends TcpDefaults {
   // What every packet sent from here asks for stands first.
   ip_default_ttl = 64;
   ip_no_pmtu_disc = 0;
@@ -41,8 +42,11 @@ export class Sysctl {
   ip_local_port_range_low = 32_768;
   ip_local_port_range_high = 60_999;
   netdev_max_backlog = 1000;
+  /** SO_SNDBUF of a socket, in octets of `truesize`. */
+  wmem_default = 212_992;
 
   constructor() {
+    super();
     this.all.accept_source_route = 0;
   }
 }

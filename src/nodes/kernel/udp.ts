@@ -258,6 +258,7 @@ export class UdpSock extends DatagramSocketBase implements UdpSocket {
       return flags;
     }
     if (this.#pending !== null) return this.#takePending();
+    if (!this.hasRoom) return refused("EAGAIN");
     const target = to === ANY ? d.nextHop : to;
     const p = this.kernel.sim.pool.alloc(bytes);
     const data = p.start + HEADER;

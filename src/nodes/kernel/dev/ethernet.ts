@@ -1,6 +1,7 @@
 import { type DropReason, dropReason } from "../../../core/drop.ts";
 import { done, type Outcome, refused } from "../../../core/errno.ts";
 import { PACKET_MULTICAST, type Packet } from "../../../core/packet.ts";
+import type { Nanos } from "../../../core/time.ts";
 import type { Cable, Line, Port } from "../../link.ts";
 import type { Kernel } from "../kernel.ts";
 import { fits, NetDevice, randomMac } from "../netdev.ts";
@@ -39,6 +40,10 @@ export class EthernetDevice extends NetDevice implements Port {
     return this.#cable?.speedBps ?? 0;
   }
 
+  override get txFreeAt(): Nanos {
+    return this.#line?.freeAt ?? 0;
+  }
+
   /** The device at the other end, where that is a device: a veth's peer. */
   get peer(): EthernetDevice | undefined {
     const port = this.#cable?.peerOf(this);
@@ -51,6 +56,7 @@ export class EthernetDevice extends NetDevice implements Port {
     const stats = this.stats;
     stats.txPackets++;
     stats.txBytes += p.end - p.start;
+    if (p.owner !== null) return this.#transmitOwned(p, line);
     line.transmit(p);
   }
 
@@ -67,6 +73,7 @@ export class EthernetDevice extends NetDevice implements Port {
     p.note = "";
     p.record = 0;
     p.mark = 0;
+    p.priority = 0;
     p.depth = 0;
     if (!this.up || !kernel.powered) {
       if (kernel.refuseWhileOff(p)) return;
@@ -109,6 +116,13 @@ export class EthernetDevice extends NetDevice implements Port {
     const peer = this.peer;
     this.plug(null);
     if (peer !== undefined && this.kind === "veth") peer.kernel.unregister(peer);
+  }
+
+  #transmitOwned(p: Packet, line: Line): void {
+    const { owner, charge } = p;
+    p.owner = null;
+    line.transmit(p);
+    owner?.left(line.freeAt, charge);
   }
 
   #followCarrier(): void {

@@ -34,6 +34,7 @@ export class LoopbackDevice extends NetDevice implements Handler {
     this.stats.rxPackets++;
     this.stats.rxBytes += p.length;
     p.type = PACKET_HOST;
+    if (p.owner !== null) p.disown(0);
     this.#enqueue({ p, dev: this, d: null });
   }
 

@@ -10,6 +10,7 @@ import {
   seal,
   setFlagsAndOffset,
 } from "../../../protocols/ipv4/wire.ts";
+import { truesize } from "../send-buffer.ts";
 
 /**
  * Cuts an IP packet (`p.start` and `p.net` at its header) into pieces of at most `mtu` octets, first one first
@@ -53,7 +54,15 @@ function inherit(piece: Packet, p: Packet): void {
   piece.type = p.type;
   piece.depth = p.depth;
   piece.note = p.note;
+  if (p.owner !== null) share(piece, p);
   if (p.trail !== null) piece.trail = p.trail.fork();
+}
+
+/** A piece fills its part of the send buffer by itself. */
+function share(piece: Packet, p: Packet): void {
+  piece.owner = p.owner;
+  piece.charge = Math.min(truesize(piece.end - piece.net), p.charge);
+  p.charge -= piece.charge;
 }
 
 /** `word`: flags and offset of what was cut, `skipped` octets of which come before this piece. */

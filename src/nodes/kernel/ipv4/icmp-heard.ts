@@ -91,8 +91,11 @@ function pass(kernel: Kernel, p: Packet, dev: NetDevice, type: number, code: num
   p.net = quoted;
   p.start = quoted + header;
   kernel.raw.error(p, net, type, code, info);
-  kernel.ipv4.transport(protocol)?.error?.(p, net, type, code, info);
-  learn(kernel, p, dev, srcOf(buf, net), type, code, info);
+  const transport = kernel.ipv4.transport(protocol);
+  if (transport?.quotesOurs?.(p) !== false) {
+    transport?.error?.(p, net, type, code, info);
+    learn(kernel, p, dev, srcOf(buf, net), type, code, info);
+  }
   p.net = net;
   p.start = start;
   return HEARD;

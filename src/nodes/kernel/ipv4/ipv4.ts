@@ -51,6 +51,8 @@ export interface Transport {
   error?(p: Packet, outer: number, icmpType: number, icmpCode: number, info: number): void;
   /** Whether a program waits for connections to that address and port (TCP). */
   listens?(address: Ipv4Address, port: number): boolean;
+  /** False: the error quotes nothing that is out, somebody made it up, and nothing is learnt of it (RFC 5927 §4.1). As `error`. */
+  quotesOurs?(p: Packet): boolean;
 }
 
 const OTHER_HOST = dropReason("other host: the frame is addressed to another MAC");
