@@ -1,13 +1,14 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { Captures } from "../src/cli/captures.ts";
-import { buildChain, buildStar, measure } from "./workloads.ts";
+import { buildBulk } from "./tcp-bulk.ts";
+import { buildChain, buildStar, type Chain, measure } from "./workloads.ts";
 
 /**
  * One whole run in a process of its own, as the peers' programs are: `child.ts chain ROUTERS PACKETS [pcap DIR | no-fingerprint]`
- * or `child.ts star PAIRS PACKETS`. Prints one JSON line; the time covers the run, not the set-up.
+ * `child.ts star PAIRS PACKETS`, or `child.ts tcp CONGESTION OCTETS`. Prints one JSON line; the time covers the run, not the set-up.
  */
 const [kind, size = "", packets = "", option = "", dir = ""] = process.argv.slice(2);
-const built = kind === "star" ? buildStar(Number(size), Number(packets)) : buildChain(Number(size), Number(packets));
+const built = build();
 if (option === "no-fingerprint") built.sim.fingerprinting = false;
 let captures: Captures | undefined;
 if (option === "pcap") {
@@ -18,4 +19,12 @@ if (option === "pcap") {
 }
 const END = 3_600_000_000_000;
 const outcome = measure(built, END, () => captures?.flush());
-process.stdout.write(`${JSON.stringify({ ...outcome, hops_per_s: outcome.hops / outcome.wallS })}\n`);
+const rssMaxMb = Math.round(process.resourceUsage().maxRSS / 1024);
+process.stdout.write(
+  `${JSON.stringify({ ...outcome, ...built.figures?.(), hops_per_s: outcome.hops / outcome.wallS, rss_max_mb: rssMaxMb })}\n`,
+);
+
+function build(): Chain {
+  if (kind === "tcp") return buildBulk(size, Number(packets));
+  return kind === "star" ? buildStar(Number(size), Number(packets)) : buildChain(Number(size), Number(packets));
+}

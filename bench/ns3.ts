@@ -1,12 +1,17 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { buildNs3, netloom, ns2, ns3, WORK } from "./peers.ts";
+import { buildNs3, netloom, ns2, ns3, run, runNs3, WORK } from "./peers.ts";
 
 const ROUNDS = 5;
 
-/** A comparison: one run of each side. */
+/** Octets of the transfer by TCP. */
+const BULK_BYTES = 625_000_000;
+
+/** A comparison: one run of each side, which returns how fast it was. */
 interface Case {
   readonly name: string;
+  /** What is counted in a second of the real clock; packet-hops when left out. */
+  readonly unit?: string;
   /** What the other side is. */
   readonly peer: string;
   readonly netloom: () => number;
@@ -19,6 +24,12 @@ const chain = (routers: number, packets: number): Case => ({
   netloom: () => netloom(["chain", routers, packets]),
   other: () => ns3("udp_chain_csma", [`--routers=${routers}`, `--packets=${packets}`]),
 });
+
+/** Octets carried in a second: those of the whole transfer, or the run is worth nothing. */
+function carried({ received, wall }: { readonly received: number; readonly wall: number }): number {
+  if (received !== BULK_BYTES) throw new Error(`${received} octets arrived, not ${BULK_BYTES}`);
+  return received / wall;
+}
 
 const CASES: readonly Case[] = [
   chain(1, 800_000),
@@ -41,6 +52,16 @@ const CASES: readonly Case[] = [
     netloom: () => netloom(["star", 2500, 2_000_000]),
     other: () => netloom(["star", 5, 2_000_000]),
   },
+  {
+    name: "tcp-cubic",
+    peer: "ns-3",
+    unit: "octets carried",
+    netloom: () => {
+      const { bytes, wallS } = run(["tcp", "cubic", BULK_BYTES]);
+      return carried({ received: bytes, wall: wallS });
+    },
+    other: () => carried(runNs3("tcp_bulk", ["--cc=TcpCubic", `--bytes=${BULK_BYTES}`])),
+  },
   { name: "ns2-4", peer: "ns-2", netloom: () => netloom(["chain", 4, 500_000]), other: () => ns2(4, 500_000) },
 ];
 
@@ -56,15 +77,16 @@ export function compareWithPeers(only: readonly string[]): void {
   for (const c of cases) {
     const ours: number[] = [];
     const theirs: number[] = [];
+    const unit = `${c.unit ?? "packet-hops"}/s`;
     for (let i = 0; i < ROUNDS; i++) {
       theirs.push(c.other());
       ours.push(c.netloom());
       process.stderr.write(
-        `${c.name} round ${i + 1}: netloom ${millions(ours.at(-1))}, ${c.peer} ${millions(theirs.at(-1))} packet-hops/s\n`,
+        `${c.name} round ${i + 1}: netloom ${millions(ours.at(-1))}, ${c.peer} ${millions(theirs.at(-1))} ${unit}\n`,
       );
     }
     process.stdout.write(
-      `${c.name}: netloom ${millions(median(ours))}, ${c.peer} ${millions(median(theirs))} packet-hops/s (median of ${ROUNDS})\n`,
+      `${c.name}: netloom ${millions(median(ours))}, ${c.peer} ${millions(median(theirs))} ${unit} (median of ${ROUNDS})\n`,
     );
     lines.push(`ratio ${c.name} ${(median(ours) / median(theirs)).toFixed(2)}`);
   }

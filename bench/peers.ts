@@ -23,8 +23,16 @@ export function buildNs3(): void {
 
 /** Packet-hops per second of one run of an ns-3 program. */
 export function ns3(program: string, args: readonly string[]): number {
+  return runNs3(program, args).hops_per_s;
+}
+
+/** One run of an ns-3 program, with what it tells. `wall`: seconds in `Simulator::Run`. */
+export function runNs3(
+  program: string,
+  args: readonly string[],
+): { readonly hops_per_s: number; readonly wall: number; readonly received: number } {
   const line = execFileSync(join(WORK, "ns3", program), args, { encoding: "utf8", cwd: WORK });
-  return (JSON.parse(line) as { hops_per_s: number }).hops_per_s;
+  return JSON.parse(line) as { hops_per_s: number; wall: number; received: number };
 }
 
 /** Packet-hops per second of one run of ns-2's chain. */
@@ -47,9 +55,11 @@ export function run(args: readonly (string | number)[]): {
   readonly fingerprint: string;
   readonly events: number;
   readonly hops: number;
+  readonly wallS: number;
+  readonly bytes: number;
 } {
   const line = execFileSync(process.execPath, ["--import", "tsx", "bench/child.ts", ...args.map(String)], {
     encoding: "utf8",
   });
-  return JSON.parse(line) as { hops_per_s: number; fingerprint: string; events: number; hops: number };
+  return JSON.parse(line) as ReturnType<typeof run>;
 }

@@ -17,6 +17,7 @@ const LINE: Partial<LineQuality> = { rateBps: 10_000_000_000, delayNs: 1_000, qu
 /** What one run did. */
 export interface Outcome {
   readonly received: number;
+  readonly bytes: number;
   readonly hops: number;
   readonly events: number;
   readonly wallS: number;
@@ -24,10 +25,16 @@ export interface Outcome {
 }
 
 /** Joins two kernels by a cable, with devices named in order. */
-export function join(sim: Simulation, number: number, a: Kernel, b: Kernel): readonly [EthernetDevice, EthernetDevice] {
+export function join(
+  sim: Simulation,
+  number: number,
+  a: Kernel,
+  b: Kernel,
+  line: Partial<LineQuality> = LINE,
+): readonly [EthernetDevice, EthernetDevice] {
   const [x, y] = [attach(a), attach(b)];
   const cable = new Cable(sim, number, x, y);
-  cable.tune(LINE);
+  cable.tune(line);
   x.plug(cable);
   y.plug(cable);
   a.setUp(x, true);
@@ -83,15 +90,26 @@ export class CountingSink {
   }
 }
 
-/** A chain: host, routers, host, over 10 Gbit/s cables of 1 µs. */
+/** A network with a load, ready to run. */
 export interface Chain {
   readonly sim: Simulation;
   readonly kernels: readonly Kernel[];
-  readonly sink: CountingSink;
+  /** What has come to where it was sent. */
+  readonly sink: { readonly packets: number; readonly bytes: number };
   readonly hopsPerPacket: number;
+  /** What else there is to tell when it has run. */
+  readonly figures?: () => Readonly<Record<string, number>>;
 }
 
-export function buildChain(routers: number, packets: number): Chain {
+/** Host, routers, host. */
+export interface Path {
+  readonly sim: Simulation;
+  readonly kernels: readonly Kernel[];
+  /** Address of the last host. */
+  readonly end: number;
+}
+
+export function buildPath(routers: number, line: Partial<LineQuality>): Path {
   const sim = new Simulation(1);
   const last = routers + 1;
   const kernels = Array.from({ length: last + 1 }, (_, i) => {
@@ -103,7 +121,7 @@ export function buildChain(routers: number, packets: number): Chain {
   let end = 0;
   for (let i = 0; i < last; i++) {
     const [a, b] = [kernels[i] as Kernel, kernels[i + 1] as Kernel];
-    const [x, y] = join(sim, i, a, b);
+    const [x, y] = join(sim, i, a, b, line);
     const [left, right] = [base + 4 * i + 1, base + 4 * i + 2];
     must(a.addresses.add(x.ifindex, { address: left, length: 30 }));
     must(b.addresses.add(y.ifindex, { address: right, length: 30 }));
@@ -112,8 +130,14 @@ export function buildChain(routers: number, packets: number): Chain {
       must(b.fib.addRoute({ dst: base, length: 30, nexthops: [{ gateway: left, ifindex: y.ifindex }] }, "add"));
     end = right;
   }
+  return { sim, kernels, end };
+}
+
+/** Datagrams along a path of 10 Gbit/s cables of 1 µs. */
+export function buildChain(routers: number, packets: number): Chain {
+  const { sim, kernels, end } = buildPath(routers, LINE);
   const sink = new CountingSink();
-  sink.listen(kernels[last] as Kernel);
+  sink.listen(kernels.at(-1) as Kernel);
   const source = new CbrSource(kernels[0] as Kernel, end, packets, 10_000);
   source.warmUpAt(100 * MS);
   source.startAt(S);
@@ -160,6 +184,7 @@ export function measure(chain: Chain, until: Nanos, finish: () => void = () => {
   const received = chain.sink.packets;
   return {
     received,
+    bytes: chain.sink.bytes,
     hops: received * chain.hopsPerPacket,
     events: chain.sim.events,
     wallS,
@@ -171,7 +196,7 @@ function attach(kernel: Kernel): EthernetDevice {
   return must(kernel.register("eth%d", (name, ifindex) => new EthernetDevice(kernel, name, ifindex)));
 }
 
-function must<T>(
+export function must<T>(
   outcome:
     | { readonly ok: true; readonly value: T }
     | { readonly ok: false; readonly errno: string; readonly detail?: string },

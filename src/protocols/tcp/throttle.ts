@@ -3,6 +3,8 @@ import type { TcpConnection } from "./connection.ts";
 
 /** Octets that one large packet may have (GSO_MAX_SIZE): as much goes into the stack at once where the path is short. */
 const BURST_MAX = 65_536;
+/** A minimum round trip from which on a path is not short. */
+const NEAR_MAX_US = 512 * 32;
 
 /** TCP small queues: so much of a connection waits in its own node that more would only wait longer (`tcp_small_queue_check`). */
 export function throttled(c: TcpConnection): boolean {
@@ -18,7 +20,7 @@ export function throttled(c: TcpConnection): boolean {
 function outputLimit(c: TcpConnection): number {
   const { snd, rtt, settings } = c;
   const rate = c.pacingRate() / 1024;
-  const near = Number.isFinite(rtt.minUs) ? BURST_MAX / 2 ** Math.min(Math.floor(rtt.minUs / 512), 31) : 0;
+  const near = rtt.minUs < NEAR_MAX_US ? BURST_MAX >> (rtt.minUs >> 9) : 0;
   const burst = Math.max(Math.min(rate + near, BURST_MAX), 2 * snd.mss);
   return Math.min(Math.max(2 * burst, rate), settings.tcp_limit_output_bytes);
 }
