@@ -18,11 +18,13 @@ module.exports = {
     {
       name: "simulation-has-no-builtins",
       severity: "error",
-      from: { path: "^src/(core|protocols|nodes|console|lab)/|^scenarios/" },
+      from: { path: "^src/(core|frr|protocols|nodes|console|lab)/|^scenarios/" },
       to: { dependencyTypes: ["core"] },
     },
     no("core-is-the-bottom", "^src/core/", "^src/(?!core/)|^(scenarios|test|bench)/"),
-    no("protocols-know-only-core", "^src/protocols/", "^src/(?!core/|protocols/)|^(scenarios|test|bench)/"),
+    no("frr-knows-only-core", "^src/frr/", "^src/(?!core/|frr/)|^(scenarios|test|bench)/"),
+    no("protocols-know-only-core", "^src/protocols/", "^src/(?!core/|frr/|protocols/)|^(scenarios|test|bench)/"),
+    no("codecs-and-machines-know-no-frr", "^src/protocols/[^/]+/(wire|machine)\\.ts$", "^src/frr/"),
     no(
       "wire-knows-only-wire",
       "^src/protocols/[^/]+/wire\\.ts$",

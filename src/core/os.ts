@@ -36,8 +36,20 @@ export interface Os {
     /** Where a datagram to `destination` would leave, and with which source. */
     lookup(destination: Ipv4, source?: Ipv4, ifname?: string): Outcome<OsRoute>;
   };
+  /** What programs of this node offer each other, as UNIX sockets are: `zserv`, `vty ospfd`. */
+  readonly local: LocalServices;
   /** Broadcasts a gratuitous ARP request for `address` (RFC 5227 §3), sent from `mac` or the device's own. */
   announce(ifname: string, address: Ipv4, mac?: Mac): void;
+}
+
+/** Services of one node by name. Who finds one calls it directly: nothing is serialised. */
+export interface LocalServices {
+  /** Offers a service; whoever offered that name before is replaced. */
+  provide(name: string, service: unknown): void;
+  withdraw(name: string): void;
+  /** The service of that name, while somebody offers it. */
+  find<Service>(name: string): Service | undefined;
+  names(): Iterable<string>;
 }
 
 export interface OsAlarm {

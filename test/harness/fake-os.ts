@@ -1,5 +1,6 @@
 import type { Ipv4, Mac } from "../../src/core/addr.ts";
 import { done, granted, type Outcome, refused } from "../../src/core/errno.ts";
+import { LocalTable } from "../../src/core/local.ts";
 import type {
   DatagramHandler,
   FrameInfo,
@@ -24,6 +25,7 @@ import { writeHeader } from "../../src/protocols/ipv4/wire.ts";
 /** A node without a network: a clock, alarms, and sockets whose sends a test answers. */
 export class FakeOs implements Os {
   readonly hostname = "h1";
+  readonly local = new LocalTable();
   clock: Nanos = 0;
   readonly links: OsLink[] = [];
   readonly addresses: OsAddress[] = [];

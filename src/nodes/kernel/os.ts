@@ -1,5 +1,6 @@
 import { formatIp, type Ipv4, type Mac } from "../../core/addr.ts";
 import { done, granted, type Outcome, refused } from "../../core/errno.ts";
+import { LocalTable } from "../../core/local.ts";
 import type { Os, OsAddress, OsAlarm, OsLink, OsRoute, PacketSocket, RawSocket, UdpSocket } from "../../core/os.ts";
 import type { RandomStream } from "../../core/rng.ts";
 import { Alarm } from "../../core/sim.ts";
@@ -17,6 +18,7 @@ export class KernelOs implements Os {
   readonly addr: Os["addr"];
   readonly link: Os["link"];
   readonly route: Os["route"];
+  readonly local = new LocalTable();
   readonly #kernel: Kernel;
 
   constructor(kernel: Kernel) {

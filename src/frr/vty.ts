@@ -1,0 +1,138 @@
+import { type CommandSet, findCommand, type Mode } from "./command.ts";
+
+/** A running daemon that takes commands: what is found under `vty <name>` among a node's local services. */
+export interface VtyServer {
+  readonly commands: CommandSet<never>;
+  /** What its commands of modes `view` and `config` get. */
+  readonly root: unknown;
+  /** Its part of `show running-config`. */
+  writeConfig(): readonly ConfigBlock[];
+}
+
+/** Lines of a configuration that belong together: `interface eth0` with what stands inside it. Blocks of several daemons with one head are merged. */
+export interface ConfigBlock {
+  /** Sections in the order in which vtysh prints them (vtysh/vtysh_config.c). */
+  readonly section: ConfigSection;
+  /** The line that opens the block; empty: `lines` stand alone. */
+  readonly head: string;
+  /** Lines inside the block, with their indentation. */
+  readonly lines: readonly string[];
+  /** The line that ends the block: `exit`, or none. */
+  readonly end?: string;
+}
+export type ConfigSection =
+  | "global"
+  | "static"
+  | "interface"
+  | "router"
+  | "access-list"
+  | "prefix-list"
+  | "as-path-list"
+  | "community-list"
+  | "route-map";
+
+/** What came of a line. `unknown`: no daemon here has such a command. */
+export interface LineResult {
+  readonly status: "ok" | "unknown" | "ambiguous" | "refused";
+  readonly output: string;
+}
+
+/** A daemon that a session talks to. Without a `root` it is not running here: its commands are known, and do nothing. */
+export interface Party {
+  readonly commands: CommandSet<never>;
+  readonly root?: unknown;
+}
+
+/** An open mode: which parties are in it, each with what it handed on. */
+interface Frame {
+  readonly mode: Mode;
+  /** By number of the party; absent: not in this mode. */
+  readonly contexts: ReadonlyMap<number, unknown>;
+}
+
+/** Stands for the context of a party that is not running. */
+const NOT_RUNNING = Symbol("not running");
+
+/** Blocks inside blocks, at most. */
+const FRAMES_MAX = 8;
+
+/**
+ * One person's, or one file's, conversation with the daemons of a node, as vtysh holds it: a line goes to every daemon that knows it in the
+ * innermost open mode; one that none knows there is tried in the modes around it, which closes those inside (lib/command.c:command_config_read_one_line).
+ */
+export class VtySession {
+  readonly #parties: readonly Party[];
+  #frames: Frame[] = [];
+
+  constructor(parties: readonly Party[]) {
+    this.#parties = parties;
+  }
+
+  /** The innermost open mode; `view` outside of `configure terminal`. */
+  get mode(): Mode {
+    return this.#frames.at(-1)?.mode ?? "view";
+  }
+  configure(): void {
+    this.#frames = [{ mode: "config", contexts: this.#roots() }];
+  }
+  end(): void {
+    this.#frames = [];
+  }
+  /** Leaves the innermost mode. */
+  exit(): void {
+    this.#frames.pop();
+  }
+
+  /** An operational command: `show ip route`. */
+  view(words: readonly string[]): LineResult {
+    return this.#offer({ mode: "view", contexts: this.#roots() }, words) ?? { status: "unknown", output: "" };
+  }
+
+  /** A line of configuration. */
+  line(words: readonly string[]): LineResult {
+    for (let depth = this.#frames.length; depth > 0; depth--) {
+      const got = this.#offer(this.#frames[depth - 1] as Frame, words, depth);
+      if (got !== undefined) return got;
+    }
+    return { status: "unknown", output: "" };
+  }
+
+  /** Offers a line to every party of a frame. `depth`: of the frame, when its commands may open modes. */
+  #offer(frame: Frame, words: readonly string[], depth = 0): LineResult | undefined {
+    const taken: { party: number; run: () => unknown; opens: Mode | undefined }[] = [];
+    for (const [party, context] of frame.contexts) {
+      const found = findCommand((this.#parties[party] as Party).commands, frame.mode, words);
+      if (found === "ambiguous") return { status: "ambiguous", output: "" };
+      if (found === undefined) continue;
+      const { command, match } = found;
+      const run = context === NOT_RUNNING ? () => undefined : () => command.run(context as never, match.args);
+      taken.push({ party, run, opens: command.opens });
+    }
+    if (taken.length === 0) return undefined;
+    if (depth > 0) this.#frames.length = depth;
+    const opened = new Map<number, unknown>();
+    let output = "";
+    let status: LineResult["status"] = "ok";
+    for (const { party, run, opens } of taken) {
+      const said = run();
+      if (typeof said === "string") output += said;
+      else if (isRefusal(said)) {
+        status = "refused";
+        output += said.refused;
+      } else if (opens !== undefined) opened.set(party, isEntered(said) ? said.context : NOT_RUNNING);
+    }
+    const opens = taken.find((t) => opened.has(t.party))?.opens;
+    if (opens !== undefined && depth > 0 && this.#frames.length < FRAMES_MAX)
+      this.#frames.push({ mode: opens, contexts: opened });
+    return { status, output };
+  }
+
+  #roots(): ReadonlyMap<number, unknown> {
+    return new Map(this.#parties.map((p, i) => [i, p.root === undefined ? NOT_RUNNING : p.root]));
+  }
+}
+
+const isRefusal = (said: unknown): said is { readonly refused: string } =>
+  typeof said === "object" && said !== null && "refused" in said;
+const isEntered = (said: unknown): said is { readonly context: unknown } =>
+  typeof said === "object" && said !== null && "context" in said;
