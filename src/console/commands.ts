@@ -9,6 +9,7 @@ import { PROGRAMS } from "./programs/registry.ts";
 import { cat } from "./small/cat.ts";
 import { echo, fail, sleep, succeed } from "./small/coreutils.ts";
 import { ethtool } from "./small/ethtool.ts";
+import { dd, fallocate, head, ls, md5sum, rm, truncate, wc } from "./small/files.ts";
 import { hostname } from "./small/hostname.ts";
 import { sysctl } from "./sysctl/command.ts";
 import { tc } from "./tc/tc.ts";
@@ -20,15 +21,23 @@ export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, Syst
   ["brctl", brctl],
   ["bridge", bridge],
   ["cat", cat],
+  ["dd", dd],
   ["echo", echo],
   ["ethtool", ethtool],
+  ["fallocate", fallocate],
   ["false", fail],
+  ["head", head],
   ["hostname", hostname],
   ["ifconfig", ifconfig],
   ["ip", ip],
+  ["ls", ls],
+  ["md5sum", md5sum],
+  ["rm", rm],
   ["route", route],
   ["sleep", sleep],
   ["sysctl", sysctl],
   ["tc", tc],
   ["true", succeed],
+  ["truncate", truncate],
+  ["wc", wc],
 ]);

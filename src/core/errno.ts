@@ -13,6 +13,8 @@ export const ERRNO_TEXT = {
   EEXIST: "File exists",
   EXDEV: "Invalid cross-device link",
   ENODEV: "No such device",
+  ENOTDIR: "Not a directory",
+  EISDIR: "Is a directory",
   EINVAL: "Invalid argument",
   ENOSPC: "No space left on device",
   EPIPE: "Broken pipe",

@@ -1,5 +1,6 @@
 import type { Ipv4, Mac } from "./addr.ts";
 import type { Errno, Outcome } from "./errno.ts";
+import type { OctetList, Octets } from "./octets.ts";
 import type { Payload } from "./payload.ts";
 import type { RandomStream } from "./rng.ts";
 import type { TcpSocket } from "./tcp-socket.ts";
@@ -23,6 +24,8 @@ export interface Os {
   /** A packet socket on one device, as `socket(AF_PACKET, SOCK_RAW, type)`; 0x0003 (ETH_P_ALL) sees everything, sent frames too. */
   packetSocket(ifname: string, etherType: number): Outcome<PacketSocket>;
 
+  /** What programs keep: a file system in memory. */
+  readonly files: OsFiles;
   readonly addr: {
     list(): readonly OsAddress[];
     add(ifname: string, address: Ipv4, length: number): Outcome;
@@ -40,6 +43,35 @@ export interface Os {
   readonly local: LocalServices;
   /** Broadcasts a gratuitous ARP request for `address` (RFC 5227 §3), sent from `mac` or the device's own. */
   announce(ifname: string, address: Ipv4, mac?: Mac): void;
+}
+
+/** The files of a node. A path that does not begin at the root begins there all the same. */
+export interface OsFiles {
+  open(path: string): Outcome<OsFile>;
+  /** Makes a file, or empties the one of that name unless `append`. */
+  create(path: string, append?: boolean): Outcome<OsFile>;
+  remove(path: string): Outcome;
+  /** Names in a directory, sorted; those of directories end in a slash. */
+  list(path: string): Outcome<readonly string[]>;
+}
+export interface OsFile {
+  readonly size: number;
+  readonly content: OctetList;
+  readonly changedAt: Nanos;
+  /** Copies octets to the end. */
+  write(b: Uint8Array, o?: number, end?: number): Outcome;
+  /** Adds a run to the end; one that a pattern makes takes no memory. */
+  add(octets: Octets): Outcome;
+  truncate(size: number): Outcome;
+}
+
+/** Standard input: a file, the end of a pipe, or nothing. */
+export interface Input {
+  /** The next octets, at most `max`; undefined when none wait: `onReadable` will be called, unless it has ended. */
+  take(max: number): Octets | undefined;
+  /** Nothing waits, and nothing will come. */
+  readonly ended: boolean;
+  onReadable(handler: () => void): void;
 }
 
 /** Services of one node by name. Who finds one calls it directly: nothing is serialised. */
@@ -192,8 +224,13 @@ export interface Process {
   readonly os: Os;
   /** What was typed after the program's name. */
   readonly args: readonly string[];
+  readonly input: Input;
   out(text: string): void;
+  /** Octets to standard output, as they are. They are copied. */
+  write(b: Uint8Array, o?: number, end?: number): void;
   err(text: string): void;
+  /** From now on it only answers others: a run does not wait for its end. */
+  serve(): void;
   /** Ends the process; sockets and alarms that the program made must be closed by it. */
   exit(status: number): void;
   /** Called once on Ctrl-C (SIGINT) or when the run ends while the program still runs. */

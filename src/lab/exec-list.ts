@@ -30,7 +30,7 @@ export class ExecList {
 
   /**
    * Runs them: each starts when the one before has ended; after a trailing `&` the next starts at once. What still runs when
-   * the run ends is interrupted.
+   * the run ends is interrupted, and so are servers when nothing else runs.
    */
   run(): void {
     try {
@@ -38,7 +38,8 @@ export class ExecList {
     } catch (error) {
       if (!(error instanceof RunEnded)) throw error;
     }
-    for (const { running } of this.#started) this.#net.waitFor(running);
+    for (const { running } of this.#started) if (!running.serving) this.#net.waitFor(running);
+    for (const { running } of this.#started) running.end();
   }
 
   #runSteps(): void {

@@ -195,9 +195,7 @@ export class Net {
     while (!running.ended && this.sim.now < this.endsAt && this.sim.nextAt() !== NEVER) {
       this.sim.advance(Math.min(this.endsAt, this.sim.now + COMMAND_MAX));
     }
-    if (running.ended) return;
-    running.interrupt();
-    if (!running.ended) running.exit(130);
+    running.end();
   }
 
   /** Lets `act` happen at an instant; `settle` waits for it. */

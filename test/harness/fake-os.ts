@@ -1,9 +1,11 @@
+import { NOTHING } from "../../src/console/streams.ts";
 import type { Ipv4, Mac } from "../../src/core/addr.ts";
 import { done, granted, type Outcome, refused } from "../../src/core/errno.ts";
 import { LocalTable } from "../../src/core/local.ts";
 import type {
   DatagramHandler,
   FrameInfo,
+  Input,
   Os,
   OsAddress,
   OsAlarm,
@@ -20,6 +22,7 @@ import type {
 import { RandomStream } from "../../src/core/rng.ts";
 import type { TcpSocket } from "../../src/core/tcp-socket.ts";
 import { type Nanos, NEVER } from "../../src/core/time.ts";
+import { NodeFiles } from "../../src/nodes/kernel/files.ts";
 import { writeHeader } from "../../src/protocols/ipv4/wire.ts";
 
 /** A node without a network: a clock, alarms, and sockets whose sends a test answers. */
@@ -27,6 +30,10 @@ export class FakeOs implements Os {
   readonly hostname = "h1";
   readonly local = new LocalTable();
   clock: Nanos = 0;
+  readonly files = new NodeFiles(
+    () => this.clock,
+    () => 1,
+  );
   readonly links: OsLink[] = [];
   readonly addresses: OsAddress[] = [];
   /** Where datagrams leave; a test replaces it to refuse them. */
@@ -270,6 +277,8 @@ export class FakeProcess implements Process {
   /** Standard output and standard error apart. */
   output = "";
   errors = "";
+  input: Input = NOTHING;
+  serving = false;
   status: number | undefined;
   #interrupted: () => void = () => this.exit(130);
 
@@ -280,6 +289,12 @@ export class FakeProcess implements Process {
   out(text: string): void {
     if (this.status !== undefined) throw new Error(`output after the end: ${text}`);
     this.output += text;
+  }
+  write(b: Uint8Array, o = 0, end = b.length): void {
+    this.out(new TextDecoder().decode(b.subarray(o, end)));
+  }
+  serve(): void {
+    this.serving = true;
   }
   err(text: string): void {
     if (this.status !== undefined) throw new Error(`output after the end: ${text}`);

@@ -1,4 +1,4 @@
-import { readFile } from "../files/read.ts";
+import { drain, octetsOf } from "../files/reading.ts";
 import { getoptLong } from "../getopt-long.ts";
 import type { SystemProcess } from "../process.ts";
 
@@ -13,22 +13,29 @@ const LONG = {
   "show-nonprinting": "v",
 };
 
-/** `cat` of the files that a node has. Standard input is empty; options that change the text are refused. */
+/** `cat` of the files that a node has, and of standard input. Options that change the text are refused. */
 export function cat(self: SystemProcess): void {
   const { options, rest, complaint } = getoptLong("cat", self.args, LETTERS, LONG);
   const changes = options.find((o) => o.key !== "u");
   if (complaint !== undefined) self.err(`${complaint}Try 'cat --help' for more information.\n`);
   else if (changes !== undefined) self.err(`cat: option -${changes.key} is not built\n`);
   if (complaint !== undefined || changes !== undefined) return self.exit(1);
-  let status = 0;
-  for (const path of rest) {
-    if (path === "-") continue;
-    const file = readFile(self.kernel, path);
-    if (file.ok) self.out(file.text);
-    else {
-      self.err(`cat: ${path === "" ? "''" : path}: ${file.why}\n`);
-      status = 1;
-    }
+  next(self, rest.length === 0 ? ["-"] : rest, 0);
+}
+
+function next(self: SystemProcess, [path, ...more]: readonly string[], status: number): void {
+  if (path === undefined) return self.exit(status);
+  if (path === "-")
+    return drain(
+      self.input,
+      (run) => self.add(run),
+      () => next(self, more, status),
+    );
+  const octets = octetsOf(self.kernel, path);
+  if (typeof octets === "string") {
+    self.err(`cat: ${path === "" ? "''" : path}: ${octets}\n`);
+    return next(self, more, 1);
   }
-  self.exit(status);
+  for (const run of octets.slice()) self.add(run);
+  next(self, more, status);
 }

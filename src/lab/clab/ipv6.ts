@@ -20,7 +20,7 @@ export function withoutIpv6(node: ClabNode, left: string[]): ClabNode {
   return { ...node, exec, sysctls };
 }
 
-/** A command line without its IPv6 commands; empty when it has no other. What an `||` joins stays as it is. */
+/** A command line without its IPv6 commands; empty when it has no other. What `||`, a pipe or `&` joins stays as it is. */
 function stripped(line: string): string {
   const words = splitWords(line);
   const shell = words !== undefined && words.length === 3 && /^(\/bin\/)?(sh|bash|ash)$/.test(words[0] as string);
@@ -30,7 +30,7 @@ function stripped(line: string): string {
     return left === inner ? line : left;
   }
   const parts = splitConnectors(line);
-  if (parts.includes("||")) return line;
+  if (parts.some((part) => part === "||" || part === "|" || part === "&")) return line;
   const steps = parts.filter((part) => part !== ";" && part !== "&&");
   if (!steps.some(isIpv6)) return line;
   const connector = parts.includes("&&") ? " && " : "; ";

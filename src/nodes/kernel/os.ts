@@ -1,12 +1,23 @@
 import { formatIp, type Ipv4, type Mac } from "../../core/addr.ts";
 import { done, granted, type Outcome, refused } from "../../core/errno.ts";
 import { LocalTable } from "../../core/local.ts";
-import type { Os, OsAddress, OsAlarm, OsLink, OsRoute, PacketSocket, RawSocket, UdpSocket } from "../../core/os.ts";
+import type {
+  Os,
+  OsAddress,
+  OsAlarm,
+  OsFiles,
+  OsLink,
+  OsRoute,
+  PacketSocket,
+  RawSocket,
+  UdpSocket,
+} from "../../core/os.ts";
 import type { RandomStream } from "../../core/rng.ts";
 import { Alarm } from "../../core/sim.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import type { Nanos } from "../../core/time.ts";
 import type { TraceFields } from "../../core/trace.ts";
+import { NodeFiles } from "./files.ts";
 import { DST_ERROR } from "./ipv4/dst.ts";
 import type { Kernel } from "./kernel.ts";
 import type { NetDevice } from "./netdev.ts";
@@ -20,6 +31,7 @@ export class KernelOs implements Os {
   readonly route: Os["route"];
   readonly local = new LocalTable();
   readonly #kernel: Kernel;
+  #files: NodeFiles | null = null;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -41,6 +53,13 @@ export class KernelOs implements Os {
   trace(kind: string, fields: TraceFields): void {
     const { sim } = this.#kernel;
     if (sim.trace.on) sim.trace.emit(sim.now, this.hostname, kind, fields);
+  }
+
+  get files(): OsFiles {
+    return (this.#files ??= new NodeFiles(
+      () => this.now(),
+      () => this.rng("urandom").u32(),
+    ));
   }
 
   udpSocket(): UdpSocket {
