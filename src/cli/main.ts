@@ -99,6 +99,14 @@ function build(): Command {
       process.exitCode = (await import("./dissect.ts")).dissectFile(file, options.json === true);
     });
   program
+    .command("topotest")
+    .argument("<file...>", "cases of FRR's topologies with FRR's tables")
+    .description("run FRR's own topologies, and compare with FRR's own tables")
+    .addOption(seedOption())
+    .action(async (files: string[], options: { seed?: number }) => {
+      process.exitCode = (await import("./topotest.ts")).runTopotests(files, options.seed ?? 1);
+    });
+  program
     .command("console")
     .argument("<lab>", "a scenario's name or a lab file")
     .description(
