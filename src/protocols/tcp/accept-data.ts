@@ -34,6 +34,7 @@ export function acceptData(c: TcpConnection, p: Packet, seg: Segment): void {
   if (!before(seg.seq, (rcv.nxt + receiveWindow(c)) | 0)) return answerAtOnce(c, p, OUT_OF_WINDOW);
   if (before(seg.seq, rcv.nxt)) {
     tellDuplicate(c, seg.seq, rcv.nxt);
+    if (rcv.finished) return answerAtOnce(c, p, OLD); // RFC 9293 §3.10.7.4: nothing comes behind a FIN
     if (receiveWindow(c) === 0) return answerAtOnce(c, p, OUT_OF_WINDOW);
     return inOrder(c, p, seg);
   }

@@ -134,7 +134,10 @@ function cleanAcknowledged(c: TcpConnection): void {
     const i = sent.head;
     const slot = i & sent.mask;
     const end = sent.end[slot] as number;
-    if (after(end, una)) break;
+    if (after(end, una)) {
+      if (before(sent.seq[slot] as number, una)) sent.seq[slot] = una; // tcp_trim_head
+      break;
+    }
     const flags = sent.flags[slot] as number;
     const sentAt = sent.sentAt[slot] as number;
     if ((flags & (RETRANSMITTED | EVER_RETRANSMITTED)) !== 0) {
@@ -161,7 +164,7 @@ function cleanAcknowledged(c: TcpConnection): void {
     sent.shift();
     count++;
   }
-  if (count > 0) c.dataAcknowledged();
+  if (out.advanced) c.dataAcknowledged();
   out.reneging = c.sackOk && isReneging(c);
   const measured = measure(c, firstAt, lastAt);
   if (count > 0) {

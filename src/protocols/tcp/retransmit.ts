@@ -3,7 +3,7 @@ import { currentSsthresh, inReduction } from "./cwnd.ts";
 import { currentMss } from "./mss.ts";
 import { LOSS } from "./recovery-state.ts";
 import { EVER_RETRANSMITTED, HAS_FIN, HAS_PSH, HAS_SYN, LOST, RETRANSMITTED, SACKED } from "./scoreboard.ts";
-import { after, before, span } from "./sequence.ts";
+import { after, span } from "./sequence.ts";
 import { throttled } from "./throttle.ts";
 import { TIMER_REORDER, TIMER_RETRANSMIT } from "./timers.ts";
 import { NO_WAY, SENT, transmit, transmitSyn } from "./transmit.ts";
@@ -90,7 +90,6 @@ function sendAgain(c: TcpConnection, i: number): number {
   const slot = i & sent.mask;
   const flags = sent.flags[slot] as number;
   if ((flags & HAS_SYN) !== 0) return transmitSyn(c);
-  if (before(sent.seq[slot] as number, snd.una)) sent.seq[slot] = snd.una;
   const seq = sent.seq[slot] as number;
   const end = sent.end[slot] as number;
   // A window taken back below it: only the first is sent, as a probe (`__tcp_retransmit_skb`).

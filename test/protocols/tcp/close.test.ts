@@ -114,6 +114,13 @@ describe("an orderly end", () => {
     d.inject({ data: 10 });
     expect(d.received).toEqual([]);
   });
+
+  it("nor what overlaps the FIN", () => {
+    const d = opened();
+    d.inject({ flags: "FA", seq: 1, data: 5 });
+    d.inject({ seq: 3, data: 10 });
+    expect([d.received.length, d.c.rcv.nxt - d.irs]).toEqual([5, 7]);
+  });
 });
 
 describe("a disorderly end", () => {

@@ -81,6 +81,8 @@ export class Drill implements TcpHost {
   refusing = false;
   challenges = Number.POSITIVE_INFINITY;
   roomToEstablish = true;
+  /** What the program does when it is told something next. */
+  reaction: (() => void) | null = null;
 
   constructor(
     settings: Partial<TcpSettings> = {},
@@ -179,6 +181,12 @@ export class Drill implements TcpHost {
     this.#out = [];
     return data;
   }
+  /** Data that was sent since the last call, and the sequence numbers where it begins. */
+  takeSegments(): { readonly seq: number; readonly data: Uint8Array }[] {
+    const segments = this.#out.map(({ tcp, data }) => ({ seq: (tcp.seq - this.iss) >>> 0, data }));
+    this.#out = [];
+    return segments;
+  }
   get sent(): number {
     return this.#out.length;
   }
@@ -265,22 +273,33 @@ export class Drill implements TcpHost {
     return this.roomToEstablish;
   }
   connected(): void {
-    this.news.push("connected");
+    this.#tell("connected");
   }
   data(b: Uint8Array, o: number, end: number): void {
     this.received.push(...b.slice(o, end));
+    this.#react();
   }
   ended(): void {
-    this.news.push("ended");
+    this.#tell("ended");
   }
   writable(): void {
-    this.news.push("writable");
+    this.#tell("writable");
   }
   failed(errno: Errno): void {
-    this.news.push(errno);
+    this.#tell(errno);
   }
 
   // --- helpers -----------------------------------------------------------------------------------------------------
+
+  #tell(news: string): void {
+    this.news.push(news);
+    this.#react();
+  }
+  #react(): void {
+    const { reaction } = this;
+    this.reaction = null;
+    reaction?.();
+  }
 
   #block(b: SackBlock): string {
     return `${(b.left - this.irs) >>> 0}-${(b.right - this.irs) >>> 0}`;

@@ -127,6 +127,32 @@ describe("timeouts", () => {
   });
 });
 
+describe("an acknowledgement of part of a segment", () => {
+  it("leaves the rest to be sent again, with its octets in their places", () => {
+    const d = new Drill().open();
+    d.write(1000);
+    d.inject({ ack: 401 });
+    d.take();
+    d.advance(1000);
+    const [again] = d.takeSegments();
+    expect(again).toEqual({ seq: 401, data: Uint8Array.from({ length: 600 }, (_, i) => (400 + i) & 0xff) });
+    d.inject({ ack: 1001 });
+    expect([d.c.snd.sent.packetsOut, d.c.snd.queue.bytes]).toEqual([0, 0]);
+  });
+
+  it("does not bring it back when segments are cut anew", () => {
+    const d = new Drill().open();
+    d.write(1400);
+    d.inject({ ack: 1300 });
+    d.take();
+    d.mtu = 600;
+    d.c.mtuReduced(d.now);
+    d.advance(1000);
+    expect(d.take()[0]).toBe("PA 1300 1 len 101");
+    d.check();
+  });
+});
+
 describe("fast retransmit", () => {
   it("follows the third duplicate acknowledgement with SACK", () => {
     const d = ten({}, SACK_ONLY);
