@@ -15,7 +15,7 @@ interface ExpectedFrame {
 
 /** Layers that have no dissector. */
 const UNKNOWN = new Set([
-  ...["ospf", "bgp", "vrrp", "carp", "dhcp", "sip", "rtp", "openflow_v1", "openflow_v4"],
+  ...["bgp", "vrrp", "carp", "dhcp", "sip", "rtp", "openflow_v1", "openflow_v4"],
   ...["radiotap", "wlan", "wlan.mgt"],
 ]);
 /** Frames of these cannot be entered, so that nothing inside them is looked for. */

@@ -9,6 +9,7 @@ import { l2tp, l2tpIp } from "./l2tp.ts";
 import { loopback, raw, sll, sll2 } from "./link.ts";
 import { lldp } from "./lldp.ts";
 import { mpls } from "./mpls.ts";
+import { ospf } from "./ospf.ts";
 import { ppp } from "./ppp.ts";
 import { pppoe } from "./pppoe.ts";
 import { stp } from "./stp.ts";
@@ -22,7 +23,7 @@ import type { Dissector, Tables } from "./walk.ts";
 const DISSECTORS: readonly Dissector[] = [
   ...[eth, raw, sll, sll2, loopback],
   ...[vlan, ieee8021ad, stp, lldp, arp, mpls, pppoe, ppp],
-  ...[ip, ipv6, icmp, udp, tcp],
+  ...[ip, ipv6, icmp, udp, tcp, ospf],
   ...[gre, vxlan, geneve, l2tp, l2tpIp],
 ];
 
