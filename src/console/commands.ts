@@ -1,5 +1,6 @@
 import { brctl } from "./brctl/command.ts";
 import { bridge } from "./bridge/command.ts";
+import { conntrack } from "./conntrack/command.ts";
 import { ip } from "./ip/ip.ts";
 import { arp } from "./net-tools/arp.ts";
 import { ifconfig } from "./net-tools/ifconfig.ts";
@@ -21,6 +22,7 @@ export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, Syst
   ["brctl", brctl],
   ["bridge", bridge],
   ["cat", cat],
+  ["conntrack", conntrack],
   ["dd", dd],
   ["echo", echo],
   ["ethtool", ethtool],

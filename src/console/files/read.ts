@@ -1,6 +1,8 @@
 import { strerror } from "../../core/errno.ts";
 import type { Kernel } from "../../nodes/kernel/kernel.ts";
+import { viewFlow } from "../../nodes/kernel/netfilter/conntrack/view.ts";
 import { sysctlNode } from "../../nodes/kernel/sysctl-tree.ts";
+import { procLine } from "../conntrack/format.ts";
 import { counter, DEVICE_FILES, isCounter } from "./sysfs.ts";
 
 /** A file's text, or why it cannot be read, in the words of `strerror`. */
@@ -20,9 +22,19 @@ export function readFile(kernel: Kernel, path: string): FileText {
   if (!path.startsWith("/")) return MISSING;
   const names = path.split("/").filter((name) => name !== "" && name !== ".");
   if (WAY.includes(names.join("/"))) return DIRECTORY;
+  if (path === "/proc/net/nf_conntrack") return readFlows(kernel);
   if (names[0] === "proc" && names[1] === "sys") return readSetting(kernel, names.slice(2));
   const isDevice = names[0] === "sys" && names[1] === "class" && names[2] === "net";
   return isDevice ? readDevice(kernel, names.slice(3)) : MISSING;
+}
+
+/** The file is there once packets are tracked. */
+function readFlows(kernel: Kernel): FileText {
+  const { firewall } = kernel;
+  if (firewall === null || !firewall.tracking) return MISSING;
+  const { table } = firewall.conntrack;
+  const { now } = kernel.sim;
+  return found([...table.slots(now)].map((slot) => `${procLine(viewFlow(table, slot, now), now)}\n`).join(""));
 }
 
 function readSetting(kernel: Kernel, path: readonly string[]): FileText {

@@ -2,6 +2,7 @@ import { CENTIS, MS, type Nanos, S } from "../../core/time.ts";
 import { perKernel } from "./dev/tunnel.ts";
 import type { ConfKey, DeviceConf, InDevice, NeighParms } from "./in-device.ts";
 import type { Kernel } from "./kernel.ts";
+import { conntrackSettings } from "./netfilter/conntrack/sysctl-directory.ts";
 import type { Sysctl } from "./sysctl.ts";
 import {
   directory,
@@ -106,6 +107,7 @@ class Tree {
           wmem_default: this.#field("wmem_default", SEND_BUFFER),
         }),
         ipv4: this.#ipv4(),
+        netfilter: conntrackSettings(kernel),
       }),
     });
     const note = (ifindex: number): void => {

@@ -51,7 +51,7 @@ it("makes of TCP segments what Linux makes of them", () => {
     const before = rules.map((r) => r.packets);
     inject(r1, fields[1] === "0" ? "eth0" : "eth1", segment(fields));
     const seen = STATES[rules.findIndex((r, i) => r.packets !== before[i])];
-    lab.run(MS);
+    lab.run(5 * MS); // more than a tick, as the recorder took
     // The recorder asked conntrack for flows whose original source port is that of the client.
     const flow = flows(nf).find((f) => f.original.sport === Number(fields[0]));
     const state =

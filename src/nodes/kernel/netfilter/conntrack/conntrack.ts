@@ -91,6 +91,7 @@ export class Conntrack {
   readonly #helpers = new Map<number, HelperState>();
   readonly #adjustments = new Map<number, SequenceAdjustment>();
   readonly #seed: number;
+  #portId = 0;
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -110,6 +111,7 @@ export class Conntrack {
     this.sysctl[key] = value;
     if (key === "nf_conntrack_max") this.table.max = value;
     if (key === "nf_conntrack_acct" && value !== 0) this.table.account();
+    if (key === "nf_conntrack_timestamp" && value !== 0) this.table.keepStarts();
   }
 
   // --- packets -------------------------------------------------------------------------------------------------
@@ -219,6 +221,7 @@ export class Conntrack {
         return s.refuse(CLASH, "conntrack");
       }
       this.stats.insert++;
+      if (this.sysctl.nf_conntrack_timestamp !== 0) this.table.begun(slot, this.kernel.sim.now);
       this.note(slot, (status & IPS_EXPECTED) !== 0 ? IPCT_RELATED : IPCT_NEW);
     }
     if (words[(slot << FLOW_SHIFT) + W_EVENTS] !== 0) this.events.deliver(slot);
@@ -274,6 +277,11 @@ export class Conntrack {
   /** The flow ends now; packets that belong to it still do. */
   kill(slot: number): void {
     this.table.remove(slot, this.kernel.sim.now);
+  }
+
+  /** The netlink port of a program that changes flows: nobody else has the same. */
+  nextPortId(): number {
+    return ++this.#portId;
   }
 
   setTuple(at: number, t: Tuple): void {

@@ -3,7 +3,7 @@ import { Alarm } from "../../../../core/sim.ts";
 import { type Nanos, NEVER, S } from "../../../../core/time.ts";
 import type { TraceFields } from "../../../../core/trace.ts";
 import type { Kernel } from "../../kernel.ts";
-import { FLOW_SHIFT, IPCT_NEW, IPCT_RELATED, W_EVENTS } from "./flow.ts";
+import { FLOW_SHIFT, IPCT_NEW, IPCT_RELATED, IPS_DYING, W_EVENTS, W_STATUS } from "./flow.ts";
 import type { ConntrackSysctl } from "./sysctl.ts";
 import type { FlowTable } from "./table.ts";
 import { type FlowView, type TupleView, viewFlow } from "./view.ts";
@@ -15,8 +15,10 @@ export interface ConntrackEvent {
   readonly at: Nanos;
   readonly type: EventType;
   readonly flow: FlowView;
-  /** Who did it, where it was a program and no packet: what is printed as `[USERSPACE]`. */
-  readonly userspace?: boolean;
+  /** `IPCT_…`: what happened since the flow was told of last. */
+  readonly events: number;
+  /** The netlink port of the program that did it, where it was no packet: what is printed as `[USERSPACE]`. */
+  readonly userspace?: number;
 }
 export type ConntrackListener = (event: ConntrackEvent) => void;
 
@@ -33,8 +35,8 @@ export class ConntrackEvents {
   readonly #sysctl: ConntrackSysctl;
   #listeners: readonly ConntrackListener[] = [];
   #alarm: Alarm | null = null;
-  /** A program deletes flows now. */
-  userspace = false;
+  /** The netlink port of the program that changes flows now; 0 when none does. */
+  userspace = 0;
 
   constructor(kernel: Kernel, table: FlowTable, sysctl: ConntrackSysctl) {
     this.#kernel = kernel;
@@ -62,20 +64,22 @@ export class ConntrackEvents {
     const at = (slot << FLOW_SHIFT) + W_EVENTS;
     const events = this.#table.words[at] as number;
     this.#table.words[at] = 0;
-    if (!this.heard) return;
+    const status = this.#table.words[(slot << FLOW_SHIFT) + W_STATUS] as number;
+    if (!this.heard || (status & IPS_DYING) !== 0) return; // its end was told already
     const type = (events & (IPCT_NEW | IPCT_RELATED)) !== 0 ? "NEW" : "UPDATE";
-    this.#tell(type, slot);
+    this.#tell(type, slot, events);
     if (type === "NEW") this.#watch(slot);
   }
 
   destroyed(slot: number): void {
-    if (this.heard) this.#tell("DESTROY", slot);
+    if (this.heard) this.#tell("DESTROY", slot, 0);
   }
 
-  #tell(type: EventType, slot: number): void {
+  #tell(type: EventType, slot: number, events: number): void {
     const { sim, name } = this.#kernel;
     const flow = viewFlow(this.#table, slot, sim.now);
-    const event: ConntrackEvent = { at: sim.now, type, flow, ...(this.userspace && { userspace: true }) };
+    const { userspace } = this;
+    const event: ConntrackEvent = { at: sim.now, type, flow, events, ...(userspace !== 0 && { userspace }) };
     for (const listener of this.#listeners) listener(event);
     if (sim.trace.on) sim.trace.emit(sim.now, name, "conntrack", traceFields(type, flow));
   }

@@ -80,6 +80,11 @@ export class Expectations {
     for (const e of this.#list.filter((x) => x.master === master)) this.#drop(e);
   }
 
+  /** Nothing is expected any more. */
+  flush(): void {
+    for (const e of this.#list) this.#drop(e);
+  }
+
   #drop(e: Expectation): void {
     this.#list = this.#list.filter((x) => x !== e);
     this.stats.deleted++;

@@ -26,6 +26,8 @@ export class ConntrackSysctl {
   nf_conntrack_tcp_timeout_syn_sent = 120;
   nf_conntrack_tcp_timeout_time_wait = 120;
   nf_conntrack_tcp_timeout_unacknowledged = 300;
+  /** Keeps when flows begin. */
+  nf_conntrack_timestamp = 0;
   nf_conntrack_udp_timeout = 30;
   nf_conntrack_udp_timeout_stream = 120;
 }

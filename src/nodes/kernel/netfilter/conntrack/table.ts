@@ -53,6 +53,8 @@ export class FlowTable {
   generations = new Uint16Array(0);
   /** Packets and octets, original and reply by turns; made when accounting begins (`nf_conntrack_acct`). */
   counters: Float64Array | null = null;
+  /** When each flow was confirmed, -1 where nobody kept it; made when `nf_conntrack_timestamp` begins. */
+  starts: Float64Array | null = null;
   /** Flows, those included that are not confirmed yet (`nf_conntrack_count`). */
   count = 0;
   /** `nf_conntrack_max`. */
@@ -105,6 +107,7 @@ export class FlowTable {
     this.words.fill(0, o, o + FLOW_WORDS);
     this.words[o + W_PROTOCOL] = protocol;
     this.counters?.fill(0, 4 * slot, 4 * slot + 4);
+    if (this.starts !== null) this.starts[slot] = -1;
     this.count++;
     return slot;
   }
@@ -172,6 +175,20 @@ export class FlowTable {
   /** Begins to count packets and octets of flows. */
   account(): void {
     this.counters ??= new Float64Array(4 * this.#slots);
+  }
+
+  /** Begins to keep when flows begin. */
+  keepStarts(): void {
+    this.starts ??= new Float64Array(this.#slots).fill(-1);
+  }
+  /** A flow begins, where that is kept. */
+  begun(slot: number, now: Nanos): void {
+    if (this.starts !== null) this.starts[slot] = now;
+  }
+
+  /** A number that names the flow in this slot, and no other that had the slot before (`nf_ct_get_id`). */
+  idOf(slot: number): number {
+    return hash(slot, this.generations[slot] as number, 0, 0, this.#seed) >>> 0;
   }
 
   #search(src: number, dst: number, ports: number, protocol: number): number {
@@ -306,6 +323,11 @@ export class FlowTable {
       const counters = new Float64Array(4 * slots);
       counters.set(this.counters);
       this.counters = counters;
+    }
+    if (this.starts !== null) {
+      const starts = new Float64Array(slots).fill(-1);
+      starts.set(this.starts);
+      this.starts = starts;
     }
     this.#slots = slots;
   }

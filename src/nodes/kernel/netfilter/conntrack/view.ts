@@ -53,6 +53,10 @@ export interface FlowView {
   readonly assured: boolean;
   readonly unreplied: boolean;
   readonly mark: number;
+  /** What `-o id` shows. */
+  readonly id: number;
+  /** When it began, where that was kept (`nf_conntrack_timestamp`). */
+  readonly startedAt?: Nanos;
   /** With accounting on: packets and octets of each direction. */
   readonly counters?: { readonly original: CounterView; readonly reply: CounterView };
 }
@@ -60,6 +64,10 @@ export interface CounterView {
   readonly packets: number;
   readonly bytes: number;
 }
+
+/** Linux counts what is left in ticks, 250 a second on Debian's kernels (`nf_ct_expires`). */
+const TICKS_PER_SECOND = 250;
+const TICK: Nanos = S / TICKS_PER_SECOND;
 
 const NAMES: ReadonlyMap<number, string> = new Map([
   [IPPROTO_TCP, "tcp"],
@@ -70,7 +78,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
 
 /** The flow in a slot as it is now. */
 export function viewFlow(table: FlowTable, slot: number, now: Nanos): FlowView {
-  const { words: w, doubles, bytes, counters } = table;
+  const { words: w, doubles, bytes, counters, starts } = table;
   const o = slot << FLOW_SHIFT;
   const protocol = w[o + W_PROTOCOL] as number;
   const status = w[o + W_STATUS] as number;
@@ -80,7 +88,7 @@ export function viewFlow(table: FlowTable, slot: number, now: Nanos): FlowView {
     slot,
     protocol,
     protocolName: NAMES.get(protocol) ?? "unknown",
-    timeoutS: Math.max(0, Math.floor((expiresAt - now) / S)),
+    timeoutS: Math.max(0, Math.floor((Math.floor(expiresAt / TICK) - Math.floor(now / TICK)) / TICKS_PER_SECOND)),
     expiresAt,
     ...(protocol === IPPROTO_TCP && state !== undefined && { state }),
     original: viewTuple(w, o, protocol),
@@ -89,6 +97,8 @@ export function viewFlow(table: FlowTable, slot: number, now: Nanos): FlowView {
     assured: (status & IPS_ASSURED) !== 0,
     unreplied: (status & IPS_SEEN_REPLY) === 0,
     mark: (w[o + W_MARK] as number) >>> 0,
+    id: table.idOf(slot),
+    ...(starts !== null && (starts[slot] as number) >= 0 && { startedAt: starts[slot] as number }),
     ...(counters !== null && {
       counters: { original: viewCounters(counters, 4 * slot), reply: viewCounters(counters, 4 * slot + 2) },
     }),
