@@ -252,7 +252,7 @@ function fitOf(p: Extract<Pattern, { kind: "word" | "variable" }>, word: string)
 function fits(p: Extract<Pattern, { kind: "variable" }>, word: string): boolean {
   switch (p.type) {
     case "range":
-      return /^-?\d{1,20}$/.test(word) && Number(word) >= p.min && Number(word) <= p.max;
+      return /^[+-]?\d{1,20}$/.test(word) && Number(word) >= p.min && Number(word) <= p.max;
     case "A.B.C.D":
       return parseIp(word) !== undefined;
     case "A.B.C.D/M": {
