@@ -1,4 +1,5 @@
 import { arp } from "./arp.ts";
+import { bgp } from "./bgp.ts";
 import { eth } from "./eth.ts";
 import { geneve } from "./geneve.ts";
 import { gre } from "./gre.ts";
@@ -23,7 +24,7 @@ import type { Dissector, Tables } from "./walk.ts";
 const DISSECTORS: readonly Dissector[] = [
   ...[eth, raw, sll, sll2, loopback],
   ...[vlan, ieee8021ad, stp, lldp, arp, mpls, pppoe, ppp],
-  ...[ip, ipv6, icmp, udp, tcp, ospf],
+  ...[ip, ipv6, icmp, udp, tcp, bgp, ospf],
   ...[gre, vxlan, geneve, l2tp, l2tpIp],
 ];
 

@@ -1,0 +1,132 @@
+/** What a NOTIFICATION says (RFC 4271 §4.5, RFC 4486, RFC 9003), and what a fault in a message asks for. */
+
+/** The answer that is owed for a fault: the fields of a NOTIFICATION. */
+export interface Answer {
+  readonly code: number;
+  readonly subcode: number;
+  readonly data: Uint8Array;
+}
+
+export const HEADER_ERROR = 1;
+export const OPEN_ERROR = 2;
+export const UPDATE_ERROR = 3;
+export const HOLD_TIMER_EXPIRED = 4;
+export const FSM_ERROR = 5;
+export const CEASE = 6;
+export const REFRESH_ERROR = 7;
+
+export const HEADER_NOT_SYNCHRONIZED = 1;
+export const HEADER_BAD_LENGTH = 2;
+export const HEADER_BAD_TYPE = 3;
+
+export const OPEN_BAD_VERSION = 1;
+export const OPEN_BAD_AS = 2;
+export const OPEN_BAD_ID = 3;
+export const OPEN_BAD_PARAMETER = 4;
+export const OPEN_BAD_HOLD_TIME = 6;
+export const OPEN_NO_CAPABILITY = 7;
+
+export const UPDATE_MALFORMED = 1;
+export const UPDATE_MISSING_WELL_KNOWN = 3;
+export const UPDATE_BAD_FLAGS = 4;
+export const UPDATE_BAD_LENGTH = 5;
+export const UPDATE_BAD_OPTIONAL = 9;
+export const UPDATE_BAD_NETWORK = 10;
+
+export const CEASE_MAX_PREFIXES = 1;
+export const CEASE_SHUTDOWN = 2;
+export const CEASE_DECONFIGURED = 3;
+export const CEASE_RESET = 4;
+export const CEASE_REJECTED = 5;
+export const CEASE_CHANGE = 6;
+export const CEASE_COLLISION = 7;
+
+const NOTHING = new Uint8Array(0);
+
+export const answer = (code: number, subcode = 0, data: Uint8Array = NOTHING): Answer => ({ code, subcode, data });
+
+/** The words of bgpd/bgp_debug.c: `bgp_notify_*_msg`. */
+const CODES: Readonly<Record<number, string>> = {
+  1: "Message Header Error",
+  2: "OPEN Message Error",
+  3: "UPDATE Message Error",
+  4: "Hold Timer Expired",
+  5: "Neighbor Events Error",
+  6: "Cease",
+  7: "ROUTE-REFRESH Message Error",
+};
+const SUBCODES: Readonly<Record<number, readonly string[]>> = {
+  1: ["/Unspecific", "/Connection Not Synchronized", "/Bad Message Length", "/Bad Message Type"],
+  2: [
+    "/Unspecific",
+    "/Unsupported Version Number",
+    "/Bad Peer AS",
+    "/Bad BGP Identifier",
+    "/Unsupported Optional Parameter",
+    "/Authentication Failure",
+    "/Unacceptable Hold Time",
+    "/Unsupported Capability",
+  ],
+  3: [
+    "/Unspecific",
+    "/Malformed Attribute List",
+    "/Unrecognized Well-known Attribute",
+    "/Missing Well-known Attribute",
+    "/Attribute Flags Error",
+    "/Attribute Length Error",
+    "/Invalid ORIGIN Attribute",
+    "/AS Routing Loop",
+    "/Invalid NEXT_HOP Attribute",
+    "/Optional Attribute Error",
+    "/Invalid Network Field",
+    "/Malformed AS_PATH",
+  ],
+  5: [
+    "/Unspecific",
+    "/Receive Unexpected Message in OpenSent State",
+    "/Receive Unexpected Message in OpenConfirm State",
+    "/Receive Unexpected Message in Established State",
+  ],
+  6: [
+    "/Unspecific",
+    "/Maximum Number of Prefixes Reached",
+    "/Administrative Shutdown",
+    "/Peer De-configured",
+    "/Administrative Reset",
+    "/Connection Rejected",
+    "/Other Configuration Change",
+    "/Connection collision resolution",
+    "/Out of Resource",
+  ],
+  7: ["/Unspecific", "/Invalid Message Length"],
+};
+
+/** `Cease/Administrative Reset`, as FRR prints it. */
+export const answerText = (code: number, subcode: number): string =>
+  (CODES[code] ?? "Unrecognized Error Code") + (SUBCODES[code]?.[subcode] ?? (subcode === 0 ? "" : "/Unknown"));
+
+/** The longest shutdown message in octets (RFC 9003 §2). */
+export const SHUTDOWN_MESSAGE_MAX = 255;
+
+/** The data of an administrative shutdown or reset with a message (RFC 9003 §2); a longer one is cut between characters. */
+export function shutdownData(message: string): Uint8Array {
+  const octets = utf8(message);
+  return Uint8Array.from([octets.length, ...octets]);
+}
+
+/** The message in such data; undefined: there is none, or its length is wrong. */
+export function shutdownMessage(data: Uint8Array): string | undefined {
+  const length = data[0] ?? 0;
+  if (length === 0 || length > data.length - 1) return undefined;
+  return new TextDecoder().decode(data.subarray(1, 1 + length));
+}
+
+function utf8(text: string): number[] {
+  const octets: number[] = [];
+  for (const character of text) {
+    const more = new TextEncoder().encode(character);
+    if (octets.length + more.length > SHUTDOWN_MESSAGE_MAX) break;
+    octets.push(...more);
+  }
+  return octets;
+}
