@@ -40,6 +40,7 @@ module.exports = {
     no("nodes-below-console", "^src/nodes/", "^src/(console|lab|report|gateway|cli)/|^(scenarios|test|bench)/"),
     no("console-below-lab", "^src/console/", "^src/(lab|report|gateway|cli)/"),
     no("lab-below-the-tools", "^src/lab/", "^src/(report|gateway|cli)/"),
+    no("gateway-touches-nodes", "^src/gateway/", "^src/(?!core/|nodes/|gateway/|protocols/[^/]+/wire)"),
     no(
       "report-reads-only-bytes",
       "^src/report/",

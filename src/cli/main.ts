@@ -26,7 +26,22 @@ interface WhyOptions {
 }
 
 /** Options that npm takes for itself when they stand before `--`. */
-const SWALLOWABLE = ["seed", "set", "until", "out", "json", "pcap", "exec", "udp", "size", "ttl", "df", "at"];
+const SWALLOWABLE = [
+  "seed",
+  "set",
+  "until",
+  "out",
+  "json",
+  "pcap",
+  "exec",
+  "udp",
+  "size",
+  "ttl",
+  "df",
+  "at",
+  "gateway",
+  "for",
+];
 
 /** The `netloom` program. Ends the process with one of the contract's statuses. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -98,6 +113,35 @@ function build(): Command {
     .action(async (file: string, options: { json?: boolean }) => {
       process.exitCode = (await import("./dissect.ts")).dissectFile(file, options.json === true);
     });
+  program
+    .command("live")
+    .argument("<lab>", "a scenario's name or a lab file")
+    .description(
+      "run beside the wall clock, with interfaces joined to real networks by VXLAN, GENEVE or bare frames over UDP",
+    )
+    .addOption(seedOption())
+    .option("--set <key=value>", "set a parameter of the scenario (may repeat)", collect, [])
+    .option("--gateway <spec>", "r1:eth5=vxlan:42@10.9.9.1,10.9.9.2 joins eth5 of r1 (may repeat)", collect, [])
+    .option("--exec <line>", "'NODE: COMMAND', 'sleep 30' or 'until converged' (may repeat)", collect, [])
+    .option("--for <time>", "end after this time, such as 30s; else with the last command, or on Ctrl-C", (text) =>
+      timeNs("--for", text),
+    )
+    .option("--json", "print one JSON object and nothing else")
+    .action(
+      async (
+        lab: string,
+        o: { seed?: number; set: string[]; gateway: string[]; exec: string[]; for?: number; json?: boolean },
+      ) => {
+        process.exitCode = await (await import("./live.ts")).runLive(lab, {
+          seed: o.seed,
+          settings: o.set,
+          gateways: o.gateway,
+          execs: o.exec,
+          forNs: o.for,
+          json: o.json === true,
+        });
+      },
+    );
   program
     .command("topotest")
     .argument("<file...>", "cases of FRR's topologies with FRR's tables")

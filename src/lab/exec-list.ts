@@ -18,7 +18,7 @@ export interface ExecRecord {
 /** What `--exec` says, in order. Its records can be read at any time: also when the run was interrupted. */
 export class ExecList {
   readonly #net: Net;
-  readonly #steps: readonly Step[];
+  readonly #steps: readonly ExecStep[];
   readonly #started: { readonly node: string; readonly running: Running }[] = [];
   #next = 0;
 
@@ -45,7 +45,7 @@ export class ExecList {
   #runSteps(): void {
     const net = this.#net;
     while (this.#next < this.#steps.length && net.now < net.endsAt) {
-      const step = this.#steps[this.#next++] as Step;
+      const step = this.#steps[this.#next++] as ExecStep;
       if (step.kind === "sleep") net.run(`${step.ns}ns`);
       else if (step.kind === "converged") net.untilConverged();
       else {
@@ -86,12 +86,14 @@ export class ExecList {
 /** What a shell gives for a command that Ctrl-C ended. */
 const INTERRUPTED = 130;
 
-type Step =
+/** One thing that `--exec` asks for. */
+export type ExecStep =
   | { readonly kind: "sleep"; readonly ns: Nanos }
   | { readonly kind: "converged" }
   | { readonly kind: "command"; readonly node: LabNode; readonly command: string; readonly background: boolean };
 
-function parseExec(net: Net, line: string): Step {
+/** Reads what `--exec` says: a command, `sleep 30`, `until converged`. */
+export function parseExec(net: Net, line: string): ExecStep {
   const text = line.trim();
   const sleep = /^sleep\s+(\S+)$/.exec(text);
   if (sleep !== null) return { kind: "sleep", ns: duration(sleep[1] as string, `--exec "${line}"`) };
