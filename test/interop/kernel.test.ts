@@ -1,0 +1,59 @@
+import { afterEach, expect } from "vitest";
+import { haveNamespaces, World, within } from "../harness/namespaces.ts";
+import { haveProgram, itNeeds } from "../harness/shared.ts";
+
+/** A Linux kernel's VXLAN device at the other end of a gateway. Its offloads are as they are by default: netloom finishes its frames. */
+
+let world: World | undefined;
+afterEach(async () => {
+  await world?.end();
+  world = undefined;
+});
+
+const LAB = `
+name: gate
+topology:
+  nodes:
+    r1:
+      kind: linux
+      exec: ["ip addr add 10.1.0.1/24 dev eth1"]
+    h1:
+      kind: linux
+      exec: ["ip addr add 10.1.0.2/24 dev eth1", "ip route add default via 10.1.0.1"]
+  links:
+    - endpoints: ["r1:eth1", "h1:eth1"]
+`;
+
+/** Two namespaces and a cable between them: netloom runs in one, the kernel under test is the other. */
+function joined(): World {
+  const w = new World();
+  world = w;
+  w.namespace("a");
+  w.namespace("b");
+  w.veth("a:v0", "b:v0", "10.9.9.1/24", "10.9.9.2/24");
+  w.run("b", "ip link add vx0 type vxlan id 42 dstport 4789 remote 10.9.9.1 local 10.9.9.2 dev v0");
+  w.run("b", "ip addr add 10.2.0.2/24 dev vx0 && ip link set vx0 mtu 1500 up && ip route add 10.1.0.0/24 via 10.2.0.1");
+  return w;
+}
+
+const GATEWAY = "r1:eth5=vxlan:42@10.9.9.1,10.9.9.2";
+
+itNeeds(haveNamespaces && haveProgram("ping"))(
+  "a real ping crosses the simulated network, and a simulated one the real kernel",
+  { timeout: 60_000 },
+  async () => {
+    const w = joined();
+    const lab = w.file("gate.clab.yml", LAB);
+    const address = "r1: ip addr add 10.2.0.1/24 dev eth5";
+    const ping = "h1: ping -c 3 -i 0.2 10.2.0.2";
+    const live = w.netloom("a", ["live", lab, "--gateway", GATEWAY, "--exec", address, "--exec", ping, "--for", "20s"]);
+    expect(await within(15, () => live.output().includes("3 packets transmitted"))).toBe(true);
+    expect(live.output()).toContain("3 packets transmitted, 3 received");
+    const real = w.run("b", "ping -c 20 -i 0.05 -W 2 10.1.0.2");
+    expect(real).toContain("20 packets transmitted, 20 received");
+    expect(real).toContain("ttl=63");
+    live.child.kill("SIGINT");
+    expect(await live.ended).toBe(0);
+    expect(live.output()).toMatch(/late by [\d.]+ ms \(median\)/);
+  },
+);
