@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { measureMemory } from "./memory.ts";
+import { measureNat } from "./nat.ts";
 import { compareWithPeers, median } from "./ns3.ts";
 import { run } from "./peers.ts";
 import { benchSmall } from "./small.ts";
@@ -14,6 +15,7 @@ const USAGE = `npm run bench                      everything, beside the stored 
 npm run bench -- --save            the same, and store it as the baseline
 npm run bench -- ns3 [CASE …]      the same work on ns-3 and ns-2, with ratios
 npm run bench -- memory            memory of an idle node
+npm run bench -- nat               what tracking, translation and rules cost, and the memory of a million flows
 npm run bench -- fingerprint       what the fingerprint costs
 `;
 
@@ -21,6 +23,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const [what, ...rest] = argv;
   if (what === "ns3") return compareWithPeers(rest);
   if (what === "memory") return measureMemory();
+  if (what === "nat") return measureNat();
   if (what === "fingerprint") return measureFingerprint();
   if (what !== undefined && what !== "--save") {
     process.stderr.write(USAGE);
