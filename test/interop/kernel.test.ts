@@ -57,3 +57,25 @@ itNeeds(haveNamespaces && haveProgram("ping"))(
     expect(live.output()).toMatch(/late by [\d.]+ ms \(median\)/);
   },
 );
+
+itNeeds(haveNamespaces && haveProgram("ping") && haveProgram("perl"))(
+  "works over loopback, without a cable between the kernels",
+  { timeout: 60_000 },
+  async () => {
+    const w = new World();
+    world = w;
+    w.namespace("a");
+    w.run("a", "perl test/interop/fixtures/vxlan-over-loopback.pl");
+    w.run(
+      "a",
+      "ip addr add 10.2.0.2/24 dev vx0 && ip link set vx0 mtu 1500 up && ip route add 10.1.0.0/24 via 10.2.0.1",
+    );
+    w.run("a", "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 127.0.0.1 port 4790");
+    const lab = w.file("gate.clab.yml", LAB);
+    const gateway = "r1:eth5=vxlan:42@127.0.0.1:4790,127.0.0.1:4789";
+    const address = "r1: ip addr add 10.2.0.1/24 dev eth5";
+    const live = w.netloom("a", ["live", lab, "--gateway", gateway, "--exec", address, "--for", "20s"]);
+    expect(await within(15, () => live.output().includes("ip addr add"))).toBe(true);
+    expect(w.run("a", "ping -c 20 -i 0.05 -W 2 10.1.0.2")).toContain("20 packets transmitted, 20 received");
+  },
+);
