@@ -1,4 +1,6 @@
 import type { Program } from "../../core/os.ts";
+import { curl } from "../curl/command.ts";
+import { busybox, httpd, python3 } from "../httpd/command.ts";
 import { arping } from "./arping.ts";
 import { ping } from "./ping.ts";
 import { tcpdump } from "./tcpdump.ts";
@@ -7,7 +9,11 @@ import { traceroute } from "./traceroute.ts";
 /** The programs that need the system calls alone, by name: one line each. */
 export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["arping", arping],
+  ["busybox", busybox],
+  ["curl", curl],
+  ["httpd", httpd],
   ["ping", ping],
+  ["python3", python3],
   ["tcpdump", tcpdump],
   ["traceroute", traceroute],
 ]);
