@@ -1,5 +1,6 @@
 import type { Ipv4, Mac } from "./addr.ts";
 import type { Errno, Outcome } from "./errno.ts";
+import type { NetlinkMessage, OsRouteEntry, OsRouteRequest } from "./netlink.ts";
 import type { OctetList, Octets } from "./octets.ts";
 import type { Payload } from "./payload.ts";
 import type { RandomStream } from "./rng.ts";
@@ -28,17 +29,27 @@ export interface Os {
   readonly files: OsFiles;
   readonly addr: {
     list(): readonly OsAddress[];
-    add(ifname: string, address: Ipv4, length: number): Outcome;
+    add(ifname: string, address: Ipv4, length: number, broadcast?: Ipv4): Outcome;
     del(ifname: string, address: Ipv4, length: number): Outcome;
   };
   readonly link: {
     list(): readonly OsLink[];
     find(ifname: string): OsLink | undefined;
+    /** `ip link set NAME up|down`. */
+    setUp(ifname: string, up: boolean): Outcome;
   };
   readonly route: {
     /** Where a datagram to `destination` would leave, and with which source. */
     lookup(destination: Ipv4, source?: Ipv4, ifname?: string): Outcome<OsRoute>;
+    /** The routes of a table, or of all, in the kernel's order. */
+    list(table?: number): readonly OsRouteEntry[];
+    /** Adds a route, in the place of the one with its prefix, type of service and metric. */
+    replace(route: OsRouteRequest): Outcome;
+    /** Deletes the first route that has all of what the request names. */
+    del(route: OsRouteRequest): Outcome;
   };
+  /** Tells of changes of links, addresses and routes, later in the same instant. The result ends it. */
+  watch(handler: (message: NetlinkMessage) => void): () => void;
   /** What programs of this node offer each other, as UNIX sockets are: `zserv`, `vty ospfd`. */
   readonly local: LocalServices;
   /** Broadcasts a gratuitous ARP request for `address` (RFC 5227 §3), sent from `mac` or the device's own. */
@@ -94,6 +105,10 @@ export interface OsAddress {
   readonly ifname: string;
   readonly address: Ipv4;
   readonly length: number;
+  /** There was another address of its subnet before it. */
+  readonly secondary?: boolean;
+  /** The other end of a point-to-point link; 0: none. */
+  readonly peer?: Ipv4;
 }
 export interface OsLink {
   readonly ifname: string;
@@ -106,6 +121,14 @@ export interface OsLink {
   readonly arp: boolean;
   /** Whether its frames begin with an Ethernet header (false on IP tunnels, whose frames are bare IP packets). */
   readonly ethernet: boolean;
+  /** What `ip -d link` calls it: `veth`, `bridge`; `loopback`; empty for a card. */
+  readonly kind?: string;
+  readonly multicast?: boolean;
+  readonly pointToPoint?: boolean;
+  /** What the device says of its speed; 0 or left out: nothing. */
+  readonly speedBps?: number;
+  /** The device below, or 0. */
+  readonly lowerIfindex?: number;
 }
 export interface OsRoute {
   readonly source: Ipv4;

@@ -2,6 +2,7 @@ import { NOTHING } from "../../src/console/streams.ts";
 import type { Ipv4, Mac } from "../../src/core/addr.ts";
 import { done, granted, type Outcome, refused } from "../../src/core/errno.ts";
 import { LocalTable } from "../../src/core/local.ts";
+import type { OsRouteEntry } from "../../src/core/netlink.ts";
 import type {
   DatagramHandler,
   FrameInfo,
@@ -131,11 +132,18 @@ export class FakeOs implements Os {
   readonly link = {
     list: (): readonly OsLink[] => this.links,
     find: (ifname: string): OsLink | undefined => this.links.find((l) => l.ifname === ifname),
+    setUp: () => done,
   };
   readonly route = {
     lookup: (destination: Ipv4, source?: Ipv4, ifname?: string): Outcome<OsRoute> =>
       this.routes(destination, source, ifname),
+    list: (): readonly OsRouteEntry[] => [],
+    replace: () => done,
+    del: () => done,
   };
+  watch(): () => void {
+    return () => {};
+  }
   announce(): void {}
 
   /** Shows an IP payload to the open raw sockets of `protocol`, behind a header with `ttl` and `options`. */

@@ -1,6 +1,7 @@
 import { formatIp, type Ipv4, type Mac } from "../../core/addr.ts";
 import { done, granted, type Outcome, refused } from "../../core/errno.ts";
 import { LocalTable } from "../../core/local.ts";
+import type { NetlinkMessage, OsRouteEntry, OsRouteRequest } from "../../core/netlink.ts";
 import type {
   Os,
   OsAddress,
@@ -20,7 +21,7 @@ import type { TraceFields } from "../../core/trace.ts";
 import { NodeFiles } from "./files.ts";
 import { DST_ERROR } from "./ipv4/dst.ts";
 import type { Kernel } from "./kernel.ts";
-import type { NetDevice } from "./netdev.ts";
+import { deleteRoute, describeAddress, describeLink, listRoutes, Netlink, replaceRoute, setLinkUp } from "./netlink.ts";
 import { PacketSock } from "./packet-socket.ts";
 
 /** The system calls of one node: `core/os.ts` over its kernel. */
@@ -32,6 +33,7 @@ export class KernelOs implements Os {
   readonly local = new LocalTable();
   readonly #kernel: Kernel;
   #files: NodeFiles | null = null;
+  #netlink: Netlink | null = null;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -76,6 +78,11 @@ export class KernelOs implements Os {
     return dev === undefined ? refused("ENODEV") : granted(new PacketSock(dev, etherType));
   }
 
+  watch(handler: (message: NetlinkMessage) => void): () => void {
+    this.#netlink ??= new Netlink(this.#kernel);
+    return this.#netlink.watch(handler);
+  }
+
   announce(ifname: string, address: Ipv4, mac?: Mac): void {
     const dev = this.#kernel.device(ifname);
     if (dev === undefined)
@@ -93,14 +100,12 @@ class AddressCalls {
 
   list(): readonly OsAddress[] {
     const kernel = this.#kernel;
-    return kernel.addresses
-      .list()
-      .map((a) => ({ ifname: kernel.deviceByIndex(a.ifindex)?.name ?? "", address: a.address, length: a.length }));
+    return kernel.addresses.list().map((a) => describeAddress(kernel, a));
   }
-  add(ifname: string, address: Ipv4, length: number): Outcome {
+  add(ifname: string, address: Ipv4, length: number, broadcast = 0): Outcome {
     const dev = this.#kernel.device(ifname);
     if (dev === undefined) return refused("ENODEV");
-    const added = this.#kernel.addresses.add(dev.ifindex, { address, length });
+    const added = this.#kernel.addresses.add(dev.ifindex, { address, length, broadcast });
     return added.ok ? done : added;
   }
   del(ifname: string, address: Ipv4, length: number): Outcome {
@@ -125,6 +130,9 @@ class LinkCalls {
     const dev = this.#kernel.device(ifname);
     return dev === undefined ? undefined : describeLink(dev);
   }
+  setUp(ifname: string, up: boolean): Outcome {
+    return setLinkUp(this.#kernel, ifname, up);
+  }
 }
 
 class RouteCalls {
@@ -142,15 +150,13 @@ class RouteCalls {
     if (d.type === DST_ERROR) return refused(d.errno || "ENETUNREACH");
     return granted({ source: d.source, gateway: d.viaGateway ? d.nextHop : 0, ifname: d.dev.name, mtuBytes: d.mtu });
   }
+  list(table?: number): readonly OsRouteEntry[] {
+    return listRoutes(this.#kernel, table);
+  }
+  replace(route: OsRouteRequest): Outcome {
+    return replaceRoute(this.#kernel, route);
+  }
+  del(route: OsRouteRequest): Outcome {
+    return deleteRoute(this.#kernel, route);
+  }
 }
-
-const describeLink = (dev: NetDevice): OsLink => ({
-  ifname: dev.name,
-  ifindex: dev.ifindex,
-  mac: dev.mac,
-  mtuBytes: dev.mtu,
-  up: dev.up,
-  carrier: dev.carrier,
-  arp: !dev.noArp,
-  ethernet: dev.headerLength > 0,
-});

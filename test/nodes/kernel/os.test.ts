@@ -52,6 +52,11 @@ describe("a node's system calls", () => {
       carrier: true,
       arp: true,
       ethernet: true,
+      kind: "veth",
+      lowerIfindex: 0,
+      multicast: true,
+      pointToPoint: false,
+      speedBps: 10_000_000_000,
     });
     expect(a.os.link.find("e1")).toMatchObject({ up: false, carrier: false });
     expect(a.os.link.find("lo")).toMatchObject({ mtuBytes: 65_536, arp: false, mac: 0 });

@@ -1,0 +1,67 @@
+import { expect, it } from "vitest";
+import { formatPrefix } from "../../../src/core/addr.ts";
+import type { NetlinkMessage } from "../../../src/core/netlink.ts";
+import { device, ip, must } from "../../harness/kernels.ts";
+import { pair, word } from "./datagrams.ts";
+
+const text = (m: NetlinkMessage): string => {
+  if (m.kind === "link") return `${m.op} ${m.link.ifname} ${m.link.up ? "up" : "down"}`;
+  if (m.kind === "address") return `${m.op} ${m.address.ifname} ${formatPrefix(m.address)}`;
+  return m.kind === "route" ? `${m.op} ${formatPrefix(m.route.prefix)} ${m.route.table}` : m.kind;
+};
+
+it("tells of links, addresses and routes later in the same instant, and of no route that goes with its device", () => {
+  const { lab, a } = pair();
+  const heard: string[] = [];
+  const end = a.os.watch((m) => heard.push(text(m)));
+  must(a.os.addr.add("e1", ip("10.0.5.1"), 24));
+  must(a.os.route.replace({ prefix: { address: ip("8.0.0.0"), length: 8 }, protocol: 188, type: "blackhole" }));
+  expect(heard).toEqual([]);
+  lab.run(1);
+  expect(heard).toEqual([
+    "new 10.0.5.1/32 255",
+    "new 10.0.5.0/24 254",
+    "new 10.0.5.255/32 255",
+    "new e1 10.0.5.1/24",
+    "new 8.0.0.0/8 254",
+  ]);
+  heard.length = 0;
+  must(a.os.link.setUp("e1", false));
+  lab.run(1);
+  expect(new Set(heard)).toEqual(new Set(["new e1 down"]));
+  end();
+  a.setUp(device(a, "e1"), true);
+  lab.run(1);
+  expect(heard).not.toContain("new e1 up");
+});
+
+it("adds, replaces, lists and deletes routes with several ways", () => {
+  const { a } = pair();
+  const [e0, e1] = [device(a, "e0").ifindex, device(a, "e1").ifindex];
+  const prefix = { address: ip("8.0.0.0"), length: 8 };
+  const hop = (gateway: string, ifindex: number, weight = 1) => ({
+    gateway: ip(gateway),
+    ifindex,
+    weight,
+    onlink: false,
+  });
+  const add = (nexthops: readonly ReturnType<typeof hop>[]) =>
+    a.os.route.replace({ prefix, protocol: 188, metric: 20, nexthops });
+  must(add([hop("10.9.0.2", e0), hop("10.7.0.2", e1, 3)]));
+  const ways = () =>
+    a.os.route
+      .list(254)
+      .find((r) => r.protocol === 188)
+      ?.nexthops.map((h) => [h.ifindex, h.weight]);
+  expect(ways()).toEqual([
+    [e0, 1],
+    [e1, 3],
+  ]);
+  must(add([hop("10.7.0.2", e1)]));
+  expect(ways()).toEqual([[e1, 1]]);
+  expect(word(add([hop("77.0.0.1", e1)]))).toBe("ENETUNREACH");
+  must(a.os.route.del({ prefix, protocol: 188, metric: 20 }));
+  expect(ways()).toBeUndefined();
+  expect(word(a.os.route.del({ prefix, protocol: 188, metric: 20 }))).toBe("ESRCH");
+  expect(word(a.os.link.setUp("nope", true))).toBe("ENODEV");
+});
