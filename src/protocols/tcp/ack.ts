@@ -31,12 +31,13 @@ const NONE: Nanos = -1;
 const out = new AckOutcome();
 
 /** Takes the acknowledgement of a segment that lies in `b`. `fresh`: its timestamp may be remembered. */
-export function takeAck(c: TcpConnection, b: Uint8Array, seg: Segment): number {
+export function takeAck(c: TcpConnection, b: Uint8Array, seg: Segment, fresh: boolean): number {
   const { snd, recovery: r } = c;
   const { sent } = snd;
   out.reset(c);
   if (before(seg.ack, snd.una)) return oldAck(c, b, seg);
   if (after(seg.ack, snd.nxt)) return ACK_BAD;
+  if (fresh) rememberTimestamp(c, seg);
   const { delivered, lostSegments } = r;
   out.advanced = after(seg.ack, snd.una);
   if (out.advanced) snd.retransmits = 0;
@@ -70,6 +71,13 @@ export function takeAck(c: TcpConnection, b: Uint8Array, seg: Segment): number {
 export function afterAck(c: TcpConnection): void {
   push(c);
   c.checkSpace();
+}
+
+/** TS.Recent (RFC 7323 §4.3). Not before the acknowledgement is known to be good: a stranger could shut the peer out. */
+function rememberTimestamp({ rcv, now }: TcpConnection, seg: Segment): void {
+  rcv.tsRecent = seg.tsval;
+  rcv.tsRecentAt = now;
+  rcv.hasTsRecent = true;
 }
 
 /** An acknowledgement of what was acknowledged already (RFC 5961 §5.2). */

@@ -128,13 +128,8 @@ function takesText(c: TcpConnection): boolean {
 
 /** Timestamps are remembered when the segment is next in order (RFC 7323 §4.3), then the acknowledgement is taken. */
 function takeAckOf(c: TcpConnection, p: Packet): number {
-  const { rcv } = c;
-  if (c.timestampsOk && seg.options.timestamps && !after(seg.seq, rcv.wup) && passesPaws(c, 0)) {
-    rcv.tsRecent = seg.tsval;
-    rcv.tsRecentAt = c.now;
-    rcv.hasTsRecent = true;
-  }
-  return takeAck(c, p.buf, seg);
+  const fresh = c.timestampsOk && seg.options.timestamps && !after(seg.seq, c.rcv.wup) && passesPaws(c, 0);
+  return takeAck(c, p.buf, seg, fresh);
 }
 
 /** Sequence number, RST and SYN (`tcp_validate_incoming`). False: the packet has been dealt with. */

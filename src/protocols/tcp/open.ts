@@ -105,7 +105,7 @@ function establishActive(c: TcpConnection, p: Packet, seg: Segment): void {
   agree(c, seg);
   c.ecnOk = c.ecnAsked && (seg.flags & (TCP_ECE | TCP_CWR)) === TCP_ECE;
   snd.wl1 = seg.seq;
-  takeAck(c, p.buf, seg);
+  takeAck(c, p.buf, seg, false);
   snd.wnd = snd.maxWnd = seg.window;
   if (c.timestampsOk) rcv.advmss -= TIMESTAMPS_LENGTH;
   initProbe(c, snd.pathMtu);

@@ -25,8 +25,10 @@ export const receiveWindow = (c: TcpConnection): number => Math.max(0, span(c.rc
 /** The window and scale of a SYN or SYN-ACK (`net/ipv4/tcp_output.c:tcp_select_initial_window`). `limit`: of the route, in segments; 0: none. */
 export function chooseInitialWindow(c: TcpConnection, mss: number, scaling: boolean, limit: number): void {
   const { rcv, settings } = c;
-  const most = rcv.clamp > 0 ? rcv.clamp : 0xffff << WINDOW_SCALE_MAX;
-  let space = Math.min(windowFromSpace(c, rcv.buffer), most);
+  let most = rcv.clamp > 0 ? rcv.clamp : 0xffff << WINDOW_SCALE_MAX;
+  const whole = windowFromSpace(c, rcv.buffer);
+  if (rcv.bufferLocked) most = Math.min(most, whole); // tcp_connect_init: no scale for what the program made small
+  let space = Math.min(whole, most);
   if (space > mss) space -= space % mss;
   rcv.wnd = settings.tcp_workaround_signed_windows !== 0 ? Math.min(space, MAX_WINDOW_UNSCALED) : space;
   if (limit > 0) rcv.wnd = Math.min(rcv.wnd, limit * mss);

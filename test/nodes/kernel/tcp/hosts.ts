@@ -7,7 +7,7 @@ import { Kernel } from "../../../../src/nodes/kernel/kernel.ts";
 import { Cable, type LineQuality } from "../../../../src/nodes/link.ts";
 import { decode, IPPROTO_TCP } from "../../../../src/protocols/ipv4/wire.ts";
 import { decode as decodeTcp, type TcpHeader } from "../../../../src/protocols/tcp/wire.ts";
-import { must } from "../../../harness/kernels.ts";
+import { device, must } from "../../../harness/kernels.ts";
 
 /** Two hosts and a cable; nothing looks at their frames unless asked. */
 export interface Pair {
@@ -33,6 +33,11 @@ export function pair(seed = 1, quality: Partial<LineQuality> = {}): Pair {
   must(a.addresses.add(x.ifindex, { address: A, length: 24 }));
   must(b.addresses.add(y.ifindex, { address: B, length: 24 }));
   return { sim, a, b, cable };
+}
+
+/** What is lost of ARP is no concern of the test. */
+export function patientArp({ a, b }: Pair): void {
+  for (const k of [a, b]) Object.assign(device(k, "eth0").inet.neighParms, { mcastSolicit: 1000, ucastSolicit: 1000 });
 }
 
 const card = (k: Kernel): EthernetDevice =>
@@ -130,11 +135,12 @@ export interface Accepted {
   end(): End;
 }
 
-/** A listener on `b` port 80, and a connection from `a`. */
+/** A listener on `b` port 80, and a connection from `a`, from `port` or any. */
 export function connect(
   { a, b }: Pair,
   options: TcpOptions = {},
   serverOptions: TcpOptions = {},
+  port = 0,
 ): { readonly client: End; readonly server: Accepted } {
   const listener = b.os.tcpSocket();
   Object.assign(listener.options, serverOptions);
@@ -149,6 +155,7 @@ export function connect(
   );
   const socket = a.os.tcpSocket();
   Object.assign(socket.options, options);
+  if (port > 0) must(socket.bind(0, port));
   const client = new End(socket);
   must(
     socket.connect(B, 80, (failed) => {

@@ -1,9 +1,11 @@
 """Plays the conversations of conversations.json between two network namespaces of a real kernel, and writes what tcpdump saw of
-them to linux.json. Needs root, iproute2, ethtool and tcpdump. The namespaces are its own and are removed; nothing leaves them.
+them to linux.json; those of trouble.json, where segments are lost, go to linux-trouble.json. Needs root, iproute2, iptables,
+ethtool and tcpdump. The namespaces are its own and are removed; nothing leaves them.
 
-    python3 record-linux.py
+    python3 record-linux.py conversations.json linux.json
+    python3 record-linux.py trouble.json linux-trouble.json
 """
-import ctypes, json, os, select, socket, struct, subprocess, time
+import ctypes, json, os, select, socket, struct, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -30,6 +32,20 @@ def make_socket(name):
     return s
 
 
+def filter(name, rule):
+    sh(f"ip netns exec {name} iptables {rule}")
+
+
+def heal():
+    for name in NAMES:
+        filter(name, "-F INPUT")
+
+
+def sack(on):
+    for name in NAMES:
+        sh(f"ip netns exec {name} sysctl -qw net.ipv4.tcp_sack={on}")
+
+
 class Talk:
     def __init__(self):
         self.ends = {}
@@ -53,7 +69,21 @@ class Talk:
         if what == "wait":
             self.idle(value / 1000)
         elif what == "send":
-            s.sendall(b"x" * value)
+            s.setblocking(False)
+            s.send(b"x" * value)
+            s.setblocking(True)
+        elif what == "keepalive":
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, value)
+        elif what == "cut":  # neither hears the other any more
+            for name in NAMES:
+                filter(name, "-A INPUT -p tcp -j DROP")
+        elif what == "drop":  # a segment of data, by its number among those that come from here on and earlier steps let through
+            filter(NAMES[1], f"-A INPUT -p tcp -m length --length 100:2000 -m statistic --mode nth --every 100000 --packet {value - 1} -j DROP")
+        elif what == "heal":
+            heal()
         elif what == "nodelay":
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         elif what == "pause":
@@ -73,23 +103,42 @@ class Talk:
 
 def play(steps, port, listening):
     talk = Talk()
+    sack(0 if ["", "nosack"] in steps else 1)
     client = make_socket(NAMES[0])
     listener = make_socket(NAMES[1])
+    for who, what, *value in steps:
+        if what == "rcvbuf":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, value[0] // 2)
     if listening:
         listener.bind((ADDRESSES[1], port))
         listener.listen(5)
+    silent = ["c", "connect"] in steps
     try:
-        client.connect((ADDRESSES[1], port))
-        talk.ends = {"c": client, "s": listener.accept()[0]}
-        listener.close()
+        if silent:
+            client.setblocking(False)
+        else:
+            client.connect((ADDRESSES[1], port))
+            talk.ends = {"c": client, "s": listener.accept()[0]}
+            listener.close()
         for step in steps:
-            talk.step(*step)
+            if step[1] == "connect":
+                client.connect_ex((ADDRESSES[1], port))
+            elif step[1] not in ("nosack", "rcvbuf"):
+                talk.step(*step)
             talk.idle(0.001)
     except ConnectionRefusedError:
         pass
     time.sleep(0.3)
+    end = time.time() * 1000
+    if silent:
+        client.close()
+        listener.close()
     for s in talk.ends.values():
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()
+    time.sleep(0.1)
+    heal()
+    return end
 
 
 def options_of(raw):
@@ -109,7 +158,7 @@ def options_of(raw):
     return ",".join(names)
 
 
-def read(path, port):
+def read(path, port, until):
     data = open(path, "rb").read()
     lines, at, first, zero = [], 24, {}, None
     while at < len(data):
@@ -123,6 +172,8 @@ def read(path, port):
         other = "c" if who == "s" else "s"
         first.setdefault(who, seq)
         now = sec * 1000 + usec / 1000
+        if now > until:
+            break
         zero = now if zero is None else zero
         length = struct.unpack("!H", frame[16:18])[0] - 20 - (off >> 4) * 4
         lines.append({
@@ -146,21 +197,26 @@ def main():
             sh(f"ip -n {name} link set {dev} up")
             # What 6.18 has made larger than the settings that most kernels run with.
             subprocess.run(["ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.tcp_rmem=4096 131072 6291456"], check=True)
+            # No conversation shall know what another has learnt.
+            subprocess.run(["ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.tcp_no_metrics_save=1"], check=True)
+            # Doubled from the first one on, as kernels before 6.5 do.
+            subprocess.run(["ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.tcp_syn_linear_timeouts=0"], check=True)
             subprocess.run(f"ip netns exec {name} ethtool -K {dev} tso off gso off gro off".split(), capture_output=True)
         capture = os.path.join(HERE, "linux.pcap")
         tcpdump = subprocess.Popen(
             f"ip netns exec {NAMES[0]} tcpdump -U -i ga -s 120 -w {capture} tcp".split(), stderr=subprocess.DEVNULL)
         time.sleep(1)
-        talks = json.load(open(os.path.join(HERE, "conversations.json")))
+        talks = json.load(open(os.path.join(HERE, sys.argv[1])))
+        ends = {}
         for n, (name, steps) in enumerate(talks.items()):
-            play(steps, 5000 + n, name != "nobody listens")
+            ends[name] = play(steps, 5000 + n, name != "nobody listens")
             print(name, flush=True)
         time.sleep(1)
         tcpdump.terminate()
         tcpdump.wait()
-        result = {name: read(capture, 5000 + n) for n, name in enumerate(talks)}
+        result = {name: read(capture, 5000 + n, ends[name]) for n, name in enumerate(talks)}
         os.unlink(capture)
-        with open(os.path.join(HERE, "linux.json"), "w") as f:
+        with open(os.path.join(HERE, sys.argv[2]), "w") as f:
             f.write("{\n" + ",\n".join(
                 f'  {json.dumps(name)}: [\n' + ",\n".join(f"    {json.dumps(l)}" for l in lines) + "\n  ]"
                 for name, lines in result.items()) + "\n}\n")
