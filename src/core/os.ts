@@ -240,6 +240,8 @@ export interface Daemon {
    * Wait timer. Hello, keepalive, refresh and retry timers do not count.
    */
   busy(): boolean;
+  /** Why it could not begin as it was told to, in words that name file and line. */
+  readonly complaint?: string | undefined;
 }
 
 /** A running command, as the program sees itself. */

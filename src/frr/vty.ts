@@ -5,7 +5,7 @@ export interface VtyServer {
   readonly commands: CommandSet<never>;
   /** What its commands of modes `view` and `config` get. */
   readonly root: unknown;
-  /** Its part of `show running-config`. */
+  /** Its part of `show running-config`. What is empty or the default is left out. */
   writeConfig(): readonly ConfigBlock[];
 }
 
@@ -29,12 +29,15 @@ export type ConfigSection =
   | "prefix-list"
   | "as-path-list"
   | "community-list"
-  | "route-map";
+  | "route-map"
+  | "protocol";
 
 /** What came of a line. `unknown`: no daemon here has such a command. */
 export interface LineResult {
   readonly status: "ok" | "unknown" | "ambiguous" | "refused";
   readonly output: string;
+  /** The one daemon that knows the line, when it is not running. */
+  readonly absent?: string;
 }
 
 /** A daemon that a session talks to. Without a `root` it is not running here: its commands are known, and do nothing. */
@@ -124,7 +127,10 @@ export class VtySession {
     const opens = taken.find((t) => opened.has(t.party))?.opens;
     if (opens !== undefined && depth > 0 && this.#frames.length < FRAMES_MAX)
       this.#frames.push({ mode: opens, contexts: opened });
-    return { status, output };
+    const [only] = taken.length === 1 ? taken : [];
+    const absent = only !== undefined && frame.contexts.get(only.party) === NOT_RUNNING;
+    if (!absent) return { status, output };
+    return { status, output, absent: (this.#parties[only.party] as Party).commands.name };
   }
 
   #roots(): ReadonlyMap<number, unknown> {

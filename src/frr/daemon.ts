@@ -1,0 +1,89 @@
+import type { Daemon, Os } from "../core/os.ts";
+import type { CommandSet } from "./command.ts";
+import { type ConfigText, readConfig } from "./config-file.ts";
+import type { ConfigBlock, VtyServer } from "./vty.ts";
+
+/** A daemon of FRR as nodes start it. */
+export interface FrrProgram<Options> {
+  /** `ospfd`. */
+  readonly name: string;
+  readonly commands: CommandSet<never>;
+  /** Begins: what it returns is what its commands of modes `view` and `config` get. Its configuration is read next. */
+  begin(os: Os, options: Options): FrrInstance;
+}
+
+/** A daemon of FRR that runs. */
+export interface FrrInstance {
+  /** The configuration file has been read. */
+  configured?(): void;
+  stop(): void;
+  show(): unknown;
+  busy(): boolean;
+  writeConfig(): readonly ConfigBlock[];
+}
+
+/** How a daemon is told to begin: its configuration, and what is set beside it. */
+export interface FrrSettings<Options> {
+  readonly config?: ConfigText;
+  readonly options?: Options;
+}
+
+/**
+ * A daemon of FRR with its configuration, which is read whenever it begins. `family`: the commands of all daemons, so that a line that is nobody's is
+ * seen. While it runs it is found as `vty <name>`.
+ */
+export class FrrDaemon<Options> implements Daemon, VtyServer {
+  readonly commands: CommandSet<never>;
+  readonly name: string;
+  /** Why the configuration could not be read to its end: file, line, what. */
+  complaint: string | undefined;
+  readonly #os: Os;
+  readonly #program: FrrProgram<Options>;
+  readonly #options: Options;
+  readonly #config: ConfigText;
+  readonly #family: readonly CommandSet<never>[];
+  #instance: FrrInstance | undefined;
+
+  constructor(
+    os: Os,
+    program: FrrProgram<Options>,
+    options: Options,
+    config: ConfigText,
+    family: readonly CommandSet<never>[],
+  ) {
+    this.commands = program.commands;
+    this.name = program.name;
+    this.#os = os;
+    this.#program = program;
+    this.#options = options;
+    this.#config = config;
+    this.#family = family;
+  }
+
+  get root(): unknown {
+    return this.#instance;
+  }
+  start(): void {
+    this.stop();
+    const instance = this.#program.begin(this.#os, this.#options);
+    this.#instance = instance;
+    this.#os.local.provide(`vty ${this.name}`, this);
+    this.complaint = readConfig(this.#config, { commands: this.commands, root: instance }, this.#family);
+    instance.configured?.();
+  }
+  stop(): void {
+    if (this.#instance === undefined) return;
+    this.#os.local.withdraw(`vty ${this.name}`);
+    this.#instance.stop();
+    this.#instance = undefined;
+  }
+  show(): unknown {
+    return this.#instance?.show();
+  }
+  busy(): boolean {
+    return this.#instance?.busy() ?? false;
+  }
+  writeConfig(): readonly ConfigBlock[] {
+    return this.#instance?.writeConfig() ?? [];
+  }
+}
