@@ -2,6 +2,9 @@ import { brctl } from "./brctl/command.ts";
 import { bridge } from "./bridge/command.ts";
 import { conntrack } from "./conntrack/command.ts";
 import { ip } from "./ip/ip.ts";
+import { iptables } from "./iptables/command.ts";
+import { iptablesRestore } from "./iptables/restore-command.ts";
+import { iptablesSave } from "./iptables/save-command.ts";
 import { arp } from "./net-tools/arp.ts";
 import { ifconfig } from "./net-tools/ifconfig.ts";
 import { route } from "./net-tools/route.ts";
@@ -32,6 +35,9 @@ export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, Syst
   ["hostname", hostname],
   ["ifconfig", ifconfig],
   ["ip", ip],
+  ["iptables", iptables],
+  ["iptables-restore", iptablesRestore],
+  ["iptables-save", iptablesSave],
   ["ls", ls],
   ["md5sum", md5sum],
   ["rm", rm],

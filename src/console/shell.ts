@@ -1,8 +1,10 @@
-import { type Outcome, strerror } from "../core/errno.ts";
+import { granted, type Outcome, strerror } from "../core/errno.ts";
+import { OctetList } from "../core/octets.ts";
 import type { Input, OsFile } from "../core/os.ts";
 import type { Kernel } from "../nodes/kernel/kernel.ts";
 import { COMMANDS } from "./commands.ts";
 import { readFile } from "./files/read.ts";
+import { documentAt, takeDocuments } from "./here-document.ts";
 import { Running, type Starter, type Streams, type SystemProgram, type World } from "./process.ts";
 import { FileInput, FileSink, Pipe } from "./streams.ts";
 import { splitTokens, type Token } from "./words.ts";
@@ -23,7 +25,7 @@ interface Command {
 }
 interface Redirection {
   readonly operator: string;
-  /** The file; empty behind `2>&1`. */
+  /** The file; empty behind `2>&1`, the text itself behind `<<`. */
   readonly path: string;
 }
 
@@ -31,8 +33,8 @@ interface Redirection {
 const NESTING_MAX = 16;
 
 /**
- * Starts a command line on a node: words with quotes, `;`, `&&`, `||`, `&`, pipes, files behind `<`, `>`, `>>` and `2>`, `sh -c`.
- * It runs while simulated time moves.
+ * Starts a command line on a node: words with quotes, `;`, `&&`, `||`, `&`, pipes, files behind `<`, `>`, `>>` and `2>`,
+ * here-documents, `sh -c`. It runs while simulated time moves.
  */
 export function startCommand(kernel: Kernel, world: World, line: string, nesting = 0, streams?: Streams): Running {
   const steps = parseLine(line);
@@ -113,13 +115,19 @@ function openFiles(kernel: Kernel, redirections: readonly Redirection[], given: 
       err = out;
       continue;
     }
+    if (operator === "<<") {
+      input = new FileInput({ content: octetsOfText(path) });
+      continue;
+    }
     if (operator.includes(">&")) return `"${operator}" is not built: 2>&1 is`;
-    const file = operator.endsWith("<") ? readable(kernel, path) : files.create(path, operator.endsWith(">>"));
-    if (!file.ok) return `${operator.endsWith("<") ? "" : "cannot create "}${path}: ${strerror(file.errno)}`;
     if (operator.endsWith("<")) {
+      const file = readable(kernel, path);
+      if (!file.ok) return `${path}: ${strerror(file.errno)}`;
       input = new FileInput(file.value);
       continue;
     }
+    const file = files.create(path, operator.endsWith(">>"));
+    if (!file.ok) return `cannot create ${path}: ${strerror(file.errno)}`;
     const sink = new FileSink(file.value, () => {});
     if (operator.startsWith("2")) err = sink;
     else out = sink;
@@ -129,12 +137,17 @@ function openFiles(kernel: Kernel, redirections: readonly Redirection[], given: 
 }
 
 /** A file as standard input: one that a program wrote, or one that the kernel shows. */
-function readable(kernel: Kernel, path: string): Outcome<OsFile> {
+function readable(kernel: Kernel, path: string): Outcome<Pick<OsFile, "content">> {
   const shown = readFile(kernel, path);
   if (!shown.ok) return kernel.os.files.open(path);
-  const file = kernel.os.files.create("/dev/null") as { readonly ok: true; readonly value: OsFile };
-  file.value.content.write(utf8.encode(shown.text), 0, utf8.encode(shown.text).length);
-  return file;
+  return granted({ content: octetsOfText(shown.text) });
+}
+
+function octetsOfText(text: string): OctetList {
+  const octets = new OctetList();
+  const bytes = utf8.encode(text);
+  octets.write(bytes, 0, bytes.length);
+  return octets;
 }
 const utf8 = new TextEncoder();
 
@@ -207,7 +220,9 @@ function parseLine(line: string): readonly Step[] | string {
   const steps: Step[] = [];
   let connector: Connector = ";";
   let commands: Command[] = [];
-  for (const part of [...splitConnectors(line), ";"]) {
+  const taken = takeDocuments(line);
+  if (typeof taken === "string") return taken;
+  for (const part of [...splitConnectors(taken.line), ";"]) {
     if (part === "|") {
       if (commands.length === 0) return `syntax error near "|"`;
       continue;
@@ -219,7 +234,7 @@ function parseLine(line: string): readonly Step[] | string {
       connector = part === "&" ? ";" : part;
       continue;
     }
-    const command = parseCommand(part);
+    const command = parseCommand(part, taken.documents);
     if (typeof command === "string") return command;
     if (command !== undefined) commands.push(command);
   }
@@ -227,7 +242,7 @@ function parseLine(line: string): readonly Step[] | string {
 }
 
 /** A command of a line; undefined: a comment, or nothing. */
-function parseCommand(part: string): Command | string | undefined {
+function parseCommand(part: string, documents: readonly string[]): Command | string | undefined {
   const foreign = foreignSyntax(part);
   if (foreign !== undefined)
     return `"${foreign}" is not built: commands with their arguments, joined by ; && || | and &`;
@@ -242,7 +257,10 @@ function parseCommand(part: string): Command | string | undefined {
     else {
       const file = tokens[++i];
       if (file === undefined || file.operator) return `syntax error near "${text}"`;
-      redirections.push({ operator: text, path: file.text });
+      const document = documentAt(file.text, documents);
+      redirections.push(
+        document === undefined ? { operator: text, path: file.text } : { operator: "<<", path: document },
+      );
     }
   }
   const comment = words[0]?.startsWith("#") ?? redirections.length === 0;

@@ -18,7 +18,7 @@ export class FileInput implements Input {
   readonly #octets: OctetList;
   #at = 0;
 
-  constructor(file: OsFile) {
+  constructor(file: Pick<OsFile, "content">) {
     this.#octets = file.content;
   }
   take(max: number): Octets | undefined {

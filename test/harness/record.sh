@@ -20,7 +20,7 @@ while IFS= read -r line; do
     "@ "*) echo "$line"; ip netns exec $p sh -c "${line#@ }" ;;
     "\$ "*)
       echo "$line"
-      ip netns exec $n sh -c "${line#\$ }" 2>&1 < /dev/null | sed -e '/33:33:/d' -e '/inet6/d' > "$out"
+      ip netns exec $n sh -c "$(printf '%s' "${line#\$ }" | sed 's/⏎/\n/g')" 2>&1 < /dev/null | sed -e '/33:33:/d' -e '/inet6/d' > "$out"
       status=${PIPESTATUS[0]}
       [ ! -s "$out" ] || { cat "$out"; [ -z "$(tail -c 1 "$out")" ] || echo "%"; }
       [ "$status" = 0 ] || echo "? $status" ;;

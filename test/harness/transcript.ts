@@ -55,8 +55,9 @@ export class Box {
 }
 
 /**
- * Runs a transcript: `$ COMMAND` on `n`, `@ COMMAND` on `p` without a word, `! TIME` waits. What a command prints follows it, `%`
- * where the last line has no end, and `? STATUS` unless that is 0. Returns the transcript as it ought to be.
+ * Runs a transcript: `$ COMMAND` on `n` (`⏎` for an end of line inside it), `@ COMMAND` on `p` without a word, `! TIME` waits. What
+ * a command prints follows it, `%` where the last line has no end, and `? STATUS` unless that is 0. Returns the transcript as it
+ * ought to be.
  */
 export function replay(text: string): string {
   const box = new Box();
@@ -71,7 +72,7 @@ export function replay(text: string): string {
       lines.push(line);
       expect(box.run(line.slice(2), box.p)).toEqual({ output: "", status: 0 });
     } else if (sign === "$ ") {
-      const { output, status } = box.run(line.slice(2));
+      const { output, status } = box.run(line.slice(2).replaceAll("⏎", "\n"));
       lines.push(
         line,
         ...(output === "" ? [] : (output.endsWith("\n") ? output.slice(0, -1) : `${output}%`).split("\n")),

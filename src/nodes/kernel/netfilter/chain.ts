@@ -13,6 +13,8 @@ export interface Chain {
   readonly rules: Rule[];
   /** Bit n: packets at hook n may come here. */
   hooks: number;
+  /** The chains to which its rules go, and how many of them to each. */
+  readonly goes: Map<string, number>;
 }
 
 export const makeChain = (name: string, hook: number): Chain => ({
@@ -23,10 +25,28 @@ export const makeChain = (name: string, hook: number): Chain => ({
   bytes: 0,
   rules: [],
   hooks: hook < 0 ? 0 : 1 << hook,
+  goes: new Map(),
 });
 
-/** Names of the chains to which a chain's rules go. */
-export const goesTo = (chain: Chain): string[] =>
-  chain.rules.flatMap(({ spec: { target } }) =>
-    target !== undefined && (target.kind === "jump" || target.kind === "goto") ? [target.chain] : [],
-  );
+/** The same chain, to be changed apart from it; both have the same rules. */
+export const copyChain = (chain: Chain): Chain => ({ ...chain, rules: [...chain.rules], goes: new Map(chain.goes) });
+
+/** Where a rule goes; undefined when it stays in its chain. */
+export const goesTo = ({ spec: { target } }: Rule): string | undefined =>
+  target?.kind === "jump" || target?.kind === "goto" ? target.chain : undefined;
+
+/** Puts a rule in its place, instead of so many others, which are returned. */
+export function placeRule(chain: Chain, at: number, instead: number, rule?: Rule): Rule[] {
+  const old = chain.rules.splice(at, instead, ...(rule === undefined ? [] : [rule]));
+  if (rule !== undefined) count(chain, rule, 1);
+  for (const gone of old) count(chain, gone, -1);
+  return old;
+}
+
+function count(chain: Chain, rule: Rule, by: number): void {
+  const to = goesTo(rule);
+  if (to === undefined) return;
+  const n = (chain.goes.get(to) ?? 0) + by;
+  if (n > 0) chain.goes.set(to, n);
+  else chain.goes.delete(to);
+}

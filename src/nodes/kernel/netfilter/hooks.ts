@@ -97,9 +97,9 @@ export class Netfilter {
     }
     return table;
   }
-  /** Whether a table was ever changed: Linux lists no others in /proc/net/ip_tables_names. */
+  /** Whether somebody uses a table: `iptables-save` writes no others. */
   hasTable(name: TableName): boolean {
-    return this.#tables.has(name);
+    return this.#tables.get(name)?.exists === true;
   }
 
   /** The flows, whether packets are tracked already or not. */

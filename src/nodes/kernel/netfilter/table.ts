@@ -1,5 +1,5 @@
 import { done, granted, type Outcome, refused } from "../../../core/errno.ts";
-import { type Chain, goesTo, makeChain } from "./chain.ts";
+import { type Chain, copyChain, makeChain, placeRule } from "./chain.ts";
 import { hooksOf, makeMatch } from "./matches/matches.ts";
 import { JUMPS_MAX, Program } from "./program.ts";
 import type { Action, Matcher, Rule, RuleSpec, TableName } from "./rule.ts";
@@ -24,17 +24,6 @@ const NO_CHAIN = "No chain/target/match by that name.";
 const NO_RULE = "Bad rule (does a matching rule exist in that chain?).";
 const BAD_POLICY = "Bad built-in chain name.";
 
-/** A whole table, as `iptables-restore` brings it. */
-export interface TableContent {
-  readonly chains: readonly {
-    readonly name: string;
-    readonly policy?: "ACCEPT" | "DROP";
-    readonly packets?: number;
-    readonly bytes?: number;
-    readonly rules: readonly { readonly spec: RuleSpec; readonly packets?: number; readonly bytes?: number }[];
-  }[];
-}
-
 /** A table of rules, with the requests of `iptables`, refused as it words them. */
 export class Table {
   readonly name: TableName;
@@ -47,6 +36,8 @@ export class Table {
   /** A rule that was here once asks for flows, or translates. */
   tracks = false;
   translates = false;
+  /** Whether it was changed since it was made, or cleared: Linux shows no others. */
+  exists = false;
 
   constructor(name: TableName, context: TargetContext, changed: (table: Table) => void) {
     this.name = name;
@@ -71,7 +62,7 @@ export class Table {
   }
   /** How many rules go to a chain, as `iptables -L` prints it. */
   references(name: string): number {
-    return this.chains().reduce((n, chain) => n + goesTo(chain).filter((to) => to === name).length, 0);
+    return this.chains().reduce((n, chain) => n + (chain.goes.get(name) ?? 0), 0);
   }
 
   // --- rules ---------------------------------------------------------------------------------------------------
@@ -103,8 +94,8 @@ export class Table {
     if (typeof which === "number" && (at < 0 || at >= chain.rules.length))
       return refused("E2BIG", "Index of deletion too big.");
     if (at < 0) return refused("ENOENT", NO_RULE);
-    chain.rules.splice(at, 1);
-    this.#reach();
+    const [gone] = placeRule(chain, at, 1);
+    if (gone !== undefined && goes(gone.spec)) this.#reach();
     return this.#touch();
   }
   /** `iptables -C`. */
@@ -120,7 +111,10 @@ export class Table {
   flush(name?: string): Outcome {
     const chains = this.#some(name);
     if (chains === undefined) return refused("ENOENT", NO_CHAIN);
-    for (const chain of chains) chain.rules.length = 0;
+    for (const chain of chains) {
+      chain.rules.length = 0;
+      chain.goes.clear();
+    }
     this.#reach();
     return this.#touch();
   }
@@ -170,8 +164,13 @@ export class Table {
     if (bad !== undefined) return bad;
     if (this.#chains.has(to)) return refused("EEXIST", "File exists.");
     chain.name = to;
-    for (const each of this.#chains.values())
-      each.rules.splice(0, each.rules.length, ...each.rules.map((r) => renamed(r, from, to)));
+    for (const each of this.#chains.values()) {
+      const rules = each.goes.get(from);
+      if (rules === undefined) continue;
+      for (const [i, rule] of each.rules.entries()) each.rules[i] = renamed(rule, from, to);
+      each.goes.delete(from);
+      each.goes.set(to, rules);
+    }
     this.#chains = new Map(this.chains().map((c) => [c.name, c]));
     return this.#touch();
   }
@@ -188,32 +187,21 @@ export class Table {
     return this.#touch();
   }
 
-  /** Takes the place of all that was there, or of nothing when any of it is refused (`iptables-restore`). */
-  restore(content: TableContent): Outcome {
-    const next = new Table(this.name, this.#context, () => {});
-    for (const chain of content.chains) {
-      if (next.chain(chain.name) !== undefined) continue;
-      const made = next.newChain(chain.name);
-      if (!made.ok) return made;
-    }
-    for (const given of content.chains) {
-      const chain = next.chain(given.name) as Chain;
-      if (given.policy !== undefined) {
-        const set = next.policy(given.name, given.policy);
-        if (!set.ok) return set;
-      }
-      chain.packets = given.packets ?? 0;
-      chain.bytes = given.bytes ?? 0;
-      for (const { spec, packets = 0, bytes = 0 } of given.rules) {
-        const added = next.append(given.name, spec);
-        if (!added.ok) return added;
-        Object.assign(chain.rules.at(-1) as Rule, { packets, bytes });
-      }
-    }
-    this.#chains = next.#chains;
-    this.tracks ||= next.tracks;
-    this.translates ||= next.translates;
-    return this.#touch();
+  /** Empties the table: no chains but the built-in ones, which accept. */
+  clear(): void {
+    this.#chains = builtIn(this.name);
+    this.#program = null;
+    this.exists = false;
+  }
+
+  /** Does several changes as one: when it returns false, none of them was made. */
+  transaction(change: () => boolean): void {
+    const before = new Map([...this.#chains].map(([name, chain]) => [name, copyChain(chain)]));
+    const { exists } = this;
+    if (change()) return;
+    this.#chains = before;
+    this.#program = null;
+    this.exists = exists;
   }
 
   // --- inside --------------------------------------------------------------------------------------------------
@@ -225,7 +213,7 @@ export class Table {
     if (!made.ok) return made;
     const fits = this.#check(made.value, chain.hooks);
     if (!fits.ok) return fits;
-    const old = chain.rules.splice(at, instead, made.value);
+    const old = placeRule(chain, at, instead, made.value);
     const reached = goes(spec) || old.some((rule) => goes(rule.spec)) ? this.#reach() : done;
     if (reached.ok) {
       const { action, matchers } = made.value;
@@ -233,7 +221,7 @@ export class Table {
       this.translates ||= action?.translates === true;
       return this.#touch();
     }
-    chain.rules.splice(at, 1, ...old);
+    placeRule(chain, at, 1, old[0]);
     this.#reach();
     return reached;
   }
@@ -243,7 +231,7 @@ export class Table {
     if (target !== undefined && (target.kind === "jump" || target.kind === "goto")) {
       const chain = this.#chains.get(target.chain);
       if (chain === undefined) return refused("ENOENT", `Chain '${target.chain}' does not exist`);
-      if (chain.hook >= 0) return refused("EINVAL");
+      if (chain.hook >= 0) return refused("EOPNOTSUPP"); // net/netfilter/nf_tables_api.c:nft_verdict_init
     }
     const matchers: Matcher[] = [];
     for (const match of spec.matches ?? []) {
@@ -293,7 +281,7 @@ export class Table {
     if (depth > JUMPS_MAX) return false;
     if ((deepest.get(chain) ?? 0) >= depth) return true;
     deepest.set(chain, depth);
-    for (const name of new Set(goesTo(chain))) {
+    for (const name of chain.goes.keys()) {
       const to = this.#chains.get(name) as Chain;
       to.hooks |= bit;
       if (!this.#walk(to, bit, depth + 1, deepest)) return false;
@@ -303,6 +291,7 @@ export class Table {
 
   #touch(): Outcome {
     this.#program = null;
+    this.exists = true;
     this.#changed(this);
     return done;
   }

@@ -86,6 +86,8 @@ export class Conntrack {
   readonly stats: ConntrackStats = { found: 0, invalid: 0, insert: 0, insertFailed: 0, drop: 0, error: 0 };
   /** Told of flows that are no more. */
   onGone: ((slot: number) => void) | null = null;
+  /** Told of a packet that would begin a flow, when there is no room for one. */
+  onFull: ((s: HookState) => void) | null = null;
   /** Makes an expected flow follow the translation of its master, where there is any. */
   onExpected: ExpectedFlow | null = null;
   readonly #helpers = new Map<number, HelperState>();
@@ -366,6 +368,7 @@ export class Conntrack {
 
   #full(s: HookState): number {
     this.stats.drop++;
+    this.onFull?.(s);
     return s.refuse(TABLE_FULL, "conntrack");
   }
 }

@@ -12,7 +12,7 @@ export interface LengthMatch {
 
 export function makeLength(spec: LengthMatch): Outcome<Matcher> {
   const { min, max } = spec;
-  if (!(min >= 0 && min <= max && max <= 65_535)) return refused("EINVAL");
+  if (!(min >= 0 && min <= 65_535 && max >= 0 && max <= 65_535)) return refused("EINVAL");
   const invert = spec.invert === true;
   return granted({
     test({ p }) {

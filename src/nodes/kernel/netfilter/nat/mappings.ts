@@ -125,18 +125,23 @@ export class Mappings {
     for (let i = 0; i < Math.min(count, ADDRESSES_TRIED); i++) yield minAddress + ((first + i) % count);
   }
 
-  /** RFC 4787 REQ-3a: a port below 1024 gets one there, any other one above. */
+  /** RFC 4787 REQ-3a: a port below 1024 gets one there, any other one above; REQ-4: an even one an even one, as long as there is any. */
   #port(protocol: number, address: Ipv4, port: number, range: NatRange): number | undefined {
     const free = (p: number): boolean => !this.#outside.has(key(protocol, address, p));
     const [low, high] = portsFor(protocol, port, range);
     if (port >= low && port <= high && free(port)) return port;
     const count = high - low + 1;
     const first = this.#rng.int(count);
+    let other: number | undefined;
     for (let i = 0; i < count; i++) {
       const candidate = low + ((first + i) % count);
-      if (free(candidate)) return candidate;
+      const alike = protocol === IPPROTO_ICMP || ((candidate ^ port) & 1) === 0;
+      if ((alike || other === undefined) && free(candidate)) {
+        if (alike) return candidate;
+        other = candidate;
+      }
     }
-    return undefined;
+    return other;
   }
 }
 

@@ -2,6 +2,7 @@ import { formatIp } from "../../../../core/addr.ts";
 import { dropReason } from "../../../../core/drop.ts";
 import type { Packet } from "../../../../core/packet.ts";
 import type { RandomStream } from "../../../../core/rng.ts";
+import { ICMP_DEST_UNREACH, ICMP_PKT_FILTERED } from "../../../../protocols/icmp/wire.ts";
 import { dst, IPPROTO_ICMP, src } from "../../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../../kernel.ts";
 import { saw } from "../../saw.ts";
@@ -12,6 +13,7 @@ import {
   CT_INFO,
   CT_RELATED,
   CT_RELATED_REPLY,
+  CT_UNTRACKED,
   DIR_ORIGINAL,
   directionOf,
   FLOW_SHIFT,
@@ -102,13 +104,14 @@ export class Nat {
       this.rfc.configure(settings);
     }
     ct.onGone = (slot) => this.#flowGone(slot);
+    ct.onFull = (s) => this.noRoom(s);
   }
 
   /** At a hook: sets up what a new flow becomes, and translates the packet (nf_nat_core.c:nf_nat_inet_fn). */
   run(s: HookState): number {
     const { p } = s;
     const slot = p.nfct;
-    if (slot === 0) return NF_ACCEPT;
+    if (slot === 0) return this.rfc === null ? NF_ACCEPT : this.#untracked(s);
     const { ct } = this;
     const manip = s.hook === POST_ROUTING || s.hook === LOCAL_IN ? MANIP_SRC : MANIP_DST;
     const info = p.nfctInfo & CT_INFO;
@@ -127,6 +130,19 @@ export class Nat {
       return s.refuse(INTERFACE_CHANGED, "nat");
     }
     return this.#translate(s, slot, manip);
+  }
+
+  /** There is no room for a flow, or no endpoint: who is inside is told so in the RFC mode (RFC 5508 REQ-8). Looks only. */
+  noRoom(s: HookState): void {
+    if (this.rfc === null || s.in === null || this.leavesBy(s.in.name)) return;
+    this.kernel.icmp.error(s.p, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
+  }
+
+  /** What fits no flow, and cannot be translated, does not leave with an inside address (RFC 5508 REQ-5a, REQ-11). */
+  #untracked(s: HookState): number {
+    const leaves = s.hook === POST_ROUTING && s.in !== null && s.out !== null && !this.leavesBy(s.in.name);
+    if (!leaves || (s.p.nfctInfo & CT_INFO) === CT_UNTRACKED || !this.leavesBy(s.out?.name ?? "")) return NF_ACCEPT;
+    return this.#stuck(s);
   }
 
   /** What the rules, or nothing, make of a new flow. */

@@ -1,0 +1,491 @@
+import type { MatchSpec } from "../../nodes/kernel/netfilter/matches/matches.ts";
+import type { AddressSpec, NameSpec, RuleSpec } from "../../nodes/kernel/netfilter/rule.ts";
+import type { TargetSpec } from "../../nodes/kernel/netfilter/targets/targets.ts";
+import { parseAddresses } from "./addresses.ts";
+import { Exit, problem } from "./exit.ts";
+import { Getopt, type LongOption } from "./getopt.ts";
+import { isAny, isWeird, parseInterface } from "./interfaces.ts";
+import type { MatchKind, TargetKind } from "./kind.ts";
+import { CHAIN_NAME_MAX, checkChainName, checkTargetName, tooLong } from "./names.ts";
+import { whole } from "./numbers.ts";
+import { type At, Given, idOf, type Option } from "./option.ts";
+import { parseProtocol, protocolName } from "./protocols.ts";
+import { isTargetNotBuilt, isVerdictName, matchKind, targetKind } from "./registry.ts";
+import { addCommand, bringsRule, type Command, checkFlags, type Flag, type Request } from "./request.ts";
+
+const RULE_NUMBER_MAX = 0x7fff_ffff;
+/** Matches of one rule, at most. */
+const MATCHES_MAX = 64;
+
+/** A match or target with the options it was given. */
+interface Loaded {
+  readonly kind: MatchKind | TargetKind;
+  readonly given: Given;
+  /** Of the same rule, in the order in which they were loaded. */
+  readonly serial: number;
+}
+type Key = { readonly letter: string } | { readonly loaded: Loaded; readonly option: Option };
+
+const LETTERS = "A:C:D:R:I:L::S::F::Z::N:X::E:P:Vh::o:p:s:d:j:i:fvw::nt:m:xc:g:46";
+const LONG: readonly (readonly [name: string, letter: string, value: 0 | 1 | 2])[] = [
+  ["append", "A", 1],
+  ["delete", "D", 1],
+  ["check", "C", 1],
+  ["insert", "I", 1],
+  ["replace", "R", 1],
+  ["list", "L", 2],
+  ["list-rules", "S", 2],
+  ["flush", "F", 2],
+  ["zero", "Z", 2],
+  ["new-chain", "N", 1],
+  ["delete-chain", "X", 2],
+  ["rename-chain", "E", 1],
+  ["policy", "P", 1],
+  ["source", "s", 1],
+  ["destination", "d", 1],
+  ["src", "s", 1],
+  ["dst", "d", 1],
+  ["protocol", "p", 1],
+  ["in-interface", "i", 1],
+  ["jump", "j", 1],
+  ["table", "t", 1],
+  ["match", "m", 1],
+  ["numeric", "n", 0],
+  ["out-interface", "o", 1],
+  ["verbose", "v", 0],
+  ["wait", "w", 2],
+  ["exact", "x", 0],
+  ["fragments", "f", 0],
+  ["version", "V", 0],
+  ["help", "h", 2],
+  ["line-numbers", "0", 0],
+  ["set-counters", "c", 1],
+  ["goto", "g", 1],
+  ["ipv4", "4", 0],
+  ["ipv6", "6", 0],
+];
+const GLOBAL: readonly LongOption<Key>[] = LONG.map(([name, letter, value]) => ({
+  name,
+  value,
+  key: { letter },
+  same: letter,
+}));
+
+/** Ends a command that only wanted to be told something. */
+export class Told extends Error {
+  readonly what: "version" | "help" | "restore";
+  constructor(what: "version" | "help" | "restore") {
+    super(what);
+    this.what = what;
+  }
+}
+
+/** Reads a command line, without the program's name; `table` is the one of `iptables-restore`, which then may not be named. */
+export function parseRequest(program: string, args: readonly string[], table?: string): Request {
+  return new Parser(program, args, table).run();
+}
+
+class Parser {
+  readonly #words: Getopt<Key>;
+  readonly #fixedTable: string | undefined;
+  readonly #commands: Command[] = [];
+  readonly #flags = new Set<Flag>();
+  readonly #matches: Loaded[] = [];
+  #target: Loaded | undefined;
+  #long: readonly LongOption<Key>[] = GLOBAL;
+  #invert = false;
+  #table: string;
+  #chain: string | undefined;
+  #number = 0;
+  #newName: string | undefined;
+  #policy: string | undefined;
+  #protocol: { readonly text: string; readonly number: number; readonly invert: boolean } | undefined;
+  #protocolLoaded = false;
+  #sources: { readonly text: string; readonly invert: boolean } | undefined;
+  #destinations: { readonly text: string; readonly invert: boolean } | undefined;
+  #in: NameSpec | undefined;
+  #out: NameSpec | undefined;
+  #fragment: { readonly invert?: boolean } | undefined;
+  #jump: { readonly name: string; readonly goto: boolean } | undefined;
+  #counters: readonly [number, number] = [0, 0];
+  readonly #warnings: string[] = [];
+
+  constructor(program: string, args: readonly string[], table: string | undefined) {
+    this.#words = new Getopt(program, args, LETTERS, (letter): Key => ({ letter }));
+    this.#fixedTable = table;
+    this.#table = table ?? "filter";
+  }
+
+  run(): Request {
+    for (;;) {
+      const word = this.#words.next(this.#long);
+      if (word === undefined) break;
+      if (word.kind === "plain") {
+        if (word.text !== "!") throw new BadArgument(word.text);
+        if (this.#invert) throw problem("multiple consecutive ! not allowed");
+        this.#invert = true;
+        continue;
+      }
+      if (word.kind !== "option") {
+        if (this.#loadProtocol()) {
+          this.#words.again();
+          continue;
+        }
+        if (word.kind === "missing") throw problem(`option "${word.shown}" requires an argument`);
+        throw problem(`unknown option "${word.shown}"`);
+      }
+      if ("letter" in word.key) this.#letter(word.key.letter, word.value);
+      else this.#extension(word.key, word.value ?? "");
+      this.#invert = false;
+    }
+    return this.#finish();
+  }
+
+  // --- options -------------------------------------------------------------------------------------------------
+
+  #letter(letter: string, value: string | undefined): void {
+    switch (letter) {
+      case "A":
+      case "C":
+      case "N":
+        if (letter === "N") checkChainName(value as string);
+        return this.#command(letter, "", value);
+      case "D":
+        this.#command("D", "", value);
+        if (this.#words.hasArgument) {
+          this.#number = ruleNumber(this.#words.take());
+          this.#commands[this.#commands.length - 1] = "D#";
+        }
+        return;
+      case "R":
+      case "I":
+        this.#command(letter, "", value);
+        if (this.#words.hasArgument) this.#number = ruleNumber(this.#words.take());
+        else if (letter === "I") this.#number = 1;
+        else throw problem("-R requires a rule number");
+        return;
+      case "L":
+      case "S":
+        this.#command(letter, "Z", value ?? this.#argument());
+        if (this.#words.hasArgument) this.#number = ruleNumber(this.#words.take());
+        return;
+      case "F":
+      case "X":
+        return this.#command(letter, "", value ?? this.#argument());
+      case "Z":
+        this.#command("Z", "LS", value ?? this.#argument());
+        if (this.#words.hasArgument) {
+          this.#number = ruleNumber(this.#words.take());
+          this.#commands[this.#commands.length - 1] = "Z#";
+        }
+        return;
+      case "E":
+        this.#command("E", "", value);
+        this.#newName = this.#argument();
+        if (this.#newName === undefined) throw problem("-E requires old-chain-name and new-chain-name");
+        return;
+      case "P":
+        this.#command("P", "", value);
+        this.#policy = this.#argument();
+        if (this.#policy === undefined) throw problem("-P requires a chain and a policy");
+        return;
+      case "h":
+        throw new Told("help");
+      case "V":
+        throw new Told("version");
+      default:
+        return this.#ruleLetter(letter, value as string);
+    }
+  }
+
+  #ruleLetter(letter: string, value: string): void {
+    const invert = this.#invert;
+    switch (letter) {
+      case "p": {
+        this.#flag("p");
+        const text = value.toLowerCase();
+        const number = parseProtocol(text);
+        if (number === 0 && invert) throw problem("rule would never match protocol");
+        this.#protocol = { text, number, invert };
+        return;
+      }
+      case "s":
+        this.#flag("s");
+        this.#sources = { text: value, invert };
+        return;
+      case "d":
+        this.#flag("d");
+        this.#destinations = { text: value, invert };
+        return;
+      case "i":
+        this.#in = this.#device("i", value);
+        return;
+      case "o":
+        this.#out = this.#device("o", value);
+        return;
+      case "f":
+        this.#flag("f");
+        this.#fragment = inverted(invert);
+        return;
+      case "j":
+        this.#flag("j");
+        return this.#jumpTo(value);
+      case "g":
+        this.#flag("j");
+        this.#jump = { name: checkTargetName(value), goto: true };
+        return;
+      case "m":
+        return this.#match(value);
+      default:
+        return this.#printLetter(letter, value);
+    }
+  }
+
+  #printLetter(letter: string, value: string | undefined): void {
+    switch (letter) {
+      case "v":
+        if (!this.#flags.has("v")) this.#flag("v");
+        return;
+      case "n":
+      case "x":
+      case "0":
+        return this.#flag(letter);
+      case "c":
+        this.#flag("c");
+        this.#counters = this.#readCounters(value as string);
+        return;
+      case "t":
+        if (this.#invert) throw problem("unexpected ! flag before --table");
+        if (this.#fixedTable !== undefined) throw problem("The -t option cannot be used in iptables-restore.\n");
+        this.#table = value as string;
+        return;
+      case "w":
+        if (this.#fixedTable !== undefined) throw problem("You cannot use `-w' from iptables-restore");
+        return this.#wait(value ?? this.#argument());
+      case "6":
+        throw new OtherFamily();
+      default:
+        return; // `-4`
+    }
+  }
+
+  #command(command: Command, beside: string, chain: string | undefined): void {
+    addCommand(this.#commands, command, beside, this.#invert);
+    if (chain !== undefined) this.#chain = chain;
+  }
+  #flag(flag: Flag): void {
+    if (this.#flags.has(flag)) throw problem(`multiple -${flag} flags not allowed`);
+    this.#flags.add(flag);
+    if (this.#invert && !"sdpiof".includes(flag)) throw problem(`cannot have ! before -${flag}`);
+  }
+  #argument(): string | undefined {
+    return this.#words.hasArgument ? this.#words.take() : undefined;
+  }
+
+  #device(flag: "i" | "o", name: string): NameSpec {
+    if (name === "") throw problem("Empty interface is likely to be undesired");
+    this.#flag(flag);
+    const device = { name: parseInterface(name), ...inverted(this.#invert) };
+    if (isWeird(name))
+      this.#warnings.push(
+        `Warning: weird character in interface \`${name}' ('/' and ' ' are not allowed by the kernel).`,
+      );
+    return device;
+  }
+
+  #readCounters(value: string): readonly [number, number] {
+    const comma = value.indexOf(",", 1);
+    const bytes = comma < 0 ? this.#argument() : value.slice(comma + 1);
+    if (bytes === undefined) throw problem("-c requires packet and byte counter");
+    const [packets, octets] = [value, bytes].map((text) => /^\s*\d{1,15}/.exec(text)?.[0]);
+    if (packets === undefined) throw problem("-c packet counter not numeric");
+    if (octets === undefined) throw problem("-c byte counter not numeric");
+    return [Number(packets), Number(octets)];
+  }
+
+  /** Nobody else is in the way here: how long one would wait makes no difference. */
+  #wait(seconds: string | undefined): void {
+    if (seconds !== undefined && !/^\d+$/.test(seconds)) throw problem("wait seconds not numeric");
+  }
+
+  // --- matches and targets -------------------------------------------------------------------------------------
+
+  #match(name: string): void {
+    if (this.#invert) throw problem("unexpected ! flag before --match");
+    const kind = matchKind(name);
+    if (kind === undefined) throw problem(`Couldn't load match \`${name}':No such file or directory\n`);
+    this.#loadMatch(kind);
+  }
+
+  #loadMatch(kind: MatchKind): void {
+    if (this.#matches.length >= MATCHES_MAX) throw problem(`more than ${MATCHES_MAX} matches in one rule`);
+    this.#matches.push(this.#load(kind));
+  }
+
+  #jumpTo(name: string): void {
+    checkTargetName(name);
+    this.#jump = { name, goto: false };
+    if (isTargetNotBuilt(name)) throw problem(`Couldn't load target \`${name}':No such file or directory\n`);
+    const kind = targetKind(name);
+    if (kind !== undefined) this.#target = this.#load(kind);
+  }
+
+  /** Its options come before those of what was loaded earlier. */
+  #load(kind: MatchKind | TargetKind): Loaded {
+    const serial = this.#long.length;
+    const loaded = { kind, given: new Given(), serial };
+    const own = kind.options.map(
+      (option): LongOption<Key> => ({
+        name: option.name,
+        value: option.read === undefined ? 0 : 1,
+        key: { loaded, option },
+        same: `${serial} ${idOf(option)}`,
+      }),
+    );
+    this.#long = [...GLOBAL, ...own, ...this.#long.slice(GLOBAL.length)];
+    return loaded;
+  }
+
+  /** An option that nobody knows may be one of the protocol's match (iptables/xshared.c:load_proto). */
+  #loadProtocol(): boolean {
+    if (this.#protocol === undefined || this.#protocolLoaded) return false;
+    const { text, number } = this.#protocol;
+    const kind = matchKind(whole(text, 255) === undefined ? text : protocolName(number));
+    if (kind === undefined) return false;
+    this.#protocolLoaded = true;
+    this.#loadMatch(kind);
+    return true;
+  }
+
+  #extension({ loaded, option }: { readonly loaded: Loaded; readonly option: Option }, value: string): void {
+    const words = this.#words;
+    // The first name of an option is the one in complaints.
+    const named = loaded.kind.options.find((o) => idOf(o) === idOf(option)) ?? option;
+    const at: At = {
+      extension: loaded.kind.name,
+      option: named.name,
+      protocol: this.#protocol?.number ?? 0,
+      protocolInverted: this.#protocol?.invert === true,
+      next: () => (words.hasArgument ? words.take() : undefined),
+    };
+    loaded.given.take({ ...option, name: named.name, id: idOf(option) }, value, this.#invert, at);
+  }
+
+  // --- the end -------------------------------------------------------------------------------------------------
+
+  #finish(): Request {
+    if (this.#table === "nat" && (this.#policy === "DROP" || this.#jump?.name === "DROP"))
+      throw problem('\nThe "nat" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n');
+    const head = this.#head();
+    const matches = this.#matches.map((each) => built<MatchSpec>(each, head));
+    const target = this.#buildTarget(head);
+    if (this.#words.at < this.#words.args.length) throw problem("unknown arguments found on commandline");
+    if (this.#commands.length === 0) throw problem("no command specified");
+    if (this.#invert) throw problem("nothing appropriate following !");
+    const addresses = this.#addresses();
+    if (this.#commands[0] === "R" && addresses.length !== 1)
+      throw problem("Replacement rule does not specify a unique address");
+    checkFlags(this.#commands, this.#flags);
+    this.#checkChain();
+    const rest: RuleSpec = {
+      ...head,
+      ...(matches.length > 0 && { matches }),
+      ...(target !== undefined && { target }),
+    };
+    return {
+      table: this.#table,
+      commands: this.#commands,
+      chain: this.#chain,
+      number: this.#number,
+      newName: this.#newName,
+      policy: this.#policy,
+      rules: addresses.map((pair) => ({ ...pair, ...rest })),
+      packets: this.#counters[0],
+      bytes: this.#counters[1],
+      verbose: this.#flags.has("v"),
+      numeric: this.#flags.has("n"),
+      exact: this.#flags.has("x"),
+      lineNumbers: this.#flags.has("0"),
+      warnings: this.#warnings,
+    };
+  }
+
+  /** Everything but addresses, matches and target. */
+  #head(): RuleSpec {
+    const protocol = this.#protocol;
+    const fragment = this.#fragment;
+    return {
+      ...(this.#in !== undefined && !isAny(this.#in) && { in: this.#in }),
+      ...(this.#out !== undefined && !isAny(this.#out) && { out: this.#out }),
+      ...(protocol !== undefined &&
+        protocol.number !== 0 && { protocol: { number: protocol.number, ...inverted(protocol.invert) } }),
+      ...(fragment !== undefined && { fragment }),
+    };
+  }
+
+  #buildTarget(head: RuleSpec): TargetSpec | undefined {
+    if (this.#target !== undefined) return built<TargetSpec>(this.#target, head);
+    if (this.#jump === undefined) return undefined;
+    const { name, goto } = this.#jump;
+    if (goto) return { kind: "goto", chain: name };
+    return isVerdictName(name) ? { kind: name } : { kind: "jump", chain: name };
+  }
+
+  #addresses(): readonly Pick<RuleSpec, "source" | "destination">[] {
+    const read = (given: { readonly text: string; readonly invert: boolean } | undefined) =>
+      given === undefined ? [undefined] : parseAddresses(given.text).map((a) => addressSpec(a, given.invert));
+    const [sources, destinations] = [read(this.#sources), read(this.#destinations)];
+    const many = sources.length > 1 || destinations.length > 1;
+    if (many && (this.#sources?.invert === true || this.#destinations?.invert === true))
+      throw problem("! not allowed with multiple source or destination IP addresses");
+    return sources.flatMap((source) =>
+      destinations.map((destination) => ({
+        ...(source !== undefined && { source }),
+        ...(destination !== undefined && { destination }),
+      })),
+    );
+  }
+
+  #checkChain(): void {
+    const chain = this.#chain;
+    if (chain === undefined) return;
+    if (chain.length > CHAIN_NAME_MAX) throw tooLong(chain);
+    if (!bringsRule(this.#commands[0] as Command)) return;
+    if ((chain === "PREROUTING" || chain === "INPUT") && this.#flags.has("o"))
+      throw problem(`Can't use -o with ${chain}\n`);
+    if ((chain === "POSTROUTING" || chain === "OUTPUT") && this.#flags.has("i"))
+      throw problem(`Can't use -i with ${chain}\n`);
+  }
+}
+
+/** `-6`: the line is for another program. */
+export class OtherFamily extends Exit {
+  constructor() {
+    super(2, "");
+  }
+}
+
+/** A word where none can stand: told without the program's name. */
+export class BadArgument extends Exit {
+  constructor(word: string) {
+    super(2, `Bad argument \`${word}'`, false);
+  }
+}
+
+function built<T>({ kind, given }: Loaded, head: RuleSpec): T {
+  const spec = kind.build(given, head);
+  given.check(kind.name, kind.options);
+  return spec as T;
+}
+
+const inverted = (invert: boolean): { readonly invert?: true } => (invert ? { invert: true } : {});
+
+/** An address with a mask of 0 asks for nothing. */
+const addressSpec = (address: Omit<AddressSpec, "invert">, invert: boolean): AddressSpec | undefined =>
+  address.mask === 0 && !invert ? undefined : { ...address, ...inverted(invert) };
+
+function ruleNumber(text: string): number {
+  const number = whole(text, RULE_NUMBER_MAX);
+  if (number === undefined || number === 0) throw problem(`Invalid rule number \`${text}'`);
+  return number;
+}
