@@ -79,3 +79,61 @@ itNeeds(haveNamespaces && haveProgram("ping") && haveProgram("perl"))(
     expect(w.run("a", "ping -c 20 -i 0.05 -W 2 10.1.0.2")).toContain("20 packets transmitted, 20 received");
   },
 );
+
+/** Of the file that is fetched. */
+const MEGABYTES = 10;
+
+itNeeds(haveNamespaces && haveProgram("curl"))(
+  "a real curl fetches 10 MB from a simulated server, and every octet arrives: frames come unsegmented and with unfilled checksums",
+  { timeout: 90_000 },
+  async () => {
+    const w = joined();
+    const lab = w.file("gate.clab.yml", LAB);
+    const execs = [
+      "r1: ip addr add 10.2.0.1/24 dev eth5",
+      `h1: dd if=/dev/urandom of=/srv/big bs=1M count=${MEGABYTES} status=none`,
+      "h1: md5sum /srv/big",
+      "h1: python3 -m http.server --directory /srv 80 &",
+    ];
+    const live = w.netloom("a", [
+      "live",
+      lab,
+      "--gateway",
+      GATEWAY,
+      ...execs.flatMap((e) => ["--exec", e]),
+      "--for",
+      "40s",
+    ]);
+    expect(await within(15, () => live.output().includes("http.server"))).toBe(true);
+    const got = w.run("b", "curl -s --retry 5 --retry-connrefused http://10.1.0.2/big | md5sum");
+    expect(live.output()).toContain(got.slice(0, 32));
+  },
+);
+
+/** A web server of Node that gives the same pseudo-random octets for every path. */
+const SERVER = `
+const { createHash } = require("node:crypto");
+const body = Buffer.concat(Array.from({ length: ${MEGABYTES} * 32768 }, (_, i) => createHash("sha256").update(String(i)).digest()));
+console.log("md5 " + createHash("md5").update(body).digest("hex"));
+require("node:http").createServer((_, answer) => answer.end(body)).listen(8080, () => console.log("listening"));
+`;
+
+itNeeds(haveNamespaces)(
+  "a simulated curl fetches 10 MB that a real kernel hands over unsegmented, with unfilled checksums",
+  { timeout: 90_000 },
+  async () => {
+    const w = joined();
+    const server = w.start("b", process.execPath, ["-e", SERVER]);
+    expect(await within(20, () => server.output().includes("listening"))).toBe(true);
+    const lab = w.file("gate.clab.yml", LAB);
+    const execs = ["r1: ip addr add 10.2.0.1/24 dev eth5", "h1: curl -s http://10.2.0.2:8080/big | md5sum"];
+    const live = w.netloom("a", ["live", lab, "--gateway", GATEWAY, ...execs.flatMap((e) => ["--exec", e]), "--json"]);
+    expect(await live.ended).toBe(0);
+    const { exec, gateways } = JSON.parse(live.output());
+    const sum = /md5 (\w+)/.exec(server.output())?.[1];
+    expect(exec[1]).toMatchObject({ status: 0, output: `${sum}  -\n` });
+    expect(gateways[0].segmented).toBeGreaterThan(0);
+    expect(gateways[0].repaired).toBeGreaterThan(0);
+    expect(gateways[0].tooLong).toBe(0);
+  },
+);
