@@ -164,7 +164,7 @@ export class TcpListener {
   #cookieReturns(p: Packet, seg: Segment, local: Ipv4, remote: Ipv4): boolean {
     const kernel = this.#kernel;
     const { now } = kernel.sim;
-    if (kernel.sysctl.tcp_syncookies === 0 || now - this.#cookieAt > COOKIES_EXPECTED || this.isFull) return false;
+    if (kernel.sysctl.tcp_syncookies === 0 || now - this.#cookieAt > COOKIES_EXPECTED) return false;
     const iss = (seg.ack - 1) | 0;
     const irs = (seg.seq - 1) | 0;
     const s = this.#child(p, local, remote);
@@ -172,6 +172,10 @@ export class TcpListener {
     const ports = portWord(s.localPort, s.remotePort);
     const mss = checkCookie(this.#tcp.secret, now, local, remote, ports, irs, iss);
     if (mss === 0) return false;
+    if (this.isFull) {
+      kernel.drop(p, QUEUE_FULL, "tcp"); // it may come again (tcp_v4_syn_recv_sock)
+      return true;
+    }
     this.#remember(s);
     rebuildSyn(seg, irs, mss, (seg.tsecr - s.connection.stampOffset) | 0);
     s.connection.acceptCookie(now, seg, iss);
