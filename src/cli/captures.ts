@@ -72,7 +72,8 @@ export class Captures implements Tap {
 
   frame(dev: NetDevice, p: Packet, outgoing: boolean): void {
     const file = this.#byDevice.get(dev) as CaptureFile;
-    const note = outgoing && p.note !== "" ? p.note : undefined;
+    // What comes in is told of where it went out, but for what is wrong on purpose: that is told wherever it is seen.
+    const note = p.note !== "" && (outgoing || p.note.startsWith("forged")) ? p.note : undefined;
     const record = ++this.#records;
     p.record = record;
     file.lastRecord = record;

@@ -11,6 +11,9 @@ const DOWN = dropReason("device is down");
 const NO_CARRIER = dropReason("carrier is down");
 const TOO_LONG = dropReason("frame longer than the device's MTU");
 
+/** What the comment of a frame begins with that is wrong on purpose: it is told wherever the frame is seen. */
+const FORGED = "forged";
+
 /** A network card, or one half of a veth pair: an Ethernet device at the end of a cable. */
 export class EthernetDevice extends NetDevice implements Port {
   override readonly kind: "" | "veth";
@@ -70,7 +73,7 @@ export class EthernetDevice extends NetDevice implements Port {
     const stats = this.stats;
     const length = p.end - p.start;
     const kernel = this.kernel;
-    p.note = "";
+    if (p.note !== "" && !p.note.startsWith(FORGED)) p.note = "";
     p.record = 0;
     p.mark = 0;
     p.priority = 0;

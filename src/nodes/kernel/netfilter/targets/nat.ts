@@ -54,7 +54,9 @@ export function makeMasquerade(spec: MasqueradeTarget, rule: RuleSpec, context: 
       table.words[o + W_MASQUERADE] = out.ifindex;
       nat.rule = s.where;
       const whole = { ...range, minAddress: address, maxAddress: address };
-      return nat.setUpSource(p.nfct, whole, out.ifindex) ? NF_ACCEPT : s.refuse(UNTRANSLATABLE, s.where);
+      if (nat.setUpSource(p.nfct, whole, out.ifindex)) return NF_ACCEPT;
+      nat.noRoom(s);
+      return s.refuse(UNTRANSLATABLE, s.where);
     },
   });
 }
@@ -97,7 +99,10 @@ function makeFixed(range: NatRange, rule: RuleSpec, context: TargetContext, mani
     run(s) {
       nat.rule = s.where;
       if (manip === MANIP_DST) nat.setUp(s.p.nfct, range, manip);
-      else if (!nat.setUpSource(s.p.nfct, range, s.out?.ifindex ?? 0)) return s.refuse(UNTRANSLATABLE, s.where);
+      else if (!nat.setUpSource(s.p.nfct, range, s.out?.ifindex ?? 0)) {
+        nat.noRoom(s);
+        return s.refuse(UNTRANSLATABLE, s.where);
+      }
       return NF_ACCEPT;
     },
   });
