@@ -1,6 +1,8 @@
 import type { Program } from "../../core/os.ts";
 import { curl } from "../curl/command.ts";
 import { busybox, httpd, python3 } from "../httpd/command.ts";
+import { iperf3 } from "../iperf3/command.ts";
+import { nc } from "../nc/command.ts";
 import { arping } from "./arping.ts";
 import { ping } from "./ping.ts";
 import { tcpdump } from "./tcpdump.ts";
@@ -12,6 +14,8 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["busybox", busybox],
   ["curl", curl],
   ["httpd", httpd],
+  ["iperf3", iperf3],
+  ["nc", nc],
   ["ping", ping],
   ["python3", python3],
   ["tcpdump", tcpdump],
