@@ -143,7 +143,9 @@ export class TxQueue {
   /** A packet that waited in `qdisc` ends here. */
   kill(p: Packet, reason: DropReason, qdisc: Qdisc): void {
     const { dev } = this;
-    dev.kernel.drop(p, reason, `${dev.name} ${qdisc.kind} ${formatHandle(qdisc.handle || qdisc.parent)}`);
+    const told = p.trail !== null || p.record !== 0 || dev.kernel.sim.trace.on; // else nobody reads the words
+    const where = told ? `${dev.name} ${qdisc.kind} ${formatHandle(qdisc.handle || qdisc.parent)}` : dev.name;
+    dev.kernel.drop(p, reason, where);
   }
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { startCommand } from "../../../../src/console/shell.ts";
 import type { FqCodel } from "../../../../src/nodes/kernel/tc/fq-codel.ts";
 import type { Htb } from "../../../../src/nodes/kernel/tc/htb.ts";
+import type { Qdisc } from "../../../../src/nodes/kernel/tc/qdisc.ts";
 import { cases } from "../../../harness/shared.ts";
 import { cls, type Left, QueueLab } from "./queue-lab.ts";
 
@@ -303,6 +304,46 @@ describe("htb", () => {
     const { events } = lab.sim;
     lab.run(1000);
     expect(lab.sim.events).toBe(events);
+  });
+});
+
+describe("drops below", () => {
+  it("count once in every qdisc above, and in the class (net_xmit_drop_count)", () => {
+    const lab = slow("htb default 10");
+    lab.tc("class add dev out parent 1: classid 1:10 htb rate 1mbit burst 1600 cburst 1600");
+    lab.tc("qdisc add dev out parent 1:10 handle 10: prio");
+    lab.tc("qdisc add dev out parent 10:2 handle 20: pfifo limit 5");
+    for (let i = 0; i < 20; i++) lab.send();
+    const drops = [...lab.tc("-s qdisc show dev out").matchAll(/dropped (\d+)/g)].map((m) => Number(m[1]));
+    expect(drops).toEqual([14, 14, 14]); // one is on the line, five wait
+    expect(lab.tc("-s class show dev out classid 1:10")).toContain("(dropped 14, overlimits");
+    lab.end();
+  });
+  it("that happen later, or without a packet being enqueued, are told to those above (qdisc_tree_reduce_backlog)", () => {
+    const lab = slow("prio");
+    lab.tc("qdisc add dev out parent 1:2 handle 20: fq_codel limit 1000 noecn");
+    for (let i = 0; i < 500; i++) {
+      lab.send();
+      lab.send();
+      lab.run(0.001);
+    }
+    const late = lab.drops("qdisc: waited too long");
+    expect(late).toBeGreaterThan(5);
+    const root = lab.dev.qdisc?.root as Qdisc;
+    expect([root.drops, root.qlen + lab.left.length + late]).toEqual([late, 1000]);
+    const waited = root.qlen;
+    lab.tc("qdisc del dev out parent 1:2 handle 20:");
+    expect([root.qlen, root.backlog, root.drops]).toEqual([0, 0, late + waited]);
+    lab.end();
+  });
+  it("say where, to those who listen", () => {
+    const lab = slow("pfifo limit 1");
+    const where: unknown[] = [];
+    lab.sim.trace.listen((e) => {
+      if (e.kind === "drop") where.push(e.fields["where"]);
+    });
+    for (let i = 0; i < 4; i++) lab.send();
+    expect(where).toEqual(["out pfifo 1:", "out pfifo 1:"]);
   });
 });
 
