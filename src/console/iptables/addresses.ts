@@ -11,6 +11,7 @@ const NAMES: ReadonlyMap<string, Ipv4> = new Map([
   ["default", 0],
 ]);
 const NAME_OF: ReadonlyMap<Ipv4, string> = new Map([
+  [0, "default"],
   [0x7f000001, "localhost"],
   [0x7f000000, "loopback"],
   [0xa9fe0000, "link-local"],
@@ -35,17 +36,22 @@ function parseAddress(text: string): Omit<AddressSpec, "invert"> {
 }
 
 /** One address without a mask. */
-export function hostOf(name: string): Ipv4 {
+function hostOf(name: string): Ipv4 {
   const address = partialAddress(name) ?? NAMES.get(name);
   if (address === undefined) throw problem(`host/network \`${name}' not found`);
   return address;
 }
 
-export function parseMask(text: string): Ipv4 {
-  const length = whole(text, 32);
-  const mask = dotted(text) ?? (length === undefined ? undefined : maskOf(length));
+function parseMask(text: string): Ipv4 {
+  const mask = maskIn(text);
   if (mask === undefined) throw problem(`invalid mask \`${text}' specified`);
   return mask;
+}
+
+/** A mask as a length or in dots; undefined when it is neither. */
+export function maskIn(text: string): Ipv4 | undefined {
+  const length = whole(text, 32);
+  return dotted(text) ?? (length === undefined ? undefined : maskOf(length));
 }
 
 /** Four numbers with dots between them; undefined when it is something else. */
@@ -68,7 +74,18 @@ function partialAddress(text: string): Ipv4 | undefined {
 
 /** As `-L` lists it: `anywhere`, or a name where there is one, unless numbers were asked for. */
 export function listAddress(spec: AddressSpec | undefined, numeric: boolean): string {
-  if (spec === undefined || spec.mask === 0) return numeric ? "0.0.0.0/0" : "anywhere";
-  const name = numeric ? undefined : NAME_OF.get(spec.address);
-  return (name ?? formatIp(spec.address)) + maskSuffix(spec.mask);
+  if (spec === undefined) return numeric ? "0.0.0.0/0" : "anywhere";
+  return hostName(spec.address, numeric) + maskSuffix(spec.mask);
+}
+
+export const hostName = (address: Ipv4, numeric: boolean): string =>
+  (numeric ? undefined : NAME_OF.get(address)) ?? formatIp(address);
+
+/** An address as C's `inet_aton(3)` reads it: the last of fewer than four numbers fills what is left. Or a name. */
+export function anyAddress(text: string): Ipv4 | undefined {
+  const parts = text.split(".");
+  const last = whole(parts.at(-1) as string, 256 ** (5 - parts.length) - 1);
+  const octets = parts.slice(0, -1).map((part) => whole(part, 255));
+  if (parts.length > 4 || last === undefined || octets.includes(undefined)) return NAMES.get(text);
+  return octets.reduce<number>((sum, octet, i) => sum + (octet as number) * 256 ** (3 - i), last);
 }

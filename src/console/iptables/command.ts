@@ -9,9 +9,8 @@ const VERSION = "v1.8.9 (nf_tables)";
 /** `iptables` of Debian 12. */
 export const iptables: SystemProgram = (self) =>
   run(self, "iptables", () => {
-    const request = parseRequest("iptables", self.args);
+    const request = parseRequest("iptables", self.args, (text) => self.err(text));
     checkTable(request.table);
-    for (const warning of request.warnings) self.err(`${warning}\n`);
     perform(self.kernel, request, (text) => self.out(text));
   });
 

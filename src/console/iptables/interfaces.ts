@@ -4,13 +4,12 @@ import { problem } from "./exit.ts";
 const NAME_MAX = 15;
 
 /** A device's name, or the beginning of names before a `+` (libxtables/xtables.c:xtables_parse_interface). */
-export function parseInterface(text: string): string {
-  if (text.length > NAME_MAX) throw problem(`interface name \`${text}' must be shorter than IFNAMSIZ (${NAME_MAX})`);
-  return text;
+export function parseInterface(name: string, warn: (text: string) => void): string {
+  if (name.length > NAME_MAX) throw problem(`interface name \`${name}' must be shorter than IFNAMSIZ (${NAME_MAX})`);
+  if (/[/ ]/.test(name))
+    warn(`Warning: weird character in interface \`${name}' ('/' and ' ' are not allowed by the kernel).\n`);
+  return name;
 }
-
-/** What the real program warns of: names that no device can have. */
-export const isWeird = (name: string): boolean => /[/ ]/.test(name);
 
 /** A `+` alone is any device: nothing is asked then. */
 export const isAny = ({ name, invert }: NameSpec): boolean => name === "+" && invert !== true;

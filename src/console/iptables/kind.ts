@@ -15,6 +15,8 @@ export interface MatchKind<K extends MatchSpec["kind"] = MatchSpec["kind"]> {
   readonly options: readonly Option[];
   /** The match that was meant; refuses what makes no sense together. */
   build(given: Given, rule: RuleSpec): Extract<MatchSpec, { kind: K }>;
+  /** Refuses a rule that it cannot be part of, once all of it is known. */
+  fits?(spec: Extract<MatchSpec, { kind: K }>, rule: RuleSpec): void;
   /** For `-L`. */
   list(spec: Extract<MatchSpec, { kind: K }>, style: Style, rule: RuleSpec): string;
   /** Behind `-m name`, for `-S` and `iptables-save`. */

@@ -12,6 +12,8 @@ export interface At {
   readonly protocolInverted: boolean;
   /** Takes the next word of the command line as well; undefined when it is an option, or nothing. */
   next(): string | undefined;
+  /** Tells of something odd that is taken nevertheless. */
+  warn(text: string): void;
 }
 
 /** An option of a match or target (libxtables' `struct xt_option_entry`). */

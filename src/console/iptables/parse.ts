@@ -4,7 +4,7 @@ import type { TargetSpec } from "../../nodes/kernel/netfilter/targets/targets.ts
 import { parseAddresses } from "./addresses.ts";
 import { Exit, problem } from "./exit.ts";
 import { Getopt, type LongOption } from "./getopt.ts";
-import { isAny, isWeird, parseInterface } from "./interfaces.ts";
+import { isAny, parseInterface } from "./interfaces.ts";
 import type { MatchKind, TargetKind } from "./kind.ts";
 import { CHAIN_NAME_MAX, checkChainName, checkTargetName, tooLong } from "./names.ts";
 import { whole } from "./numbers.ts";
@@ -80,9 +80,14 @@ export class Told extends Error {
   }
 }
 
-/** Reads a command line, without the program's name; `table` is the one of `iptables-restore`, which then may not be named. */
-export function parseRequest(program: string, args: readonly string[], table?: string): Request {
-  return new Parser(program, args, table).run();
+/** Reads a command line, without the program's name; `table` is the one of `iptables-restore`, which then may not be named. `warn` is told at once. */
+export function parseRequest(
+  program: string,
+  args: readonly string[],
+  warn: (text: string) => void,
+  table?: string,
+): Request {
+  return new Parser(program, args, warn, table).run();
 }
 
 class Parser {
@@ -108,10 +113,11 @@ class Parser {
   #fragment: { readonly invert?: boolean } | undefined;
   #jump: { readonly name: string; readonly goto: boolean } | undefined;
   #counters: readonly [number, number] = [0, 0];
-  readonly #warnings: string[] = [];
+  readonly #warn: (text: string) => void;
 
-  constructor(program: string, args: readonly string[], table: string | undefined) {
+  constructor(program: string, args: readonly string[], warn: (text: string) => void, table: string | undefined) {
     this.#words = new Getopt(program, args, LETTERS, (letter): Key => ({ letter }));
+    this.#warn = warn;
     this.#fixedTable = table;
     this.#table = table ?? "filter";
   }
@@ -285,12 +291,7 @@ class Parser {
   #device(flag: "i" | "o", name: string): NameSpec {
     if (name === "") throw problem("Empty interface is likely to be undesired");
     this.#flag(flag);
-    const device = { name: parseInterface(name), ...inverted(this.#invert) };
-    if (isWeird(name))
-      this.#warnings.push(
-        `Warning: weird character in interface \`${name}' ('/' and ' ' are not allowed by the kernel).`,
-      );
-    return device;
+    return { name: parseInterface(name, this.#warn), ...inverted(this.#invert) };
   }
 
   #readCounters(value: string): readonly [number, number] {
@@ -367,6 +368,7 @@ class Parser {
       protocol: this.#protocol?.number ?? 0,
       protocolInverted: this.#protocol?.invert === true,
       next: () => (words.hasArgument ? words.take() : undefined),
+      warn: this.#warn,
     };
     loaded.given.take({ ...option, name: named.name, id: idOf(option) }, value, this.#invert, at);
   }
@@ -387,6 +389,7 @@ class Parser {
       throw problem("Replacement rule does not specify a unique address");
     checkFlags(this.#commands, this.#flags);
     this.#checkChain();
+    for (const match of matches) matchKind(match.kind)?.fits?.(match as never, head);
     const rest: RuleSpec = {
       ...head,
       ...(matches.length > 0 && { matches }),
@@ -406,7 +409,6 @@ class Parser {
       numeric: this.#flags.has("n"),
       exact: this.#flags.has("x"),
       lineNumbers: this.#flags.has("0"),
-      warnings: this.#warnings,
     };
   }
 

@@ -2,6 +2,7 @@ import type { PortRange } from "../../nodes/kernel/netfilter/matches/tcpudp.ts";
 import { problem } from "./exit.ts";
 import { bang, type Style } from "./kind.ts";
 import { whole } from "./numbers.ts";
+import type { At } from "./option.ts";
 import { serviceName, servicePort } from "./services.ts";
 
 /** A port by number or name (libxtables/xtables.c:xtables_parse_port). */
@@ -22,6 +23,20 @@ export function parsePortRange(text: string, protocol: string): Omit<PortRange, 
   const low = from === "" ? 0 : parsePort(from, protocol);
   const high = to === "" ? 65_535 : parsePort(to, protocol);
   if (low > high) throw problem("invalid portrange (min > max)");
+  return { low, high };
+}
+
+/** The same of a port that may be one of any protocol's (libxtables/xtoptions.c:xtopt_parse_mport). */
+export function parsePortsAnywhere(text: string, at: At): Omit<PortRange, "invert"> {
+  const parts = text.split(":");
+  const ports = parts.map((part, i) => {
+    if (part === "" && parts.length > 1) return i === 0 ? 0 : 65_535;
+    const port = /^ *\+?\d{1,9}$/.test(part) ? Number(part) : servicePort(part);
+    if (port === undefined || port > 65_535) throw problem(`Port "${part}" does not resolve to anything.\n`);
+    return port;
+  });
+  const [low = 0, high = low] = ports;
+  if (ports.length > 2) throw problem(`${at.extension}: Too many components for option "--${at.option}" (max: 2)\n`);
   return { low, high };
 }
 

@@ -22,8 +22,6 @@ export interface Request {
   readonly numeric: boolean;
   readonly exact: boolean;
   readonly lineNumbers: boolean;
-  /** Lines that are told before anything is done. */
-  readonly warnings: readonly string[];
 }
 
 /** Options that are not part of every command, in the order in which complaints come. */

@@ -126,7 +126,7 @@ export class Restore {
     }
     let request: Request;
     try {
-      request = parseRequest(PROGRAM, [...counters, ...words(`${rest}\n`)], this.#table as TableName);
+      request = parseRequest(PROGRAM, [...counters, ...words(`${rest}\n`)], this.#out, this.#table as TableName);
     } catch (end) {
       if (end instanceof OtherFamily) return;
       throw end;

@@ -23,7 +23,6 @@ export const addrtype: MatchKind<"addrtype"> = {
     if (source === undefined && destination === undefined)
       throw problem("addrtype: you must specify --src-type or --dst-type");
     const [limitsIn, limitsOut] = [given.has("limit-iface-in"), given.has("limit-iface-out")];
-    if (limitsIn && limitsOut) throw problem("addrtype: you can't specify both --limit-iface-in and --limit-iface-out");
     return {
       kind: "addrtype",
       ...(source !== undefined && { source }),

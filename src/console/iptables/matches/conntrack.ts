@@ -7,14 +7,13 @@ import type {
 } from "../../../nodes/kernel/netfilter/matches/conntrack.ts";
 import type { PortRange } from "../../../nodes/kernel/netfilter/matches/tcpudp.ts";
 import type { AddressSpec } from "../../../nodes/kernel/netfilter/rule.ts";
-import { hostOf, listAddress, parseMask } from "../addresses.ts";
+import { anyAddress, hostName, maskIn } from "../addresses.ts";
 import { problem } from "../exit.ts";
 import { type MatchKind, not } from "../kind.ts";
-import { maskSuffix, whole } from "../numbers.ts";
-import { type Option, range } from "../option.ts";
-import { portsText } from "../ports.ts";
+import { maskSuffix } from "../numbers.ts";
+import { type At, type Option, range } from "../option.ts";
+import { parsePortsAnywhere, portsText } from "../ports.ts";
 import { parseProtocol } from "../protocols.ts";
-import { servicePort } from "../services.ts";
 
 const STATES: readonly CtState[] = ["INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT"];
 const PLAIN_STATES = ["INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED"] as const;
@@ -25,6 +24,8 @@ const PORTS = ["origsrcport", "origdstport", "replsrcport", "repldstport"] as co
 /** Names with commas between them, each as much of it as tells it from the others before it; in the order of `names`. */
 function parseNames<T extends string>(text: string, names: readonly T[], what: string): readonly T[] {
   const parts = text.split(",");
+  if (text === "" && what === "state")
+    throw problem(`"--state" requires a list of states with no spaces, e.g. ESTABLISHED,RELATED`);
   const found = parts.map((part, i) => {
     const name = part === "" ? undefined : names.find((n) => n.startsWith(part.toUpperCase()));
     if (name === undefined) throw problem(`Bad ${what} "${parts.slice(i).join(",")}"`);
@@ -51,11 +52,11 @@ export const conntrack: MatchKind<"conntrack"> = {
   name: "conntrack",
   options: [
     { name: "ctstate", invert: true, read: (text) => parseNames(text, STATES, "ctstate") },
-    { name: "ctproto", invert: true, read: parseProtocol },
+    { name: "ctproto", invert: true, read: (text) => parseProtocol(text.toLowerCase()) },
     ...ADDRESSES.map((name): Option => ({ name: `ct${name}`, invert: true, read: parseHost })),
     { name: "ctstatus", invert: true, read: parseStatuses },
     { name: "ctexpire", invert: true, read: range(0xffff_ffff) },
-    ...PORTS.map((name): Option => ({ name: `ct${name}`, invert: true, read: parsePorts })),
+    ...PORTS.map((name): Option => ({ name: `ct${name}`, invert: true, read: parsePortsAnywhere })),
     { name: "ctdir", read: parseDirection },
   ],
   build(given) {
@@ -64,7 +65,6 @@ export const conntrack: MatchKind<"conntrack"> = {
     const states = given.get<readonly CtState[]>("ctstate");
     if (states !== undefined) spec.state = { states, ...given.not("ctstate") };
     const number = given.get<number>("ctproto");
-    if (number === 0 && given.inverted("ctproto")) throw problem("conntrack: rule would never match protocol");
     if (number !== undefined) spec.protocol = { number, ...given.not("ctproto") };
     for (const name of ADDRESSES) {
       const address = given.get<AddressSpec>(`ct${name}`);
@@ -82,7 +82,7 @@ export const conntrack: MatchKind<"conntrack"> = {
     if (direction !== undefined) spec.direction = direction;
     return spec;
   },
-  list: (spec, { numeric }) => describe(spec, "", (address) => listAddress(address, numeric)),
+  list: (spec, { numeric }) => describe(spec, "", (a) => hostName(a.address, numeric) + maskSuffix(a.mask)),
   save: (spec) => describe(spec, "--", (address) => formatIp(address.address) + maskSuffix(address.mask)),
 };
 
@@ -104,27 +104,22 @@ function describe(spec: ConntrackMatch, dash: string, address: (spec: AddressSpe
 }
 
 /** `address[/mask]`; the address is kept as it was given. */
-function parseHost(text: string): AddressSpec {
+function parseHost(text: string, at: At): AddressSpec {
   const slash = text.indexOf("/");
-  if (slash < 0) return { address: hostOf(text), mask: 0xffff_ffff };
-  return { address: hostOf(text.slice(0, slash)), mask: parseMask(text.slice(slash + 1)) };
+  const address = anyAddress(slash < 0 ? text : text.slice(0, slash));
+  if (address === undefined) throw problem("getaddrinfo: Name or service not known\n");
+  if (slash < 0) return { address, mask: 0xffff_ffff };
+  const mask = maskIn(text.slice(slash + 1));
+  if (mask === undefined)
+    throw problem(
+      `${at.extension}: bad value for option "--${at.option}", neither a valid network mask nor valid CIDR (0-32).\n`,
+    );
+  return { address, mask };
 }
 
 function parseStatuses(text: string): readonly CtStatus[] {
   const statuses = parseNames<CtStatus>(text, ["NONE", ...STATUSES], "ctstatus").filter((name) => name !== "NONE");
   return statuses.length === 0 ? ["NONE"] : statuses;
-}
-
-function parsePorts(text: string): PortRange {
-  const parts = text.split(":");
-  const ports = parts.map((part, i) => {
-    if (part === "" && parts.length > 1) return i === 0 ? 0 : 65_535;
-    const port = whole(part, 65_535) ?? servicePort(part);
-    if (port === undefined) throw problem(`Port "${part}" does not resolve to anything.\n`);
-    return port;
-  });
-  const [low = 0, high = low] = ports;
-  return { low, high };
 }
 
 function parseDirection(text: string): "ORIGINAL" | "REPLY" {

@@ -82,7 +82,7 @@ function parseType(text: string): Omit<IcmpMatch, "kind"> {
   const slash = text.indexOf("/");
   const number = slash < 0 ? text : text.slice(0, slash);
   const type = whole(number, 255);
-  if (type === undefined) throw problem(`Unknown ICMP type \`${number}'`);
+  if (type === undefined) throw problem(`Unknown ICMP type \`${text}'`);
   if (slash < 0) return { type, codeLow: 0, codeHigh: 255 };
   const code = whole(text.slice(slash + 1), 255);
   if (code === undefined) throw problem(`Unknown ICMP code \`${text}'`);

@@ -7,8 +7,8 @@ import { type MatchKind, not } from "../kind.ts";
 export const physdev: MatchKind<"physdev"> = {
   name: "physdev",
   options: [
-    { name: "physdev-in", invert: true, read: parseInterface },
-    { name: "physdev-out", invert: true, read: parseInterface },
+    { name: "physdev-in", invert: true, read: (text, at) => parseInterface(text, at.warn) },
+    { name: "physdev-out", invert: true, read: (text, at) => parseInterface(text, at.warn) },
     { name: "physdev-is-in", invert: true },
     { name: "physdev-is-out", invert: true },
     { name: "physdev-is-bridged", invert: true },

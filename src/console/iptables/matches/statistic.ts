@@ -29,8 +29,8 @@ export const statistic: MatchKind<"statistic"> = {
     }
     if (!given.has("every") && !given.has("packet"))
       throw problem("--every and --packet must be specified when using nth mode");
-    const [every, packet] = [given.get<number>("every") ?? 1, given.get<number>("packet") ?? 0];
-    if (given.has("every") && packet >= every) throw problem("the --packet p must be 0 <= p <= n-1");
+    const [every, packet] = [given.get<number>("every") ?? 0, given.get<number>("packet") ?? 0];
+    if (packet >= every) throw problem("the --packet p must be 0 <= p <= n-1");
     return { kind: "statistic", mode: "nth", every, packet, ...given.not("every") };
   },
   list(spec) {

@@ -1,10 +1,9 @@
 import type { PortRange, TcpMatch } from "../../../nodes/kernel/netfilter/matches/tcpudp.ts";
-import type { RuleSpec } from "../../../nodes/kernel/netfilter/rule.ts";
 import { problem } from "../exit.ts";
 import { bang, type MatchKind, not } from "../kind.ts";
 import { whole } from "../numbers.ts";
 import type { Given, Option } from "../option.ts";
-import { listPorts, parsePortRange, portsText } from "../ports.ts";
+import { listPorts, parsePortRange, parsePortsAnywhere, portsText } from "../ports.ts";
 
 const FLAG_NAMES = ["FIN", "SYN", "RST", "PSH", "ACK", "URG"] as const;
 const SYN = 0x02;
@@ -69,8 +68,7 @@ export const tcp: MatchKind<"tcp"> = {
       },
     },
   ],
-  build(given, rule) {
-    if (rule.protocol?.number !== 6) throw problem("TCP match requires '-p tcp'");
+  build(given) {
     const flags = given.get<{ mask: number; comp: number }>("flags") ?? { mask: SYN_MASK, comp: SYN };
     const option = given.get<number>("tcp-option");
     const asksFlags = given.has("flags") && (flags.mask !== 0 || flags.comp !== 0 || given.inverted("flags"));
@@ -80,6 +78,11 @@ export const tcp: MatchKind<"tcp"> = {
       ...(asksFlags && { flags: { ...flags, ...given.not("flags") } }),
       ...(option !== undefined && { option: { number: option, ...given.not("tcp-option") } }),
     };
+  },
+  fits(spec, rule) {
+    const asks = spec.sport ?? spec.dport ?? spec.flags;
+    if (asks !== undefined && spec.option === undefined && rule.protocol?.number !== 6)
+      throw problem("TCP match requires '-p tcp'");
   },
   list(spec, style) {
     const { flags, option } = spec;
@@ -99,10 +102,11 @@ export const tcp: MatchKind<"tcp"> = {
 /** `-m udp`. */
 export const udp: MatchKind<"udp"> = {
   name: "udp",
-  options: portOptions("udp"),
-  build(given: Given, rule: RuleSpec) {
-    if (rule.protocol?.number !== 17) throw problem("UDP match requires '-p udp'");
-    return { kind: "udp", ...portsOf(given) };
+  options: portOptions("udp").map(({ twice: _, ...option }) => ({ ...option, read: parsePortsAnywhere })),
+  build: (given) => ({ kind: "udp", ...portsOf(given) }),
+  fits(spec, rule) {
+    if ((spec.sport ?? spec.dport) !== undefined && rule.protocol?.number !== 17)
+      throw problem("UDP match requires '-p udp'");
   },
   list: (spec, style) =>
     ` udp${listPorts("spt", spec.sport, style, "udp")}${listPorts("dpt", spec.dport, style, "udp")}`,

@@ -12,7 +12,7 @@ const setters = (others: readonly string[]): readonly Option[] =>
   SETTERS.map((name) => ({
     name,
     read: name.startsWith("set-") ? markAndMask : number(0, ALL),
-    excludes: [...SETTERS, ...others].filter((other) => other !== name),
+    excludes: ["set-mark", ...others, "and-mark", "or-mark", "xor-mark", "set-xmark"].filter((other) => other !== name),
   }));
 
 /** What every way of setting a mark amounts to; undefined when none was given. */

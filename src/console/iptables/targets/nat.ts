@@ -69,6 +69,7 @@ export const redirect = ported("REDIRECT", "redir ports", [random]) as TargetKin
 /** extensions/libxt_NAT.c:parse_to. */
 function parseRange(text: string, at: At): NatRange {
   const colon = text.indexOf(":");
+  if (colon !== text.lastIndexOf(":")) throw problem(`Bad IP address "${text}"`);
   const ports = colon < 0 ? {} : parsePorts(text.slice(colon + 1), at, true);
   const addresses = colon < 0 ? text : text.slice(0, colon);
   if (colon === 0) return ports;
@@ -85,21 +86,22 @@ function parseRange(text: string, at: At): NatRange {
 
 /** extensions/libxt_NAT.c:parse_ports. */
 function parsePorts(text: string, at: At, withBase: boolean): NatRange {
-  if (!WITH_PORTS.includes(at.protocol) || at.protocolInverted)
-    throw problem("Need TCP, UDP, SCTP or DCCP with port specification");
+  if (!WITH_PORTS.includes(at.protocol)) throw problem("Need TCP, UDP, SCTP or DCCP with port specification");
   const { value, rest } = wholeBefore(text, 65_535);
   const service = value === undefined ? servicePort(text) : undefined;
-  const minPort = value || service;
+  const minPort = value ?? service;
   if (minPort === undefined) throw problem(`Port \`${text}' not valid`);
   if (rest === "" || service !== undefined) return { minPort, maxPort: minPort };
-  if (rest.startsWith(":")) throw problem("Invalid port:port syntax - use dash\n");
+  if (rest.startsWith(":")) throw problem("Invalid port:port syntax - use dash");
   if (!rest.startsWith("-")) throw problem(`Garbage after port value: \`${rest}'`);
   const upper = wholeBefore(rest.slice(1), 65_535);
-  const maxPort = upper.value || servicePort(rest.slice(1));
+  const maxPort = upper.value;
   if (maxPort === undefined) throw problem(`Port \`${rest.slice(1)}' not valid`);
   if (maxPort < minPort) throw problem(`Port range \`${rest.slice(1)}' funky`);
   if (upper.rest === "") return { minPort, maxPort };
-  const basePort = withBase && upper.rest.startsWith("/") ? whole(upper.rest.slice(1), 65_535) : undefined;
-  if (basePort === undefined) throw problem(`Garbage after port range: \`${upper.rest}'`);
+  if (!withBase || !upper.rest.startsWith("/")) throw problem(`Garbage after port range: \`${upper.rest}'`);
+  const base = upper.rest.slice(1);
+  const basePort = whole(base, 65_535) ?? servicePort(base);
+  if (basePort === undefined) throw problem(`Port \`${base}' not valid`);
   return { minPort, maxPort, basePort };
 }

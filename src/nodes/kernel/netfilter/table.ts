@@ -228,6 +228,8 @@ export class Table {
 
   #make(spec: RuleSpec): Outcome<Rule> {
     const { target } = spec;
+    // A rule that no address can fit.
+    if ([spec.source, spec.destination].some((a) => a?.mask === 0 && a.invert === true)) return refused("EINVAL");
     if (target !== undefined && (target.kind === "jump" || target.kind === "goto")) {
       const chain = this.#chains.get(target.chain);
       if (chain === undefined) return refused("ENOENT", `Chain '${target.chain}' does not exist`);

@@ -1,6 +1,6 @@
 import { dropReason } from "../../../../core/drop.ts";
 import { granted, type Outcome, refused } from "../../../../core/errno.ts";
-import { dst, IPPROTO_TCP, IPPROTO_UDP } from "../../../../protocols/ipv4/wire.ts";
+import { dst, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "../../../../protocols/ipv4/wire.ts";
 import { FLOW_SHIFT, T_SRC, W_MASQUERADE } from "../conntrack/flow.ts";
 import { MANIP_DST, MANIP_SRC, type NatRange } from "../nat/range.ts";
 import type { Action, RuleSite, RuleSpec } from "../rule.ts";
@@ -114,7 +114,11 @@ function isSound(range: NatRange, rule: RuleSpec): boolean {
   if (minAddress !== undefined && maxAddress !== undefined && maxAddress < minAddress) return false;
   if (minPort === undefined || maxPort === undefined) return true;
   const proto = rule.protocol?.invert === true ? 0 : rule.protocol?.number;
-  return (proto === IPPROTO_TCP || proto === IPPROTO_UDP) && minPort <= maxPort && maxPort <= 65_535;
+  return (
+    (proto === IPPROTO_TCP || proto === IPPROTO_UDP || proto === IPPROTO_ICMP) &&
+    minPort <= maxPort &&
+    maxPort <= 65_535
+  );
 }
 
 /** net/netfilter/nf_nat_redirect.c:nf_nat_redirect_ipv4: the receiving device's first address, or the loopback's. */
