@@ -83,10 +83,10 @@ export class Feed {
   }
 
   add(cl: HtbClass): void {
-    this.#classes.splice(this.#find(cl.classid), 0, cl);
+    insert(this.#classes, this.#find(cl.classid), cl);
   }
   remove(cl: HtbClass): void {
-    this.#classes.splice(this.#find(cl.classid), 1);
+    takeOut(this.#classes, this.#find(cl.classid));
   }
   /** The class behind the one whose turn it is; null behind the last. */
   step(): void {
@@ -121,12 +121,12 @@ export class WaitQueue {
 
   /** Behind those that wake at the same time. */
   add(cl: HtbClass): void {
-    this.#classes.splice(this.#behind(cl.wakesAt), 0, cl);
+    insert(this.#classes, this.#behind(cl.wakesAt), cl);
   }
   remove(cl: HtbClass): void {
     let i = this.#behind(cl.wakesAt) - 1;
     while (this.#classes[i] !== cl) i--;
-    this.#classes.splice(i, 1);
+    takeOut(this.#classes, i);
   }
   shift(): void {
     this.#classes.shift();
@@ -146,4 +146,14 @@ export class WaitQueue {
     }
     return low;
   }
+}
+
+// Most queues hold one class: at the end nothing has to move, and no array is made.
+function insert(classes: HtbClass[], at: number, cl: HtbClass): void {
+  if (at === classes.length) classes.push(cl);
+  else classes.splice(at, 0, cl);
+}
+function takeOut(classes: HtbClass[], at: number): void {
+  if (at === classes.length - 1) classes.pop();
+  else classes.splice(at, 1);
 }
