@@ -178,6 +178,13 @@ function checkQuoted(error: Seen, to: number): void {
   expect(view.getUint32(12)).toBe(to);
 }
 
+/** Packets that the router dropped since there was no room for their flows, or another had their addresses and ports. */
+function refused(l: NatLab): number {
+  const drops = allDrops(l.r);
+  const reasons = ["conntrack: table full", "conntrack: another flow has these addresses and ports"];
+  return reasons.reduce((sum, reason) => sum + (drops[reason] ?? 0), 0);
+}
+
 /** No two flows look alike from outside; in the mode of the RFCs no two inside endpoints have one outside endpoint. */
 function checkMappings(l: NatLab, rfc: boolean): void {
   const outside = new Map<string, string>();
@@ -223,11 +230,10 @@ describe.each([
         const { conntrack } = l.nf;
         conntrack.set("nf_conntrack_max", max);
         for (const { from, sport, answered, wait } of steps) {
-          const before = conntrack.stats.drop;
-          const reached = allDrops(l.r)["conntrack: table full"] ?? 0;
+          const [before, reached] = [conntrack.stats.drop, refused(l)];
           sendUdp(inside[from], sport, O1, 7000);
           l.lab.run(MS);
-          expect((allDrops(l.r)["conntrack: table full"] ?? 0) - reached).toBe(conntrack.stats.drop - before);
+          expect(refused(l) - reached).toBe(conntrack.stats.drop - before);
           if (answered) {
             l.lab.run(3 * S);
             sendUdp(outside[0], 7000, EXT, sport);
@@ -242,6 +248,15 @@ describe.each([
       { numRuns: cases(60, 5_000) },
     );
   });
+});
+
+it("in the RFCs' mode, what somebody sends to the router by chance takes no endpoint away from the inside", () => {
+  const { l, inside, outside, outsideHeard } = new Play(true);
+  sendUdp(outside[0], 7000, EXT, 5000);
+  l.lab.run(MS);
+  sendUdp(inside[0], 5000, O1, 7000);
+  l.lab.run(MS);
+  expect(outsideHeard[0].texts(17)).toEqual([`${EXT}:5000 > ${O1}:7000`]);
 });
 
 it("a full table: entries without an answer make room, entries with one do not", () => {

@@ -1,7 +1,18 @@
 import { dropReason } from "../../../../core/drop.ts";
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "../../../../protocols/ipv4/wire.ts";
 import { flags, TCP_ACK, TCP_RST, TCP_SYN } from "../../../../protocols/tcp/wire.ts";
-import { FLOW_SHIFT, IPS_HAIRPIN, IPS_MAPPED, T_DST, T_PORTS, T_SRC, W_PROTOCOL, W_STATUS } from "../conntrack/flow.ts";
+import { flowOf } from "../conntrack/ctnetlink.ts";
+import {
+  FLOW_SHIFT,
+  IPS_HAIRPIN,
+  IPS_MAPPED,
+  IPS_SEEN_REPLY,
+  T_DST,
+  T_PORTS,
+  T_SRC,
+  W_PROTOCOL,
+  W_STATUS,
+} from "../conntrack/flow.ts";
 import { Tuple } from "../conntrack/tuple.ts";
 import { type HookState, NF_ACCEPT, NF_STOLEN } from "../state.ts";
 import { type Mapping, Mappings } from "./mappings.ts";
@@ -86,9 +97,20 @@ export class Rfc4787 {
     const remote = from.dst >>> 0;
     if (from.protocol === IPPROTO_TCP) this.unsolicited.meet(m.outside | 0, m.outsidePort, from.dst, from.dport);
     this.#leaveAs(from, m);
+    this.#makeWay(from);
     this.#count(slot, m, remote);
     nat.become(slot, from, MANIP_SRC);
     return true;
+  }
+
+  /** What somebody outside sent to the router by chance, and nobody answered, does not keep an inside endpoint from its own. */
+  #makeWay(t: Tuple): void {
+    const { ct } = this.#nat;
+    if (!REPLY.invert(t)) return;
+    const slot = flowOf(ct, REPLY);
+    if (slot === undefined) return;
+    const status = ct.table.words[(slot << FLOW_SHIFT) + W_STATUS] as number;
+    if ((status & (IPS_SEEN_REPLY | IPS_MAPPED)) === 0) ct.kill(slot);
   }
 
   /** The first packet of a flow from outside, or from inside to somebody's outside endpoint, for which no rule did anything. */
