@@ -74,6 +74,17 @@ describe("acknowledgements", () => {
     expect(d.take()[1]).toBe(`A 1 ${base} sack ${base + 200}-${base + 300} ${base + 200}-${base + 300}`);
   });
 
+  it("tell of everything behind holes that a longer segment covers", () => {
+    const d = settled();
+    const base = 40 * 1448 + 1;
+    d.inject({ seq: base + 200, data: 100 });
+    d.inject({ seq: base + 400, data: 100 });
+    d.take();
+    d.inject({ seq: base + 100, data: 500 });
+    expect(d.take()).toEqual([`A 1 ${base} sack ${base + 200}-${base + 500} ${base + 100}-${base + 600}`]);
+    expect(d.c.rcv.reassembly.size).toBe(1);
+  });
+
   it("tell nothing of that when the setting forbids it, nor of holes without SACK", () => {
     const d = new Drill({ tcp_dsack: 0 }).open().read();
     d.inject({ seq: 1, data: 10 });
@@ -214,6 +225,24 @@ describe("timestamps", () => {
     d.take();
     d.inject({ seq: 11, data: 10, stamp: 300 });
     expect([d.received.length, d.news.at(-1), d.take()]).toEqual([10, "drop: tcp: old timestamp", ["A 1 11"]]);
+  });
+
+  it("may be old by a timeout on an acknowledgement that says nothing new: it was overtaken", () => {
+    const d = new Drill().open().read();
+    d.write(10);
+    d.advance(2000);
+    d.inject({ data: 10, ack: 1 });
+    d.inject({ ack: 1 });
+    d.take();
+    d.news.length = 0;
+    const now = d.now / 1e6;
+    const rto = d.c.rtt.rto / 1e6;
+    d.inject({ ack: 1, stamp: now - rto });
+    expect(d.news).toEqual([]);
+    d.inject({ ack: 1, stamp: now - rto - 1 });
+    d.inject({ ack: 1, stamp: now - 100, data: 1 });
+    d.inject({ ack: 1, stamp: now - 100, seq: 5 });
+    expect(d.news).toEqual(new Array(3).fill("drop: tcp: old timestamp"));
   });
 
   it("that are old do no harm to a reset", () => {

@@ -79,6 +79,18 @@ describe("timeouts", () => {
     d.check();
   });
 
+  it("are a reason to try another path, after three of them and at every one then", () => {
+    const d = new Drill({ tcp_early_retrans: 0 }).open();
+    d.write(M);
+    const after: number[] = [];
+    for (let ms = 100; ms < 20_000; ms += 100) {
+      d.news.length = 0;
+      d.advance(100);
+      after.push(...d.news.filter((n) => n === "path suspect").map(() => d.c.snd.retransmits));
+    }
+    expect(after).toEqual([4, 5, 5, 6, 6]);
+  });
+
   it("end the connection after as long as so many of them take", () => {
     const d = new Drill({ tcp_retries2: 4 }).open();
     d.write(M);

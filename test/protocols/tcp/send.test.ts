@@ -124,6 +124,13 @@ describe("what is sent, and when", () => {
   });
 });
 
+it("would pace at twice the window in a round trip in slow start, at 1.2 times later", () => {
+  const d = new Drill().open();
+  expect(d.c.pacingRate()).toBe((1448 * 10 * 2) / 0.1);
+  d.c.snd.ssthresh = 10;
+  expect(d.c.pacingRate()).toBe((1448 * 10 * 1.2) / 0.1);
+});
+
 describe("a peer that shuts its window", () => {
   it("is asked after a timeout, then less and less often, for as long as it answers", () => {
     const d = new Drill().open(SACK_ONLY, 2000);

@@ -141,6 +141,31 @@ describe("a flood of SYNs", () => {
   });
 });
 
+describe("a listener", () => {
+  it.each([
+    ["S", 2, [18]],
+    ["SF", 3, []],
+    ["none", 0, []],
+    ["F", 1, []],
+    ["R", 4, []],
+    ["SR", 6, []],
+    ["A", 16, [4]],
+    ["SA", 18, [4]],
+    ["RA", 20, []],
+  ])("answers a segment with %s", (_name, flags, answers) => {
+    const net = pair(1, { delayNs: MS });
+    listen(net.b, 4);
+    const seen = watch(net.b);
+    const b = new Uint8Array(20);
+    writeHeader(b, 0, 1000, 80, 77, 99, 20, flags, 1000);
+    seal(b, 0, 20, A, B);
+    inject(net.b, "eth0", ipPacket(formatIp(A), formatIp(B), 6, b));
+    net.sim.advance(3 * MS);
+    expect(seen.filter((s) => s.out).map((s) => s.tcp.flags)).toEqual(answers);
+    expect(listener(net.b).halfOpen).toBe(flags === 2 ? 1 : 0);
+  });
+});
+
 describe("connections that nobody takes", () => {
   it("wait in the backlog, and what they bring waits with them", () => {
     const net = pair(1, { delayNs: MS });
