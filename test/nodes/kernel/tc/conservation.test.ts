@@ -108,8 +108,13 @@ function sound(q: Qdisc): void {
   if (!(q instanceof ClassfulQdisc)) return;
   const children = [...q.children()];
   const [packets, bytes] = [children.reduce((n, c) => n + c.qlen, 0), children.reduce((n, c) => n + c.backlog, 0)];
-  if (q.kind === "tbf" || q.kind === "prio") expect([q.kind, q.qlen, q.backlog]).toEqual([q.kind, packets, bytes]);
-  else expect(q.qlen).toBeGreaterThanOrEqual(packets);
+  if (q.kind === "tbf" || q.kind === "prio") {
+    // one packet that the qdisc above has looked at may wait in this one itself (qdisc_peek_dequeued)
+    const ahead = q.qlen - packets;
+    expect([0, q.above === null ? 0 : 1]).toContain(ahead);
+    if (ahead === 0) expect([q.kind, q.backlog]).toEqual([q.kind, bytes]);
+  }
+  expect(q.qlen).toBeGreaterThanOrEqual(packets);
   for (const child of children) sound(child);
 }
 
