@@ -194,12 +194,9 @@ export class Drill implements TcpHost {
   /** Writes `n` octets that tell their place. */
   write(n: number): number {
     const start = this.c.snd.queue.end;
-    return this.c.write(
-      this.now,
-      Uint8Array.from({ length: n }, (_, i) => (start + i) & 0xff),
-      0,
-      n,
-    );
+    const octets = new Uint8Array(n);
+    for (let i = 0; i < n; i++) octets[i] = start + i;
+    return this.c.write(this.now, octets, 0, n);
   }
   read(): this {
     this.c.setReading(this.now, true);

@@ -305,6 +305,18 @@ describe("fast retransmit", () => {
   });
 });
 
+it("duplicates that cannot be are not believed", () => {
+  const d = ten();
+  d.inject({ ack: at(10) });
+  const { maxWnd } = d.c.snd;
+  d.inject({ ack: at(10), sack: [[at(9), at(9)]] });
+  d.inject({ ack: at(10), sack: [[at(9), at(8)]] });
+  d.inject({ ack: at(10), sack: [[at(9) - maxWnd - 1, at(9)]] });
+  expect(d.c.recovery.dsackDuplicates).toBe(0);
+  d.inject({ ack: at(10), sack: [[at(7), at(9)]] });
+  expect(d.c.recovery.dsackDuplicates).toBe(2);
+});
+
 describe("the tail of a transfer", () => {
   it("is probed after two round trips", () => {
     const d = new Drill().open();
