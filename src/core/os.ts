@@ -47,6 +47,9 @@ export interface Os {
     replace(route: OsRouteRequest): Outcome;
     /** Deletes the first route that has all of what the request names. */
     del(route: OsRouteRequest): Outcome;
+    /** `net.ipv4.ip_forward`. */
+    forwards(): boolean;
+    setForwards(on: boolean): void;
   };
   /** Tells of changes of links, addresses and routes, later in the same instant. The result ends it. */
   watch(handler: (message: NetlinkMessage) => void): () => void;

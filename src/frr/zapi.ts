@@ -29,7 +29,8 @@ export interface ZebraClient {
 export interface ZebraSession {
   /** Adds a route of this daemon, or replaces the one it had for the prefix (ZEBRA_ROUTE_ADD). */
   add(route: ZebraRoute): void;
-  remove(prefix: Prefix): void;
+  /** Takes the route back. `of`: which one, where the daemon has several for the prefix: in another table, or with another distance. */
+  remove(prefix: Prefix, of?: { readonly table?: number | undefined; readonly distance?: number | undefined }): void;
   /** Asks for the selected routes of a kind, or no longer. `default`: only 0.0.0.0/0 of whatever kind (ZEBRA_REDISTRIBUTE_DEFAULT_ADD). */
   redistribute(kind: RouteKind | "default", on: boolean): void;
   /** Follows how an address is reached (nexthop tracking). `connected`: only over a connected route; `allowDefault`: by the default route as well. */

@@ -140,6 +140,8 @@ export class FakeOs implements Os {
     list: (): readonly OsRouteEntry[] => [],
     replace: () => done,
     del: () => done,
+    forwards: () => true,
+    setForwards: () => {},
   };
   watch(): () => void {
     return () => {};

@@ -159,4 +159,10 @@ class RouteCalls {
   del(route: OsRouteRequest): Outcome {
     return deleteRoute(this.#kernel, route);
   }
+  forwards(): boolean {
+    return this.#kernel.sysctl.all.forwarding !== 0;
+  }
+  setForwards(on: boolean): void {
+    if (on !== this.forwards()) this.#kernel.setForwarding(on);
+  }
 }

@@ -38,6 +38,7 @@ const PROTOCOLS = new Map([
   [188, "ospf"],
   [189, "rip"],
   [192, "eigrp"],
+  [196, "static"], // /etc/iproute2/rt_protos.d/frr.conf
 ]);
 
 /** `local`, `main`, `default`, or the number. */

@@ -1,0 +1,20 @@
+import { CommandSet } from "../command.ts";
+import type { FrrProgram } from "../daemon.ts";
+import { Staticd } from "./static.ts";
+
+const TO = "ip route <A.B.C.D/M$prefix|A.B.C.D$dst A.B.C.D$mask>";
+const OPTIONS = "[{tag (1-4294967295)$tag|(1-255)$distance|table (1-4294967295)$table|onlink$onlink}]";
+const WAYS = ["<reject|blackhole>$flag", "A.B.C.D$gateway", "IFNAME$ifname", "A.B.C.D$gateway IFNAME$ifname"];
+
+const commands = new CommandSet<Staticd>("staticd");
+for (const way of WAYS) {
+  commands.add("config", `${TO} ${way} ${OPTIONS}`, (d, a) => d.configure(a, true));
+  commands.add("config", `no ${TO} ${way} ${OPTIONS}`, (d, a) => d.configure(a, false));
+}
+
+/** staticd, for nodes to start. */
+export const STATICD: FrrProgram<undefined> = {
+  name: "staticd",
+  commands: commands as unknown as CommandSet<never>,
+  begin: (os) => new Staticd(os),
+};

@@ -1,0 +1,248 @@
+import type { Ipv4, Prefix } from "../../core/addr.ts";
+import { isLoopback } from "../../core/addr.ts";
+import type { Nanos } from "../../core/time.ts";
+import type {
+  NexthopState,
+  RouteKind,
+  ZebraClient,
+  ZebraInterface,
+  ZebraNexthop,
+  ZebraRoute,
+  ZebraRouteTold,
+  ZebraSession,
+} from "../zapi.ts";
+import type { RibNode, RibTable, RouteEntry } from "./rib.ts";
+
+/** What a session asks of zebra. */
+export interface ClientHost {
+  now(): Nanos;
+  /** Runs `what` later in the same instant. */
+  later(what: () => void): void;
+  addRoute(session: number, kind: RouteKind, route: ZebraRoute): void;
+  removeRoute(session: number, kind: RouteKind, prefix: Prefix, of: RouteOf): void;
+  removeSession(session: number): void;
+  interfaces(): readonly ZebraInterface[];
+  routerId(): Ipv4;
+  readonly main: RibTable;
+  viaDefault(): boolean;
+}
+type RouteOf = { readonly table?: number | undefined; readonly distance?: number | undefined };
+
+/** An address that clients follow. */
+export interface Watched {
+  readonly address: Ipv4;
+  readonly by: Map<Client, WatchOptions>;
+  /** The route that leads there, as it was told last. */
+  match: { readonly kind: RouteKind; readonly prefix: Prefix } | undefined;
+  ways: readonly ZebraNexthop[];
+  told: Map<Client, string>;
+}
+interface WatchOptions {
+  readonly connected?: boolean;
+  readonly allowDefault?: boolean;
+}
+
+/** A daemon that is connected. */
+export class Client {
+  readonly id: number;
+  readonly client: ZebraClient;
+  readonly connectedAt: Nanos;
+  readonly redistributes = new Set<RouteKind | "default">();
+  lastReadAt: Nanos;
+  lastWriteAt: Nanos;
+  added = 0;
+  removed = 0;
+  open = true;
+
+  constructor(id: number, client: ZebraClient, now: Nanos) {
+    this.id = id;
+    this.client = client;
+    this.connectedAt = now;
+    this.lastReadAt = now;
+    this.lastWriteAt = now;
+  }
+}
+
+/** The daemons that are connected, and what each of them wants to know. */
+export class Clients {
+  readonly #host: ClientHost;
+  #clients: readonly Client[] = [];
+  #sessions = 0;
+  readonly #watched = new Map<Ipv4, Watched>();
+
+  constructor(host: ClientHost) {
+    this.#host = host;
+  }
+
+  all(): readonly Client[] {
+    return this.#clients;
+  }
+  /** The addresses that somebody follows, in their order. */
+  watched(): readonly Watched[] {
+    return [...this.#watched.values()].sort((a, b) => a.address - b.address);
+  }
+  of(session: number): Client | undefined {
+    return this.#clients.find((c) => c.id === session);
+  }
+
+  connect(client: ZebraClient): ZebraSession {
+    const host = this.#host;
+    const me = new Client(++this.#sessions, client, host.now());
+    this.#clients = [...this.#clients, me];
+    this.#tell(me, (c) => {
+      for (const i of host.interfaces()) c.interfaceChanged(i);
+      c.routerId(host.routerId());
+    });
+    const heard = (): void => {
+      me.lastReadAt = host.now();
+    };
+    return {
+      add: (route) => {
+        heard();
+        me.added++;
+        host.addRoute(me.id, client.kind, route);
+      },
+      remove: (prefix, of = {}) => {
+        heard();
+        me.removed++;
+        host.removeRoute(me.id, client.kind, prefix, of);
+      },
+      redistribute: (kind, on) => {
+        heard();
+        this.#redistribute(me, kind, on);
+      },
+      watchNexthop: (address, on, options = {}) => {
+        heard();
+        this.#watch(me, address, on, options);
+      },
+      close: () => this.#close(me),
+    };
+  }
+
+  interfaceChanged(i: ZebraInterface): void {
+    for (const c of this.#clients) this.#tell(c, (client) => client.interfaceChanged(i));
+  }
+  interfaceRemoved(ifname: string): void {
+    for (const c of this.#clients) this.#tell(c, (client) => client.interfaceRemoved(ifname));
+  }
+  routerId(id: Ipv4): void {
+    for (const c of this.#clients) this.#tell(c, (client) => client.routerId(id));
+  }
+  routeNotify(session: number, prefix: Prefix, installed: boolean): void {
+    const c = this.of(session);
+    if (c !== undefined) this.#tell(c, (client) => client.routeNotify?.(prefix, installed));
+  }
+
+  /** The selected route of a prefix is another one, or has changed (zebra/redistribute.c:redistribute_update, redistribute_delete). */
+  selected(node: RibNode, old: RouteEntry | undefined, now: RouteEntry | undefined): void {
+    if (node.table !== this.#host.main.id || isLoopback(node.prefix.address)) return;
+    for (const c of this.#clients) {
+      const wants = (e: RouteEntry | undefined): e is RouteEntry =>
+        e !== undefined && e.facts.session !== c.id && wanted(c, node.prefix, e.kind);
+      if (wants(now)) {
+        const told = toldOf(node.prefix, now);
+        this.#tell(c, (client) => client.redistributed(told));
+      } else if (wants(old)) {
+        const told = toldOf(node.prefix, old);
+        this.#tell(c, (client) => client.unredistributed(told));
+      }
+    }
+  }
+
+  /** Looks at all followed addresses anew, and tells of those that are reached otherwise. */
+  evaluate(): void {
+    for (const w of this.#watched.values()) for (const c of w.by.keys()) this.#evaluate(w, c);
+  }
+
+  #redistribute(me: Client, kind: RouteKind | "default", on: boolean): void {
+    const had = me.redistributes.has(kind);
+    if (!on) {
+      me.redistributes.delete(kind);
+      return;
+    }
+    me.redistributes.add(kind);
+    if (had) return;
+    for (const node of this.#host.main.sorted()) {
+      const e = node.selected;
+      if (e === undefined || e.facts.session === me.id || isLoopback(node.prefix.address)) continue;
+      if (kind === "default" ? node.prefix.length !== 0 : e.kind !== kind) continue;
+      const told = toldOf(node.prefix, e);
+      this.#tell(me, (client) => client.redistributed(told));
+    }
+  }
+
+  #watch(me: Client, address: Ipv4, on: boolean, options: WatchOptions): void {
+    const known = this.#watched.get(address);
+    if (!on) {
+      known?.by.delete(me);
+      known?.told.delete(me);
+      if (known?.by.size === 0) this.#watched.delete(address);
+      return;
+    }
+    const w = known ?? { address, by: new Map(), match: undefined, ways: [], told: new Map() };
+    this.#watched.set(address, w);
+    w.by.set(me, options);
+    w.told.delete(me);
+    this.#evaluate(w, me);
+  }
+
+  #evaluate(w: Watched, c: Client): void {
+    const found = this.#reach(w.address, w.by.get(c) ?? {});
+    const [prefix, e] = found ?? [];
+    const ways = e?.ways() ?? [];
+    w.match = e === undefined || prefix === undefined ? undefined : { kind: e.kind, prefix };
+    w.ways = ways;
+    const state: NexthopState = {
+      address: w.address,
+      nexthops: ways,
+      metric: e?.facts.metric ?? 0,
+      distance: e?.facts.distance ?? 0,
+      kind: e?.kind,
+      prefix,
+    };
+    const text = JSON.stringify(state);
+    if (w.told.get(c) === text) return;
+    w.told.set(c, text);
+    this.#tell(c, (client) => client.nexthopChanged(state));
+  }
+
+  /** zebra/zebra_rnh.c:zebra_rnh_resolve_nexthop_entry. */
+  #reach(address: Ipv4, options: WatchOptions): readonly [Prefix, RouteEntry] | undefined {
+    for (const node of this.#host.main.covering(address)) {
+      if (node.prefix.length === 0 && !this.#host.viaDefault() && options.allowDefault !== true) return undefined;
+      const e = node.selected;
+      if (e === undefined || !e.installed || e.ways().length === 0) continue;
+      if (options.connected === true && e.kind !== "connected" && e.kind !== "local") continue;
+      return [node.prefix, e];
+    }
+    return undefined;
+  }
+
+  #close(me: Client): void {
+    if (!me.open) return;
+    me.open = false;
+    this.#clients = this.#clients.filter((c) => c !== me);
+    for (const w of [...this.#watched.values()]) if (w.by.has(me)) this.#watch(me, w.address, false, {});
+    this.#host.removeSession(me.id);
+  }
+
+  #tell(c: Client, what: (client: ZebraClient) => void): void {
+    this.#host.later(() => {
+      if (!c.open) return;
+      c.lastWriteAt = this.#host.now();
+      what(c.client);
+    });
+  }
+}
+
+const wanted = (c: Client, prefix: Prefix, kind: RouteKind): boolean =>
+  c.redistributes.has(kind) || (prefix.length === 0 && c.redistributes.has("default"));
+
+const toldOf = (prefix: Prefix, e: RouteEntry): ZebraRouteTold => ({
+  kind: e.kind,
+  prefix,
+  distance: e.facts.distance,
+  metric: e.facts.metric,
+  tag: e.facts.tag,
+  nexthops: e.ways(),
+});

@@ -1,0 +1,146 @@
+import { type NetlinkMessage, type OsNexthop, type OsRouteEntry, RTPROT_KERNEL } from "../../core/netlink.ts";
+import type { Os } from "../../core/os.ts";
+import type { RouteKind, ZebraNexthop } from "../zapi.ts";
+import type { Interfaces } from "./interfaces.ts";
+import type { Nexthop, RibNode, RouteEntry, RouteFacts } from "./rib.ts";
+
+/** The metric of all routes that zebra puts into the kernel (zebra/rt_netlink.c:NL_DEFAULT_ROUTE_METRIC). */
+const METRIC = 20;
+/** Ways of one route, at most (configure --enable-multipath=256). */
+const MULTIPATH_MAX = 256;
+const RTPROT_REDIRECT = 1;
+/** zebra/rt_netlink.h: who made a route, by its kind. */
+const PROTOCOLS: ReadonlyMap<RouteKind, number> = new Map([
+  ["static", 196],
+  ["ospf", 188],
+  ["bgp", 186],
+]);
+const OWN: ReadonlySet<number> = new Set([...PROTOCOLS.values(), 11, 187, 189, 190, 191, 192, 193, 194, 195, 197, 198]);
+
+/** Makes the kernel's route for a prefix what the selected route says, if zebra is to make it. Returns whether the kernel has it then. */
+export function syncKernel(os: Os, node: RibNode, interfaces: Interfaces): boolean {
+  const best = node.selected;
+  const want = best === undefined || best.system ? undefined : best;
+  const route = { prefix: node.prefix, table: node.table, metric: METRIC };
+  if (want === undefined) {
+    if (node.inKernel !== undefined) os.route.del({ ...route, protocol: node.inKernel.protocol });
+    node.inKernel = undefined;
+    return false;
+  }
+  const ways = want.ways().slice(0, MULTIPATH_MAX);
+  const protocol = PROTOCOLS.get(want.kind) ?? 11;
+  const key = wayKey(ways, want.source);
+  if (node.inKernel?.key === key && node.inKernel.protocol === protocol) return true;
+  const [first] = ways;
+  const nowhere = first?.blackhole;
+  const set = os.route.replace({
+    ...route,
+    protocol,
+    scope: 0,
+    source: want.source,
+    ...(nowhere === undefined
+      ? { nexthops: ways.map((way) => osHop(way, interfaces)) }
+      : { type: nowhere === "reject" ? "unreachable" : "blackhole" }),
+  });
+  if (set.ok) node.inKernel = { key, protocol };
+  return set.ok;
+}
+
+const wayKey = (ways: readonly Nexthop[], source: number): string =>
+  `${source};${ways.map((w) => `${w.gateway} ${w.ifname} ${w.weight} ${w.onlink ?? false} ${w.blackhole ?? ""}`).join(",")}`;
+
+const osHop = (way: Nexthop, interfaces: Interfaces): OsNexthop => ({
+  gateway: way.gateway,
+  ifindex: interfaces.find(way.ifname)?.link?.ifindex ?? 0,
+  weight: way.weight,
+  onlink: way.onlink ?? false,
+});
+
+/** Whether a route of the kernel is one that zebra learns: not its own, nor one that follows from an address. */
+export const isForeign = (r: OsRouteEntry): boolean =>
+  !OWN.has(r.protocol) &&
+  r.protocol !== RTPROT_KERNEL &&
+  r.protocol !== RTPROT_REDIRECT &&
+  (r.type === "unicast" || r.type === "blackhole" || r.type === "unreachable" || r.type === "prohibit");
+
+/** Whether a route was put into the kernel by a daemon like this one. */
+export const isOwn = (r: OsRouteEntry): boolean => OWN.has(r.protocol);
+
+/** A route of the kernel as zebra keeps it: the highest octet of the metric is its distance (zebra/rt_netlink.c:netlink_route_change_read_unicast). */
+export function kernelFacts(r: OsRouteEntry, interfaces: Interfaces): RouteFacts {
+  const nowhere = r.type === "unicast" ? undefined : r.type === "blackhole" ? "blackhole" : "reject";
+  return {
+    kind: "kernel",
+    session: 0,
+    distance: Math.floor(r.metric / 0x100_0000),
+    metric: r.metric % 0x100_0000,
+    tag: 0,
+    nexthops:
+      nowhere === undefined ? r.nexthops.map((h) => learntHop(h, interfaces)) : [{ gateway: 0, blackhole: nowhere }],
+    recursive: false,
+    byDistance: false,
+  };
+}
+
+const learntHop = (h: OsNexthop, interfaces: Interfaces): ZebraNexthop => ({
+  gateway: h.gateway,
+  ifname: interfaces.byIndex(h.ifindex)?.ifname ?? "",
+  weight: h.weight,
+  ...(h.onlink ? { onlink: true } : {}),
+});
+
+/** What was learnt of the kernel's routes: told as it happens, or found by looking from time to time. */
+export interface LearntRoutes {
+  /** Takes in a message of the kernel. */
+  heard(m: Extract<NetlinkMessage, { kind: "route" }>): void;
+  /** Looks at all routes anew. */
+  scan(): void;
+}
+
+/** Learns the kernel's routes of table main. `add`, `remove`: what becomes of them. */
+export function learnRoutes(
+  os: Os,
+  interfaces: Interfaces,
+  add: (r: OsRouteEntry, facts: RouteFacts) => void,
+  remove: (r: OsRouteEntry, facts: RouteFacts) => void,
+): LearntRoutes {
+  let known = new Map<string, OsRouteEntry>();
+  const keyOf = (r: OsRouteEntry): string => `${r.prefix.address}/${r.prefix.length} ${r.metric} ${r.tos}`;
+  const take = (r: OsRouteEntry): void => {
+    if (r.table !== 254 || !isForeign(r)) return;
+    known.set(keyOf(r), r);
+    add(r, kernelFacts(r, interfaces));
+  };
+  const drop = (r: OsRouteEntry): void => {
+    if (known.delete(keyOf(r))) remove(r, kernelFacts(r, interfaces));
+  };
+  return {
+    heard: (m) => {
+      if (m.replaced !== undefined) drop(m.replaced);
+      if (m.op === "del") drop(m.route);
+      else take(m.route);
+    },
+    scan: () => {
+      const found = new Map(os.route.list(254).flatMap((r) => (isForeign(r) ? [[keyOf(r), r]] : [])));
+      for (const [key, r] of known) if (!found.has(key)) remove(r, kernelFacts(r, interfaces));
+      for (const [key, r] of found) if (!sameRoute(known.get(key), r)) add(r, kernelFacts(r, interfaces));
+      known = found;
+    },
+  };
+}
+
+const sameRoute = (a: OsRouteEntry | undefined, b: OsRouteEntry): boolean =>
+  a !== undefined &&
+  JSON.stringify([a.type, a.nexthops, a.protocol]) === JSON.stringify([b.type, b.nexthops, b.protocol]);
+
+/** Takes away what an earlier zebra left in the kernel (zebra/zebra_rib.c:rib_sweep_route). */
+export function sweepKernel(os: Os): void {
+  for (const r of os.route.list()) if (isOwn(r)) os.route.del(r);
+}
+
+/** The state of an entry after the kernel was asked. */
+export function marked(entry: RouteEntry, installed: boolean): void {
+  entry.installed = installed;
+  entry.failed = !installed;
+  entry.queued = false;
+}

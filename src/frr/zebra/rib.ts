@@ -1,0 +1,172 @@
+import { type Ipv4, networkOf, type Prefix } from "../../core/addr.ts";
+import type { Nanos } from "../../core/time.ts";
+import type { RouteKind, ZebraNexthop } from "../zapi.ts";
+
+/** A next hop of a route, as far as zebra knows the way. */
+export interface Nexthop extends ZebraNexthop {
+  /** The device; of a gateway that was given without one, where it is connected. */
+  readonly ifname: string;
+  readonly weight: number;
+  /** It leads somewhere now. */
+  readonly active: boolean;
+  /** Where a gateway that is not on a connected network is reached: empty unless it was resolved through another route. */
+  readonly resolved: readonly Nexthop[];
+}
+
+/** What a route is, whoever it comes from. */
+export interface RouteFacts {
+  readonly kind: RouteKind;
+  /** Whose it is; 0: zebra's own. */
+  readonly session: number;
+  readonly distance: number;
+  readonly metric: number;
+  readonly tag: number;
+  readonly nexthops: readonly ZebraNexthop[];
+  /** Gateways may be resolved through other routes. */
+  readonly recursive: boolean;
+  /** Routes of one kind and session that differ in distance stand side by side, as static ones do (ZEBRA_FLAG_RR_USE_DISTANCE). */
+  readonly byDistance: boolean;
+}
+
+/** A route of one prefix (`struct route_entry`). */
+export class RouteEntry {
+  readonly facts: RouteFacts;
+  /** When it came. */
+  readonly since: Nanos;
+  nexthops: readonly Nexthop[];
+  selected = false;
+  /** The kernel has it. */
+  installed = false;
+  /** The kernel was asked and refused. */
+  failed = false;
+  /** It is being put into the kernel. */
+  queued = false;
+  removed = false;
+  /** The source that the kernel is to prefer. */
+  source: Ipv4 = 0;
+
+  constructor(facts: RouteFacts, since: Nanos) {
+    this.facts = facts;
+    this.since = since;
+    this.nexthops = facts.nexthops.map(unknownHop);
+  }
+
+  get kind(): RouteKind {
+    return this.facts.kind;
+  }
+  /** Whether the kernel makes such routes itself (RIB_SYSTEM_ROUTE). */
+  get system(): boolean {
+    return this.kind === "kernel" || this.kind === "connected" || this.kind === "local";
+  }
+  /** The ways that packets take: resolved ones in the place of what they resolve, each once. */
+  ways(): readonly Nexthop[] {
+    const seen = new Set<string>();
+    return this.nexthops
+      .flatMap((h) => (h.resolved.length > 0 ? h.resolved : [h]))
+      .filter((h) => {
+        const key = `${h.gateway} ${h.ifname} ${h.blackhole ?? ""}`;
+        if (!h.active || seen.has(key)) return false;
+        seen.add(key);
+        return true;
+      });
+  }
+}
+
+/** The routes of one prefix, the newest first. */
+export class RibNode {
+  readonly table: number;
+  readonly prefix: Prefix;
+  entries: readonly RouteEntry[] = [];
+  /** What zebra has put into the kernel for it; undefined: nothing. */
+  inKernel: { readonly key: string; readonly protocol: number } | undefined = undefined;
+
+  constructor(table: number, prefix: Prefix) {
+    this.table = table;
+    this.prefix = prefix;
+  }
+  get selected(): RouteEntry | undefined {
+    return this.entries.find((e) => e.selected);
+  }
+}
+
+/** Prefixes in one table, at most. */
+export const PREFIXES_MAX = 2_000_000;
+
+/** One routing table of zebra. */
+export class RibTable {
+  readonly id: number;
+  /** By length, then by address. */
+  readonly #nodes: (Map<Ipv4, RibNode> | undefined)[] = [];
+  #size = 0;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+  find(prefix: Prefix): RibNode | undefined {
+    return this.#nodes[prefix.length]?.get(networkOf(prefix.address, prefix.length));
+  }
+  /** The node of a prefix, made if need be; undefined: the table is full. */
+  make(prefix: Prefix): RibNode | undefined {
+    const address = networkOf(prefix.address, prefix.length);
+    const nodes = (this.#nodes[prefix.length] ??= new Map());
+    const known = nodes.get(address);
+    if (known !== undefined) return known;
+    if (this.#size >= PREFIXES_MAX) return undefined;
+    const node = new RibNode(this.id, { address, length: prefix.length });
+    nodes.set(address, node);
+    this.#size++;
+    return node;
+  }
+  /** Forgets a node without routes. */
+  drop(node: RibNode): void {
+    if (this.#nodes[node.prefix.length]?.delete(node.prefix.address)) this.#size--;
+  }
+  /** The nodes whose prefix covers an address, the longest first. */
+  *covering(address: Ipv4): Generator<RibNode> {
+    for (let length = 32; length >= 0; length--) {
+      const node = this.#nodes[length]?.get(networkOf(address, length));
+      if (node !== undefined) yield node;
+    }
+  }
+  /** All nodes, by address and then by length. */
+  sorted(): readonly RibNode[] {
+    return [...this.nodes()].sort((a, b) => a.prefix.address - b.prefix.address || a.prefix.length - b.prefix.length);
+  }
+  *nodes(): Generator<RibNode> {
+    for (const nodes of this.#nodes) if (nodes !== undefined) yield* nodes.values();
+  }
+}
+
+/**
+ * Which of two routes is better: connected before all, then the lower distance, the lower metric, and of equals the older
+ * (zebra/zebra_rib.c:rib_choose_best). `a` is the newer one.
+ */
+export function better(a: RouteEntry, b: RouteEntry): RouteEntry {
+  if (a.kind === "connected" || b.kind === "connected") {
+    if (a.kind !== b.kind) return a.kind === "connected" ? a : b;
+    return b.facts.metric <= a.facts.metric ? b : a;
+  }
+  if (a.facts.distance !== b.facts.distance) return a.facts.distance < b.facts.distance ? a : b;
+  return b.facts.metric <= a.facts.metric ? b : a;
+}
+
+/** Whether a route takes the other's place (zebra/zebra_rib.c:rib_compare_routes). */
+export function replaces(a: RouteFacts, b: RouteFacts): boolean {
+  if (a.kind !== b.kind || a.session !== b.session) return false;
+  if (a.kind === "kernel") return a.metric === b.metric;
+  if (a.byDistance && a.distance !== b.distance) return false;
+  if (a.kind === "connected" || a.kind === "local") return a.nexthops[0]?.ifname === b.nexthops[0]?.ifname;
+  return true;
+}
+
+const unknownHop = (h: ZebraNexthop): Nexthop => ({
+  ...h,
+  ifname: h.ifname ?? "",
+  weight: h.weight ?? 1,
+  active: false,
+  resolved: [],
+});

@@ -1,0 +1,435 @@
+import { type Ipv4, networkOf, type Prefix } from "../../core/addr.ts";
+import type { NetlinkMessage } from "../../core/netlink.ts";
+import { TABLE_MAIN } from "../../core/netlink.ts";
+import type { Os, OsAlarm } from "../../core/os.ts";
+import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
+import type { FrrInstance } from "../daemon.ts";
+import type { ConfigBlock } from "../vty.ts";
+import type { RouteKind, ZebraClient, ZebraRoute, ZebraSession, Zserv } from "../zapi.ts";
+import { Clients } from "./clients.ts";
+import { chooseRouterId, connectedPrefix, type Interface, Interfaces } from "./interfaces.ts";
+import { type LearntRoutes, learnRoutes, marked, sweepKernel, syncKernel } from "./kernel-routes.ts";
+import { resolveAll } from "./resolve.ts";
+import { better, type Nexthop, type RibNode, RibTable, RouteEntry, type RouteFacts, replaces } from "./rib.ts";
+import { type RibView, ribView, waysText } from "./rib-view.ts";
+import { newPolicy, type ZebraPolicy } from "./subject.ts";
+import { writeZebraConfig } from "./write-config.ts";
+
+/** How zebra treats the kernel's table, beside its configuration. */
+export interface ZebraOptions {
+  /** Looks for routes of others in the kernel every so many seconds, instead of being told of them; the first time after `scanPhaseS`, drawn when left out. */
+  readonly scanEveryS?: number;
+  readonly scanPhaseS?: number;
+  /** Seconds from the choice of a route until the kernel has it; none unless told. */
+  readonly applyDelayS?: number;
+  /** Whether addresses have `local` routes of their own and outputs look as in FRR 10 (unless told), or as in FRR 8.4. */
+  readonly release?: "8.4" | "10";
+}
+
+/** How long changes are gathered before routes are chosen (zebra/zebra_rib.c:ZEBRA_RIB_PROCESS_HOLD_TIME). */
+const PROCESS_HOLD: Nanos = 10 * MS;
+/** How long changes of route maps are gathered (`zebra route-map delay-timer`). */
+const ROUTE_MAP_DELAY: Nanos = 5 * S;
+/** In which order the routes of one gathering are looked at (zebra/zebra_rib.c:route_info). */
+const QUEUES: { readonly [K in RouteKind]: number } = { connected: 0, local: 0, kernel: 0, static: 1, ospf: 2, bgp: 3 };
+const DISTANCES: { readonly [K in RouteKind]: number } = {
+  kernel: 0,
+  connected: 0,
+  local: 0,
+  static: 1,
+  ospf: 110,
+  bgp: 20,
+};
+
+/** zebra of one node: the table of all routes, the best of which it puts into the kernel. */
+export class Zebra implements FrrInstance, Zserv {
+  readonly os: Os;
+  readonly release: "8.4" | "10";
+  readonly interfaces: Interfaces;
+  readonly policy: ZebraPolicy = newPolicy();
+  readonly clients: Clients;
+  readonly main = new RibTable(TABLE_MAIN);
+  readonly tables = new Map<number, RibTable>([[TABLE_MAIN, this.main]]);
+  /** `ip protocol X route-map NAME`. */
+  readonly protocolMaps = new Map<RouteKind | "any", string>();
+  /** `ip router-id`; 0: the one that zebra chooses. */
+  routerIdChosen: Ipv4 = 0;
+  #viaDefault = false;
+  #routerIdTold: Ipv4 = 0;
+  readonly #options: ZebraOptions;
+  readonly #dirty = new Set<RibNode>();
+  readonly #hold: OsAlarm;
+  readonly #posts: OsAlarm;
+  #posted: (() => void)[] = [];
+  readonly #apply: OsAlarm;
+  #applying: { readonly at: Nanos; readonly node: RibNode }[] = [];
+  readonly #scan: OsAlarm;
+  readonly #mapDelay: OsAlarm;
+  readonly #unwatch: () => void;
+  readonly #learnt: LearntRoutes;
+  #started = false;
+
+  constructor(os: Os, options: ZebraOptions) {
+    this.os = os;
+    this.#options = options;
+    this.release = options.release ?? "10";
+    this.clients = new Clients({
+      now: () => os.now(),
+      later: (what) => this.#later(what),
+      addRoute: (session, kind, route) => this.#addRoute(session, kind, route),
+      removeRoute: (session, kind, prefix, of) => this.#removeRoute(session, kind, prefix, of),
+      removeSession: (session) => this.#removeSession(session),
+      interfaces: () => this.interfaces.all().flatMap((i) => i.told() ?? []),
+      routerId: () => this.routerId,
+      main: this.main,
+      viaDefault: () => this.#viaDefault,
+    });
+    this.interfaces = new Interfaces(os, (i, was) => this.#interfaceChanged(i, was));
+    this.#hold = os.alarm(() => this.#process());
+    this.#posts = os.alarm(() => this.#deliver());
+    this.#apply = os.alarm(() => this.#applyDue());
+    this.#mapDelay = os.alarm(() => this.#mapsChanged());
+    this.#scan = os.alarm(() => this.#scanAgain());
+    this.policy.onChange(({ kind, name }) => {
+      if (kind !== "route-map") return;
+      this.policy.routeMaps.pending.add(name);
+      if (this.#mapDelay.deadline === NEVER) this.#mapDelay.set(os.now() + ROUTE_MAP_DELAY);
+    });
+    this.#learnt = learnRoutes(
+      os,
+      this.interfaces,
+      (r, facts) => this.#put(this.main, r.prefix, facts),
+      (r, facts) => this.#take(this.main, r.prefix, (e) => replaces(facts, e.facts)),
+    );
+    sweepKernel(os);
+    this.interfaces.scan();
+    this.#learnt.scan();
+    this.#started = true;
+    this.#unwatch = os.watch((m) => this.#heard(m));
+    const every = options.scanEveryS;
+    if (every !== undefined) {
+      const phase = options.scanPhaseS ?? os.rng("zebra scan").float() * every;
+      this.#scan.set(os.now() + Math.round(phase * S));
+    }
+    os.local.provide("zserv", this);
+  }
+
+  connect(client: ZebraClient): ZebraSession {
+    return this.clients.connect(client);
+  }
+  stop(): void {
+    this.os.local.withdraw("zserv");
+    this.#unwatch();
+    for (const alarm of [this.#hold, this.#posts, this.#apply, this.#scan, this.#mapDelay]) alarm.set(NEVER);
+    for (const table of this.tables.values())
+      for (const node of table.nodes()) {
+        for (const e of node.entries) e.selected = false;
+        syncKernel(this.os, node, this.interfaces);
+      }
+  }
+  show(): unknown {
+    return this.rib();
+  }
+  busy(): boolean {
+    return this.#dirty.size > 0 || this.#posted.length > 0 || this.#applying.length > 0;
+  }
+  writeConfig(): readonly ConfigBlock[] {
+    return writeZebraConfig(this);
+  }
+  /** All routes of table main: by prefix, the newest first. */
+  rib(): ReadonlyMap<string, readonly RibView[]> {
+    return ribView(this.main);
+  }
+
+  get routerId(): Ipv4 {
+    return this.routerIdChosen || chooseRouterId(this.interfaces.all());
+  }
+  /** The router id may be another one. */
+  routerIdChanged(): void {
+    if (this.routerId === this.#routerIdTold) return;
+    this.#routerIdTold = this.routerId;
+    this.clients.routerId(this.routerId);
+  }
+  get viaDefault(): boolean {
+    return this.#viaDefault;
+  }
+  set viaDefault(on: boolean) {
+    this.#viaDefault = on;
+    this.reconsider();
+    this.clients.evaluate();
+  }
+  /** Every route is to be looked at again. */
+  reconsider(): void {
+    for (const table of this.tables.values()) for (const node of table.nodes()) this.#queue(node);
+  }
+
+  #addRoute(session: number, kind: RouteKind, route: ZebraRoute): void {
+    const table = this.#table(route.table);
+    this.#put(table, route.prefix, {
+      kind,
+      session,
+      distance: route.distance ?? DISTANCES[kind],
+      metric: route.metric,
+      tag: route.tag ?? 0,
+      nexthops: route.nexthops,
+      recursive: route.recursive ?? false,
+      byDistance: kind === "static",
+    });
+  }
+  #removeRoute(
+    session: number,
+    kind: RouteKind,
+    prefix: Prefix,
+    of: { readonly table?: number | undefined; readonly distance?: number | undefined },
+  ): void {
+    this.#take(
+      this.#table(of.table),
+      prefix,
+      (e) =>
+        e.facts.session === session &&
+        e.kind === kind &&
+        (of.distance === undefined || e.facts.distance === of.distance),
+    );
+  }
+  #removeSession(session: number): void {
+    for (const table of this.tables.values())
+      for (const node of table.nodes())
+        if (node.entries.some((e) => e.facts.session === session))
+          this.#take(table, node.prefix, (e) => e.facts.session === session);
+  }
+
+  #table(id = TABLE_MAIN): RibTable {
+    const known = this.tables.get(id);
+    if (known !== undefined) return known;
+    const made = new RibTable(id);
+    this.tables.set(id, made);
+    return made;
+  }
+
+  #put(table: RibTable, prefix: Prefix, facts: RouteFacts): void {
+    const node = table.make(prefix);
+    if (node === undefined) return this.os.trace("zebra.full", { table: table.id });
+    for (const e of node.entries) if (replaces(facts, e.facts)) e.removed = true;
+    node.entries = [new RouteEntry(facts, this.os.now()), ...node.entries];
+    this.#queue(node);
+  }
+  #take(table: RibTable, prefix: Prefix, unwanted: (e: RouteEntry) => boolean): void {
+    const node = table.find(prefix);
+    if (node === undefined) return;
+    for (const e of node.entries) if (unwanted(e)) e.removed = true;
+    this.#queue(node);
+  }
+  #queue(node: RibNode): void {
+    this.#dirty.add(node);
+    if (this.#hold.deadline === NEVER) this.#hold.set(this.os.now() + PROCESS_HOLD);
+  }
+
+  /** zebra/zebra_rib.c:process_subq: chooses anew for every prefix that was queued; what depends on those that changed is queued. */
+  #process(): void {
+    this.#hold.set(NEVER);
+    const rank = (node: RibNode): number => Math.min(9, ...node.entries.map((e) => QUEUES[e.kind]));
+    const batch = [...this.#dirty].map((node, i) => ({ node, rank: rank(node), i }));
+    this.#dirty.clear();
+    batch.sort((a, b) => a.rank - b.rank || a.i - b.i);
+    const changed: RibNode[] = [];
+    for (const { node } of batch) if (this.#choose(node)) changed.push(node);
+    if (changed.length === 0) return;
+    this.#queueDependants(changed);
+    this.clients.evaluate();
+  }
+
+  /** zebra/zebra_rib.c:rib_process. Returns whether the selected route is another one, or leads elsewhere. */
+  #choose(node: RibNode): boolean {
+    const old = node.selected;
+    const before = old === undefined ? "" : waysText(old);
+    node.entries = node.entries.filter((e) => !e.removed);
+    for (const e of node.entries) e.nexthops = this.#mapped(node, e, resolveAll(this.#surroundings, e, node.prefix));
+    const live = node.entries.filter((e) => e.nexthops.some((h) => h.active));
+    const best = live.length === 0 ? undefined : live.reduceRight((a, b) => better(b, a));
+    for (const e of node.entries) e.selected = e === best;
+    if (node.entries.length === 0) this.tables.get(node.table)?.drop(node);
+    if (
+      best === old &&
+      best !== undefined &&
+      waysText(best) === before &&
+      (best.installed || best.failed || best.queued)
+    )
+      return false;
+    if (best === undefined && old === undefined) return false;
+    if (best?.system) best.installed = true;
+    this.#put2kernel(node, best);
+    if (old !== undefined && old !== best && !old.system && old.facts.session !== best?.facts.session)
+      this.clients.routeNotify(old.facts.session, node.prefix, false);
+    this.clients.selected(node, old, best);
+    return true;
+  }
+
+  #put2kernel(node: RibNode, best: RouteEntry | undefined): void {
+    const delay = this.#options.applyDelayS ?? 0;
+    if (delay <= 0) return this.#sync(node);
+    if (best !== undefined && !best.system) best.queued = true;
+    const at = this.os.now() + Math.round(delay * S);
+    this.#applying.push({ at, node });
+    if (this.#apply.deadline === NEVER) this.#apply.set(at);
+  }
+  #applyDue(): void {
+    const now = this.os.now();
+    const due = this.#applying.filter((a) => a.at <= now);
+    this.#applying = this.#applying.filter((a) => a.at > now);
+    for (const { node } of due) this.#sync(node);
+    this.#apply.set(this.#applying[0]?.at ?? NEVER);
+    this.#queueDependants(due.map((d) => d.node));
+    this.clients.evaluate();
+  }
+  #sync(node: RibNode): void {
+    const ok = syncKernel(this.os, node, this.interfaces);
+    for (const e of node.entries) {
+      if (e.system) continue;
+      if (e.selected) {
+        marked(e, ok);
+        this.clients.routeNotify(e.facts.session, node.prefix, ok);
+      } else e.installed = e.failed = e.queued = false;
+    }
+  }
+
+  /** Routes whose gateways lie behind prefixes that changed are to be looked at again. */
+  #queueDependants(changed: readonly RibNode[]): void {
+    const covers = (gateway: Ipv4): boolean =>
+      changed.some((n) => n.table === TABLE_MAIN && networkOf(gateway, n.prefix.length) === n.prefix.address);
+    const just = new Set(changed);
+    const answers = new Map<Ipv4, boolean>();
+    const depends = (gateway: Ipv4): boolean => {
+      const known = answers.get(gateway);
+      if (known !== undefined) return known;
+      const answer = covers(gateway);
+      answers.set(gateway, answer);
+      return answer;
+    };
+    for (const table of this.tables.values())
+      for (const node of table.nodes())
+        if (node.entries.some((e) => !e.system && e.facts.nexthops.some((h) => h.gateway !== 0 && depends(h.gateway))))
+          if (!just.has(node)) this.#queue(node);
+  }
+
+  /** `ip protocol X route-map`: next hops that the map denies lead nowhere (zebra/zebra_nhg.c:nexthop_active_check). */
+  #mapped(node: RibNode, e: RouteEntry, hops: readonly Nexthop[]): readonly Nexthop[] {
+    e.source = e.facts.nexthops[0]?.source ?? 0;
+    const name = this.protocolMaps.get(e.kind) ?? this.protocolMaps.get("any");
+    if (name === undefined || this.policy.routeMaps.find(name) === undefined) return hops;
+    return hops.map((nexthop) => {
+      const subject = {
+        prefix: node.prefix,
+        kind: e.kind,
+        nexthop,
+        ifname: nexthop.resolved[0]?.ifname ?? nexthop.ifname,
+        tag: e.facts.tag,
+        source: 0,
+      };
+      if (this.policy.routeMaps.apply(name, subject) === "deny") return { ...nexthop, active: false };
+      if (subject.source !== 0) e.source = subject.source;
+      return nexthop;
+    });
+  }
+  readonly #surroundings = {
+    main: this.main,
+    operative: (ifname: string): boolean => this.interfaces.find(ifname)?.operative ?? false,
+    viaDefault: () => this.#viaDefault,
+  };
+
+  #mapsChanged(): void {
+    this.#mapDelay.set(NEVER);
+    this.policy.routeMaps.pending.clear();
+    if (this.protocolMaps.size > 0) this.reconsider();
+  }
+
+  #heard(m: NetlinkMessage): void {
+    switch (m.kind) {
+      case "link":
+        return m.op === "new" ? this.interfaces.linkNew(m.link) : this.interfaces.linkGone(m.link.ifname);
+      case "address":
+        return this.interfaces.addressesChanged(m.address.ifname);
+      case "route":
+        if (m.op === "del") this.#lostOwn(m);
+        if (this.#options.scanEveryS === undefined) this.#learnt.heard(m);
+        return;
+      case "overrun":
+        this.interfaces.scan();
+        if (this.#options.scanEveryS === undefined) this.#learnt.scan();
+        return this.reconsider();
+    }
+  }
+  /** Somebody deleted a route that zebra had put into the kernel: it comes back. */
+  #lostOwn(m: Extract<NetlinkMessage, { kind: "route" }>): void {
+    const node = this.tables.get(m.route.table)?.find(m.route.prefix);
+    if (node?.inKernel === undefined || node.inKernel.protocol !== m.route.protocol) return;
+    node.inKernel = undefined;
+    this.#sync(node);
+  }
+  #scanAgain(): void {
+    this.#learnt.scan();
+    this.#scan.set(this.os.now() + Math.round((this.#options.scanEveryS ?? 1) * S));
+  }
+
+  #interfaceChanged(i: Interface, was: boolean): void {
+    const told = i.told();
+    if (told === undefined) this.clients.interfaceRemoved(i.ifname);
+    else this.clients.interfaceChanged(told);
+    this.#connect(i);
+    this.routerIdChanged();
+    if (was && (!i.operative || i.addresses.length === 0)) this.#forgetKernel(i);
+    if (was === i.operative || !this.#started) return;
+    if (i.operative && this.#options.scanEveryS === undefined) this.#learnt.scan();
+    this.reconsider();
+  }
+  /** The routes of an interface's addresses follow them (zebra/connected.c:connected_up, connected_down). */
+  #connect(i: Interface): void {
+    const wanted = new Map<string, { readonly prefix: Prefix; readonly kind: "connected" | "local" }>();
+    const want = (prefix: Prefix, kind: "connected" | "local"): void => {
+      wanted.set(`${kind} ${prefix.address}/${prefix.length}`, { prefix, kind });
+    };
+    if (i.operative)
+      for (const a of i.addresses) {
+        const prefix = connectedPrefix(a);
+        if (prefix.address !== 0) want(prefix, "connected");
+        if (this.release === "10") want({ address: a.address, length: 32 }, "local");
+      }
+    for (const node of this.main.nodes())
+      for (const e of node.entries) {
+        if ((e.kind !== "connected" && e.kind !== "local") || e.facts.nexthops[0]?.ifname !== i.ifname) continue;
+        if (e.removed || wanted.delete(`${e.kind} ${node.prefix.address}/${node.prefix.length}`)) continue;
+        this.#take(this.main, node.prefix, (other) => other === e);
+      }
+    for (const { prefix, kind } of wanted.values())
+      this.#put(this.main, prefix, {
+        kind,
+        session: 0,
+        distance: 0,
+        metric: 0,
+        tag: 0,
+        nexthops: [{ gateway: 0, ifname: i.ifname }],
+        recursive: false,
+        byDistance: false,
+      });
+  }
+  /** The kernel has dropped routes over a device, without a word: zebra's own are put back when they are chosen again, the others are gone. */
+  #forgetKernel(i: Interface): void {
+    for (const table of this.tables.values())
+      for (const node of table.nodes())
+        for (const e of node.entries) {
+          if (!e.nexthops.some((h) => h.ifname === i.ifname || h.resolved.some((r) => r.ifname === i.ifname))) continue;
+          node.inKernel = undefined;
+          if (e.kind === "kernel") this.#take(table, node.prefix, (other) => other === e);
+        }
+  }
+
+  #later(what: () => void): void {
+    this.#posted.push(what);
+    if (this.#posts.deadline === NEVER) this.#posts.set(this.os.now());
+  }
+  #deliver(): void {
+    this.#posts.set(NEVER);
+    const posted = this.#posted;
+    this.#posted = [];
+    for (const what of posted) what();
+  }
+}
