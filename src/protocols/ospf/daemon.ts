@@ -1,0 +1,248 @@
+import type { Os, OsAlarm } from "../../core/os.ts";
+import { MS, NEVER, S } from "../../core/time.ts";
+import type { FrrInstance, FrrProgram } from "../../frr/daemon.ts";
+import type { ViewQuery, Views } from "../../frr/views.ts";
+import type { ConfigBlock } from "../../frr/vty.ts";
+import type { ZebraClient, ZebraInterface, ZebraRouteTold, Zserv } from "../../frr/zapi.ts";
+import { Aging } from "./aging.ts";
+import { Borders } from "./borders.ts";
+import { OSPF_COMMANDS } from "./commands.ts";
+import { ddTimer, requestTimer } from "./exchange.ts";
+import { Externals } from "./externals.ts";
+import { flush, retransmit } from "./flood.ts";
+import type { Hooks } from "./hooks.ts";
+import { installRoute } from "./install-routes.ts";
+import { helloTimer, interfaceEvent } from "./interface.ts";
+import { chooseRouterId, updateInterfaces } from "./interfaces.ts";
+import { networkLsa, routerLsa } from "./links.ts";
+import { LSA_ROUTER } from "./lsa-codec.ts";
+import type { Slot } from "./lsdb.ts";
+import { type Area, Ospf } from "./model.ts";
+import { neighborEvent } from "./neighbor.ts";
+import { receive } from "./receive.ts";
+import { Routing } from "./routing.ts";
+import { selfOriginated } from "./self.ts";
+import { ProcessSettings } from "./settings.ts";
+import { sendDelayedAcks } from "./update.ts";
+import { viewOf } from "./views.ts";
+import { IPPROTO_OSPF } from "./wire.ts";
+import { writeConfig } from "./write-config.ts";
+
+/** What a program may set beside the configuration. */
+export interface OspfOptions {
+  /** From being started until interfaces are looked at: FRR needs some time to begin. Drawn from 40 to 60 ms unless told. */
+  readonly startDelayMs?: number;
+}
+
+/** FRR tries again after that long when zebra is not there (lib/zclient.c:zclient_event). */
+const ZEBRA_RETRY = 10 * S;
+const START_MS = 40;
+const START_JITTER_US = 20_000;
+
+/** ospfd, put together from its parts. */
+export class OspfDaemon implements FrrInstance, Views {
+  readonly ospf: Ospf;
+  readonly aging: Aging;
+  routing!: Routing;
+  borders!: Borders;
+  externals!: Externals;
+  readonly #stubTimer: OsAlarm;
+  readonly #connect: OsAlarm;
+  readonly #options: OspfOptions;
+
+  constructor(os: Os, options: OspfOptions) {
+    this.#options = options;
+    this.ospf = new Ospf(os, this.#hooks());
+    this.aging = new Aging(this.ospf);
+    this.#stubTimer = this.ospf.alarm(() => this.updateStubRouter());
+    this.#assemble();
+    this.#connect = this.ospf.alarm(() => this.#reachZebra());
+  }
+
+  #assemble(): void {
+    this.routing = new Routing(this.ospf, {
+      routeChanged: (dest, before) => {
+        installRoute(this.ospf, dest);
+        this.borders.routeChanged(dest, before);
+      },
+      computed: () => this.borders.computed(),
+    });
+    this.borders = new Borders(this.ospf, this.routing);
+    this.externals = new Externals(this.ospf, this.borders);
+  }
+
+  /** The configuration is read: begin. */
+  configured(): void {
+    const { ospf } = this;
+    ospf.startedAt = ospf.now;
+    const delay = this.#options.startDelayMs;
+    const jitter = ospf.os.rng("ospfd start").int(START_JITTER_US) * 1000;
+    this.#connect.set(ospf.now + (delay === undefined ? START_MS * MS + jitter : delay * MS));
+    ospf.os.local.provide("views ospfd", this);
+  }
+
+  stop(): void {
+    const { ospf } = this;
+    ospf.os.local.withdraw("views ospfd");
+    this.#connect.set(NEVER);
+    ospf.run(() => this.shutdown());
+    ospf.zebra?.close();
+    ospf.zebra = undefined;
+    ospf.socket?.close();
+    ospf.socket = undefined;
+  }
+
+  /** Withdraws everything that this router said, and leaves (§14.1; ospfd/ospfd.c:ospf_finish_final). */
+  shutdown(): void {
+    const { ospf } = this;
+    ospf.stopping = true;
+    for (const area of ospf.areas.values()) for (const slot of ownOf(area)) flush(ospf, area, slot);
+    const [first] = ospf.areas.values();
+    const externals: Slot[] = [];
+    ospf.lsdb.eachOfAll((slot) => slot.self && externals.push(slot));
+    if (first !== undefined) for (const slot of externals) flush(ospf, first, slot);
+    ospf.later(() => {
+      for (const oi of ospf.interfaces) interfaceEvent(oi, "InterfaceDown");
+      this.aging.stop();
+      this.routing.stop();
+      this.externals.stop();
+    });
+  }
+
+  /** `no router ospf`. */
+  remove(): void {
+    const { ospf } = this;
+    if (!ospf.enabled) return;
+    this.shutdown();
+    ospf.later(() => {
+      ospf.enabled = false;
+      updateInterfaces(ospf);
+      for (const area of ospf.areas.values()) this.routing.forget(area);
+      this.routing.dests.each((dest) => ospf.zebra?.remove({ address: dest.address, length: dest.length }));
+      ospf.areas.clear();
+      ospf.settings = new ProcessSettings();
+      ospf.abr = ospf.asbr = ospf.stopping = false;
+      this.externals.subscribe();
+      this.#assemble();
+    });
+  }
+
+  /** Says, or no longer says, that this router is no way through (RFC 6987; ospfd/ospf_lsa.c:ospf_stub_router_check). */
+  updateStubRouter(): void {
+    const { ospf } = this;
+    const { maxMetricAdministrative, maxMetricStartupS } = ospf.settings;
+    const until = ospf.startedAt + (maxMetricStartupS ?? 0) * S;
+    const is = maxMetricAdministrative || ospf.now < until;
+    if (!maxMetricAdministrative && is) this.#stubTimer.set(until);
+    ospf.stubRouter = is;
+    for (const area of ospf.areas.values()) {
+      if (area.stubRouter === is) continue;
+      area.stubRouter = is;
+      if (area.interfaces.length > 0) routerLsa(ospf, area);
+    }
+  }
+
+  /** Neighbours and what they told are forgotten, and own advertisements said anew. */
+  areaKindChanged(area: Area): void {
+    const { ospf } = this;
+    for (const oi of area.interfaces) for (const n of [...oi.neighbors.values()]) neighborEvent(n, "KillNbr");
+    for (const slot of ownOf(area)) if (slot.lsa.type !== LSA_ROUTER) flush(ospf, area, slot);
+    if (area.interfaces.length > 0) routerLsa(ospf, area);
+    this.borders.check();
+  }
+
+  show(): unknown {
+    return { routerId: this.ospf.routerId, dropped: Object.fromEntries(this.ospf.dropped) };
+  }
+  busy(): boolean {
+    const { ospf } = this;
+    if (this.#connect.deadline !== NEVER || this.routing.waiting || this.borders.waiting || this.externals.waiting)
+      return true;
+    return ospf.interfaces.some((oi) => {
+      if (oi.state === "Waiting" || oi.ackTimer.deadline !== NEVER) return true;
+      for (const n of oi.neighbors.values()) {
+        if (n.retransmit.size > 0 || n.requests.size > 0) return true;
+        if (n.state === "Init" || n.state === "ExStart" || n.state === "Exchange" || n.state === "Loading") return true;
+      }
+      return false;
+    });
+  }
+  writeConfig(): readonly ConfigBlock[] {
+    return writeConfig(this);
+  }
+  view(what: string, query: ViewQuery): unknown {
+    return viewOf(this, what, query);
+  }
+
+  #reachZebra(): void {
+    const { ospf } = this;
+    const zserv = ospf.os.local.find<Zserv>("zserv");
+    if (zserv === undefined) return this.#connect.set(ospf.now + ZEBRA_RETRY);
+    ospf.socket = ospf.os.rawSocket(IPPROTO_OSPF);
+    ospf.socket.onReceive((b, o, end, info) => ospf.run(() => receive(ospf, b, o, end, info)));
+    ospf.zebra = zserv.connect(this.#client());
+    this.externals.connected();
+  }
+
+  #client(): ZebraClient {
+    const { ospf } = this;
+    return {
+      kind: "ospf",
+      interfaceChanged: (i: ZebraInterface) =>
+        ospf.run(() => {
+          ospf.devices.set(i.ifname, i);
+          updateInterfaces(ospf);
+        }),
+      interfaceRemoved: (ifname: string) =>
+        ospf.run(() => {
+          ospf.devices.delete(ifname);
+          updateInterfaces(ospf);
+        }),
+      routerId: (id) =>
+        ospf.run(() => {
+          ospf.zebraRouterId = id;
+          chooseRouterId(ospf);
+        }),
+      redistributed: (route: ZebraRouteTold) => ospf.run(() => this.externals.told(route)),
+      unredistributed: (route: ZebraRouteTold) => ospf.run(() => this.externals.untold(route)),
+      nexthopChanged: () => {},
+    };
+  }
+
+  #hooks(): Hooks {
+    return {
+      neighborEvent,
+      interfaceEvent,
+      helloTimer,
+      ackTimer: sendDelayedAcks,
+      ddTimer,
+      requestTimer,
+      retransmitTimer: retransmit,
+      routerLsa: (area) => routerLsa(this.ospf, area),
+      networkLsa,
+      contentsChanged: (area, slot) => {
+        this.routing.changed(area, slot);
+        this.borders.contentsChanged(area, slot);
+      },
+      selfOriginated: (area, slot) => selfOriginated(this.ospf, this.borders, this.externals, area, slot),
+      withdrawn: (area, slot) => this.aging.withdrawn(area, slot),
+      agingChanged: () => this.aging.changed(),
+      checkBorder: () => this.borders.check(),
+      areaLeft: (area) => this.borders.areaLeft(area),
+      routerIdChanged: () => this.externals.refreshAll(),
+    };
+  }
+}
+
+function ownOf(area: Area): readonly Slot[] {
+  const own: Slot[] = [];
+  area.lsdb.eachOfAll((slot) => slot.self && own.push(slot));
+  return own;
+}
+
+/** ospfd as nodes start it. */
+export const OSPFD: FrrProgram<OspfOptions> = {
+  name: "ospfd",
+  commands: OSPF_COMMANDS,
+  begin: (os, options) => new OspfDaemon(os, options),
+};

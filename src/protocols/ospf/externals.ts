@@ -1,0 +1,266 @@
+import { broadcastOf, type Ipv4, maskOf, networkOf, type Prefix } from "../../core/addr.ts";
+import type { OsAlarm } from "../../core/os.ts";
+import { MS, NEVER } from "../../core/time.ts";
+import type { RouteKind, ZebraRouteTold } from "../../frr/zapi.ts";
+import type { Borders } from "./borders.ts";
+import { flush } from "./flood.ts";
+import { EXTERNAL_TYPE2, type ExternalBody, LSA_EXTERNAL, LSA_NSSA, MAX_AGE } from "./lsa-codec.ts";
+import type { Slot } from "./lsdb.ts";
+import type { Area, Ospf } from "./model.ts";
+import { originateIfChanged } from "./originate.ts";
+import type { RedistributeSettings } from "./settings.ts";
+import { OPTION_E, OPTION_NP } from "./wire.ts";
+
+/** Routes taken over from elsewhere, at most. */
+const EXTERNALS_MAX = 1_000_000;
+/** ospfd/ospf_zebra.h: metrics where nothing is said. */
+const DEFAULT_METRIC = 20;
+const DEFAULT_ROUTE_METRIC = 10;
+const DEFAULT_ALWAYS_METRIC = 1;
+
+/** What a route becomes outside: after `redistribute`'s words and a route map. */
+export interface ExternalRouteInfo {
+  readonly kind: RouteKind;
+  readonly prefix: Prefix;
+  readonly nexthop: Ipv4;
+  metric: number;
+  type: 1 | 2;
+  tag: number;
+  forward: Ipv4 | undefined;
+}
+
+/** What route maps and distribute lists say of a route; undefined: it stays here. */
+export type Judge = (info: ExternalRouteInfo, settings: RedistributeSettings, isDefault: boolean) => boolean;
+
+/** Routes from elsewhere that this router tells the system of: RFC 2328 §12.4.4, RFC 3101 §2.3 (ospfd/ospf_asbr.c). */
+export class Externals {
+  /** Asked for every route; set by who keeps route maps. */
+  judge: Judge = () => true;
+  readonly #ospf: Ospf;
+  readonly #borders: Borders;
+  /** By kind and prefix: as zebra told. */
+  readonly #told = new Map<RouteKind, Map<string, ZebraRouteTold>>();
+  /** The default route, as zebra told. */
+  #default: ZebraRouteTold | undefined;
+  /** What is originated, by prefix, with the advertisements for it. */
+  readonly #originated = new Map<string, { slot: Slot; area: Area }[]>();
+  #count = 0;
+  readonly #timer: OsAlarm;
+  readonly #subscribed = new Set<RouteKind | "default">();
+
+  constructor(ospf: Ospf, borders: Borders) {
+    this.#ospf = ospf;
+    this.#borders = borders;
+    this.#timer = ospf.alarm(() => this.refreshAll());
+    borders.ownExternal = (address, length) => this.#originated.has(`${address}/${length}`);
+    borders.asbrChanged = () => this.updateAsbr();
+  }
+
+  get waiting(): boolean {
+    return this.#timer.deadline !== NEVER;
+  }
+  stop(): void {
+    this.#timer.set(NEVER);
+  }
+  /** Whether a prefix is told outside by this router itself. */
+  has(prefix: Prefix): boolean {
+    return this.#originated.has(keyOf(prefix));
+  }
+
+  owns(slot: Slot): boolean {
+    return [...this.#originated.values()].some((all) => all.some((o) => o.slot === slot));
+  }
+
+  /** zebra is there: ask for what is to be taken over. */
+  connected(): void {
+    this.#subscribed.clear();
+    this.subscribe();
+  }
+  /** Asks zebra for the kinds that the configuration names. */
+  subscribe(): void {
+    const { settings, zebra, enabled } = this.#ospf;
+    if (zebra === undefined) return;
+    const wanted = new Set<RouteKind | "default">(enabled ? settings.redistribute.keys() : []);
+    if (enabled && settings.defaultInformation?.always === false) wanted.add("default");
+    for (const kind of this.#subscribed)
+      if (!wanted.has(kind)) {
+        zebra.redistribute(kind, false);
+        this.#subscribed.delete(kind);
+        if (kind === "default") this.#default = undefined;
+        else this.#told.delete(kind);
+      }
+    for (const kind of wanted)
+      if (!this.#subscribed.has(kind)) {
+        this.#subscribed.add(kind);
+        zebra.redistribute(kind, true);
+      }
+    this.updateAsbr();
+    this.refreshAll();
+  }
+
+  told(route: ZebraRouteTold): void {
+    const { settings } = this.#ospf;
+    if (route.prefix.length === 0 && settings.defaultInformation?.always === false && route.kind !== "ospf")
+      this.#default = route;
+    if (settings.redistribute.has(route.kind)) {
+      let table = this.#told.get(route.kind);
+      if (table === undefined) this.#told.set(route.kind, (table = new Map()));
+      const key = keyOf(route.prefix);
+      if (!table.has(key)) {
+        if (this.#count >= EXTERNALS_MAX) return this.#ospf.drop("too many externals");
+        this.#count++;
+      }
+      table.set(key, route);
+    }
+    this.#refresh(route.prefix);
+  }
+  untold(route: ZebraRouteTold): void {
+    if (route.prefix.length === 0 && this.#default?.kind === route.kind) this.#default = undefined;
+    if (this.#told.get(route.kind)?.delete(keyOf(route.prefix))) this.#count--;
+    this.#refresh(route.prefix);
+  }
+
+  /** A list or map has changed: everything is judged again after a while (ospfd/ospf_zebra.c:ospf_distribute_list_update). */
+  policyChanged(): void {
+    if (!this.waiting) this.#timer.set(this.#ospf.now + this.#ospf.settings.minLsIntervalMs * MS);
+  }
+
+  /** Whether this router is at the border of the system (ospfd/ospf_asbr.c:ospf_asbr_status_update). */
+  updateAsbr(): void {
+    const ospf = this.#ospf;
+    const { redistribute, defaultInformation } = ospf.settings;
+    const is = ospf.enabled && (redistribute.size > 0 || defaultInformation !== undefined || this.#borders.translating);
+    if (is === ospf.asbr) return;
+    ospf.asbr = is;
+    for (const area of ospf.areas.values()) if (area.interfaces.length > 0) ospf.hooks.routerLsa(area);
+  }
+
+  /** Judges every route again. */
+  refreshAll(): void {
+    this.#timer.set(NEVER);
+    const prefixes = new Map<string, Prefix>();
+    for (const table of this.#told.values()) for (const [key, route] of table) prefixes.set(key, route.prefix);
+    for (const key of this.#originated.keys()) if (!prefixes.has(key)) prefixes.set(key, prefixOf(key));
+    prefixes.set("0/0", { address: 0, length: 0 });
+    for (const prefix of prefixes.values()) this.#refresh(prefix);
+  }
+
+  /** Says of one prefix what is to be said now. */
+  #refresh(prefix: Prefix): void {
+    const ospf = this.#ospf;
+    if (ospf.stopping || ospf.routerId === 0) return;
+    const key = keyOf(prefix);
+    const info = ospf.enabled ? this.#choose(prefix) : undefined;
+    const before = this.#originated.get(key) ?? [];
+    const now: { slot: Slot; area: Area }[] = [];
+    if (info !== undefined) {
+      const normal = [...ospf.areas.values()].find((a) => a.external && a.interfaces.length > 0);
+      if (normal !== undefined)
+        this.#put(now, normal, LSA_EXTERNAL, OPTION_E, info, info.forward ?? this.#forward(info.nexthop));
+      for (const area of ospf.areas.values()) if (area.settings.kind === "nssa") this.#putNssa(now, area, info);
+    }
+    for (const { slot, area } of before)
+      if (slot.age < MAX_AGE && !now.some((n) => n.slot === slot)) flush(ospf, area, slot);
+    if (now.length > 0) this.#originated.set(key, now);
+    else this.#originated.delete(key);
+  }
+
+  #put(
+    now: { slot: Slot; area: Area }[],
+    area: Area,
+    type: number,
+    options: number,
+    info: ExternalRouteInfo,
+    forward: Ipv4,
+  ): void {
+    const flags = info.type === 2 ? EXTERNAL_TYPE2 : 0;
+    const { prefix, metric, tag } = info;
+    const body: ExternalBody = {
+      kind: "external",
+      mask: maskOf(prefix.length),
+      routes: [{ flags, metric, forward, tag }],
+    };
+    const slot = originateIfChanged(this.#ospf, area, { type, id: this.#idOf(prefix), options, body });
+    if (slot !== undefined) now.push({ slot, area });
+  }
+
+  /** RFC 3101 §2.3: inside an NSSA there is always a forwarding address when others shall translate. */
+  #putNssa(now: { slot: Slot; area: Area }[], area: Area, info: ExternalRouteInfo): void {
+    const own = area.interfaces.find((oi) => oi.state !== "Down")?.address;
+    if (own === undefined) return;
+    const propagate = this.#ospf.abr ? 0 : OPTION_NP;
+    this.#put(now, area, LSA_NSSA, propagate, info, info.forward || this.#forward(info.nexthop) || own);
+  }
+
+  /** ospfd/ospf_lsa.c:ospf_external_lsa_nexthop_get: gateways on networks of OSPF are told to everybody. */
+  #forward(nexthop: Ipv4): Ipv4 {
+    if (nexthop === 0) return 0;
+    const on = this.#ospf.interfaces.some(
+      (oi) => oi.state !== "Down" && networkOf(nexthop, oi.prefix.length) === networkOf(oi.address, oi.prefix.length),
+    );
+    return on ? nexthop : 0;
+  }
+
+  /** Two prefixes of one address differ in their host bits (RFC 2328 appendix E). */
+  #idOf({ address, length }: Prefix): Ipv4 {
+    for (const key of this.#originated.keys()) {
+      if (!key.startsWith(`${address}/`)) continue;
+      const other = prefixOf(key).length;
+      if (other < length) return broadcastOf(address, length);
+    }
+    return address;
+  }
+
+  #choose(prefix: Prefix): ExternalRouteInfo | undefined {
+    const { settings } = this.#ospf;
+    if (prefix.length === 0) {
+      const chosen = this.#defaultRoute();
+      if (chosen !== undefined) return chosen;
+    }
+    for (const [kind, words] of settings.redistribute) {
+      const route = this.#told.get(kind)?.get(keyOf(prefix));
+      if (route === undefined) continue;
+      // ospfd/ospf_zebra.c: the default route is told only by default-information originate
+      if (prefix.length === 0) return undefined;
+      const metric = words.metric ?? settings.defaultMetric ?? DEFAULT_METRIC;
+      const info = infoOf(kind, prefix, route, words, metric);
+      return this.judge(info, words, false) ? info : undefined;
+    }
+    return undefined;
+  }
+
+  #defaultRoute(): ExternalRouteInfo | undefined {
+    const words = this.#ospf.settings.defaultInformation;
+    if (words === undefined) return undefined;
+    if (!words.always && this.#default === undefined) return undefined;
+    const fallback = words.always ? DEFAULT_ALWAYS_METRIC : DEFAULT_ROUTE_METRIC;
+    const metric = words.metric ?? this.#ospf.settings.defaultMetric ?? fallback;
+    const info = infoOf(this.#default?.kind ?? "static", { address: 0, length: 0 }, undefined, words, metric);
+    return this.judge(info, words, true) ? info : undefined;
+  }
+}
+
+function infoOf(
+  kind: RouteKind,
+  prefix: Prefix,
+  route: ZebraRouteTold | undefined,
+  words: RedistributeSettings,
+  metric: number,
+): ExternalRouteInfo {
+  const nexthop = route?.nexthops[0]?.gateway ?? 0;
+  return {
+    kind,
+    prefix,
+    nexthop,
+    metric,
+    type: words.metricType,
+    tag: words.tag || (route?.tag ?? 0),
+    forward: undefined,
+  };
+}
+
+const keyOf = (p: Prefix): string => `${p.address}/${p.length}`;
+function prefixOf(key: string): Prefix {
+  const [address, length] = key.split("/");
+  return { address: Number(address), length: Number(length) };
+}

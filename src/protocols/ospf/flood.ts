@@ -1,0 +1,185 @@
+import { type Nanos, NEVER, S } from "../../core/time.ts";
+import { compareInstances, type Lsa } from "./lsa.ts";
+import { LSA_EXTERNAL, LSA_OPAQUE_AS, LSA_OPAQUE_LINK, MAX_AGE } from "./lsa-codec.ts";
+import { LSDB_MAX, type Lsdb, Slot } from "./lsdb.ts";
+import { atLeast } from "./machine.ts";
+import type { Area, Neighbor, Ospf, OspfInterface } from "./model.ts";
+import { queueUpdate, queueUpdateTo } from "./update.ts";
+import { OPTION_O } from "./wire.ts";
+
+/** Flooding (RFC 2328 §13.3), retransmission (§13.6) and what is put into the databases (§13.2). */
+
+export const requestKey = (type: number, id: number, adv: number): string => `${type} ${id} ${adv}`;
+export const isOpaque = (type: number): boolean => type >= LSA_OPAQUE_LINK;
+/** The whole system's, not an area's. */
+export const isSystemWide = (type: number): boolean => type === LSA_EXTERNAL || type === LSA_OPAQUE_AS;
+export const lsdbOf = (ospf: Ospf, area: Area, type: number): Lsdb => (isSystemWide(type) ? ospf.lsdb : area.lsdb);
+
+/** Puts an instance into its database. Undefined: the database is full. */
+export function install(
+  ospf: Ospf,
+  area: Area,
+  lsa: Lsa,
+  age: number,
+  how: { self: boolean; link?: string },
+): Slot | undefined {
+  const lsdb = lsdbOf(ospf, area, lsa.type);
+  const { now } = ospf;
+  let slot = lsdb.find(lsa.type, lsa.id, lsa.adv);
+  let before: Lsa | undefined;
+  let changed = true;
+  if (slot === undefined) {
+    if (lsdb.size >= LSDB_MAX && !how.self) {
+      ospf.drop("database full");
+      return undefined;
+    }
+    slot = new Slot(lsa, age, now, how.self, how.link);
+    lsdb.add(slot);
+  } else {
+    before = slot.lsa;
+    forgetRetransmissions(ospf, slot);
+    changed = !before.sameContents(lsa) || slot.ageNow(now) >= MAX_AGE !== age >= MAX_AGE;
+    slot.lsa = lsa;
+    slot.age = age;
+    slot.at = now;
+    slot.self = how.self;
+    slot.flushing = false;
+  }
+  if (age >= MAX_AGE) ospf.hooks.withdrawn(isSystemWide(lsa.type) ? undefined : area, slot);
+  else if (slot.expiresAt < lsdb.expiresAt) {
+    lsdb.expiresAt = slot.expiresAt;
+    ospf.hooks.agingChanged();
+  }
+  if (changed) ospf.hooks.contentsChanged(isSystemWide(lsa.type) ? undefined : area, slot, before);
+  return slot;
+}
+
+/** Floods through whatever the type's scope is. True: it was not sent back where it came from, and wants an acknowledgement. */
+export function flood(ospf: Ospf, area: Area, slot: Slot, from: Neighbor | undefined): boolean {
+  const { type } = slot.lsa;
+  if (!isSystemWide(type)) return floodArea(area, slot, from);
+  let ack = false;
+  for (const a of ospf.areas.values()) if (a.external) ack = floodArea(a, slot, from) || ack;
+  return ack;
+}
+
+function floodArea(area: Area, slot: Slot, from: Neighbor | undefined): boolean {
+  let ack = false;
+  for (const oi of area.interfaces) {
+    if (slot.link !== undefined && slot.link !== oi.ifname) continue;
+    if (floodInterface(oi, slot, from)) ack = true;
+  }
+  return ack;
+}
+
+/** §13.3, steps 1 to 5 for one interface. True: nothing is sent on the interface that it came from. */
+function floodInterface(oi: OspfInterface, slot: Slot, from: Neighbor | undefined): boolean {
+  let wanted = false;
+  for (const n of oi.neighbors.values())
+    if (wants(n, slot, from)) {
+      retransmitTo(n, slot);
+      wanted = true;
+    }
+  const back = from !== undefined && from.oi === oi;
+  if (!wanted) return back;
+  if (back) {
+    if (from.address === oi.dr || from.address === oi.bdr) return oi.type === "broadcast";
+    if (oi.state === "Backup") return true;
+  }
+  queueUpdate(oi, slot);
+  return false;
+}
+
+/** Step 1: whether a neighbour has to get it. Takes it off the list of what is wanted from that neighbour. */
+function wants(n: Neighbor, slot: Slot, from: Neighbor | undefined): boolean {
+  if (!atLeast(n.state, "Exchange")) return false;
+  const { lsa } = slot;
+  const { ospf } = n.oi;
+  if (n.state !== "Full" && n.requests.size > 0) {
+    const key = requestKey(lsa.type, lsa.id, lsa.adv);
+    const wanted = n.requests.get(key);
+    if (wanted !== undefined) {
+      const newer = compareInstances(wanted, wanted.age, lsa, slot.ageNow(ospf.now));
+      if (newer > 0) return false;
+      dropRequest(n, key);
+      if (newer === 0) return false;
+    }
+  }
+  if (isOpaque(lsa.type) && (n.options & OPTION_O) === 0) return false;
+  if (from !== undefined) return from.routerId !== n.routerId;
+  // ospfd/ospf_flood.c:ospf_flood_through_interface: what is said of a neighbour's own is not told to it
+  return lsa.adv !== n.routerId;
+}
+
+/** Nothing is wanted under this key any more. */
+export function dropRequest(n: Neighbor, key: string): void {
+  n.requests.delete(key);
+  if (n.lastRequested === key) n.lastRequested = undefined;
+  checkLoading(n);
+}
+
+/** ospfd/ospf_nsm.c:ospf_check_nbr_loading. */
+export function checkLoading(n: Neighbor): void {
+  if (n.state !== "Loading") return;
+  const { ospf } = n.oi;
+  if (n.requests.size === 0) ospf.later(() => ospf.hooks.neighborEvent(n, "LoadingDone"));
+  else if (n.lastRequested === undefined) ospf.later(() => n.lastRequested === undefined && ospf.hooks.requestTimer(n));
+}
+
+/** Puts an instance on the list of what a neighbour has to acknowledge. */
+export function retransmitTo(n: Neighbor, slot: Slot): void {
+  if (n.retransmit.has(slot)) return;
+  n.retransmit.add(slot);
+  slot.unacknowledged++;
+  if (n.retransmitTimer.deadline === NEVER) n.retransmitTimer.set(nextRetransmission(n));
+}
+
+/** The neighbour has it. */
+export function acknowledged(n: Neighbor, slot: Slot): void {
+  if (n.retransmit.delete(slot)) slot.unacknowledged--;
+}
+export function clearRetransmissions(n: Neighbor): void {
+  for (const slot of n.retransmit) slot.unacknowledged--;
+  n.retransmit.clear();
+  n.retransmitTimer.set(NEVER);
+}
+
+/** The timer of a neighbour beats from the begin of the exchange on (ospfd/ospf_nsm.c:nsm_timer_set). */
+function nextRetransmission(n: Neighbor): Nanos {
+  const { now } = n.oi.ospf;
+  const interval = n.oi.retransmitS * S;
+  return n.exchangeAt + (Math.floor((now - n.exchangeAt) / interval) + 1) * interval;
+}
+
+/** Sends again what was not acknowledged, but nothing that is younger than the interval (ospfd/ospf_packet.c:ospf_ls_upd_timer). */
+export function retransmit(n: Neighbor): void {
+  if (n.retransmit.size === 0) return;
+  const { now } = n.oi.ospf;
+  const since = now - n.oi.retransmitS * S;
+  for (const slot of n.retransmit) if (slot.at <= since) queueUpdateTo(n, slot);
+  n.retransmitTimer.set(nextRetransmission(n));
+}
+
+/** Takes an advertisement off everybody's list: its instance is superseded. */
+export function forgetRetransmissions(ospf: Ospf, slot: Slot): void {
+  if (slot.unacknowledged === 0) return;
+  for (const oi of ospf.interfaces)
+    for (const n of oi.neighbors.values()) {
+      if (n.retransmit.delete(slot) && --slot.unacknowledged === 0) return;
+    }
+}
+
+/** Withdraws an advertisement: at MaxAge it is flooded, and taken out once everybody has acknowledged (§14.1). */
+export function flush(ospf: Ospf, area: Area, slot: Slot): void {
+  if (slot.ageNow(ospf.now) >= MAX_AGE && slot.flushing) return;
+  const wasOld = slot.age >= MAX_AGE;
+  forgetRetransmissions(ospf, slot);
+  slot.age = MAX_AGE;
+  slot.at = ospf.now;
+  slot.refreshAt = NEVER;
+  slot.flushing = true;
+  flood(ospf, area, slot, undefined);
+  const scope = isSystemWide(slot.lsa.type) ? undefined : area;
+  ospf.hooks.withdrawn(scope, slot);
+  if (!wasOld) ospf.hooks.contentsChanged(scope, slot, slot.lsa);
+}

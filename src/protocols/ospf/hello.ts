@@ -1,0 +1,89 @@
+import type { Ipv4 } from "../../core/addr.ts";
+import { lengthOfMask, maskOf } from "../../core/addr.ts";
+import { Neighbor, type OspfInterface } from "./model.ts";
+import { sendBody } from "./send.ts";
+import { ALL_SPF_ROUTERS, type Hello, OPTION_E, OPTION_MT, OPTION_NP } from "./wire.ts";
+
+/** Hellos (RFC 2328 §9.5, §10.5; ospfd/ospf_packet.c:ospf_make_hello, ospf_hello). */
+
+/** Neighbours of one interface at most. */
+const NEIGHBORS_MAX = 4096;
+
+export function sendHello(oi: OspfInterface): void {
+  if (oi.passive) return;
+  const neighbors: Ipv4[] = [];
+  for (const n of oi.neighbors.values()) if (n.state !== "Down" && n.state !== "Attempt") neighbors.push(n.routerId);
+  // ospfd/ospf_packet.c:ospf_make_hello: point-to-point interfaces tell no mask when they are unnumbered; numbered ones do
+  const hello: Hello = {
+    kind: "hello",
+    mask: maskOf(oi.prefix.length),
+    intervalS: oi.helloS,
+    options: oi.options,
+    priority: oi.priority,
+    deadS: oi.deadS,
+    dr: oi.dr,
+    bdr: oi.bdr,
+    neighbors,
+  };
+  sendBody(oi, hello, ALL_SPF_ROUTERS);
+}
+
+/** §10.5. */
+export function receiveHello(oi: OspfInterface, routerId: Ipv4, source: Ipv4, hello: Hello): void {
+  const { ospf } = oi;
+  const why = unfit(oi, hello);
+  if (why !== undefined) return ospf.drop(why, { ifname: oi.ifname });
+  const n = neighborOf(oi, routerId, source);
+  if (n === undefined) return ospf.drop("too many neighbors", { ifname: oi.ifname });
+  ospf.later(() => ospf.hooks.neighborEvent(n, "HelloReceived"));
+  const before = { priority: n.priority, dr: n.dr, bdr: n.bdr };
+  n.priority = hello.priority;
+  n.dr = hello.dr;
+  n.bdr = hello.bdr;
+  if (!hello.neighbors.includes(ospf.routerId)) return ospf.later(() => ospf.hooks.neighborEvent(n, "1-WayReceived"));
+  ospf.later(() => ospf.hooks.neighborEvent(n, "2-WayReceived"));
+  n.options |= hello.options;
+  designations(n, hello, before);
+}
+
+/** What the hello says of the designated router and its backup. */
+function designations(n: Neighbor, hello: Hello, before: { priority: number; dr: Ipv4; bdr: Ipv4 }): void {
+  const { oi, address } = n;
+  const { ospf } = oi;
+  if (oi.state === "Waiting" && ((hello.dr === address && hello.bdr === 0) || hello.bdr === address))
+    ospf.later(() => ospf.hooks.interfaceEvent(oi, "BackupSeen"));
+  const changed =
+    (hello.dr === address) !== (before.dr === address) ||
+    (hello.bdr === address) !== (before.bdr === address) ||
+    (before.priority >= 0 && before.priority !== hello.priority);
+  if (changed) ospf.later(() => ospf.hooks.interfaceEvent(oi, "NeighborChange"));
+}
+
+function unfit(oi: OspfInterface, hello: Hello): string | undefined {
+  const multipoint = oi.type === "point-to-multipoint" && oi.prefix.length === 32;
+  if (oi.type !== "point-to-point" && !multipoint && lengthOfMask(hello.mask) !== oi.prefix.length) return "hello mask";
+  if (hello.deadS !== oi.deadS) return "hello dead interval";
+  if (oi.settings.helloMultiplier === undefined && hello.intervalS !== oi.helloS) return "hello interval";
+  if ((hello.options & OPTION_MT) !== 0) return "hello options";
+  if (((hello.options ^ oi.options) & OPTION_E) !== 0) return "hello options";
+  if (oi.area.settings.kind === "nssa" && (hello.options & OPTION_NP) === 0) return "hello options";
+  return undefined;
+}
+
+/** On point-to-point interfaces neighbours are known by router id, elsewhere by address (ospfd/ospf_neighbor.c:ospf_nbr_get). */
+export const neighborKey = (oi: OspfInterface, routerId: Ipv4, source: Ipv4): Ipv4 =>
+  oi.type === "point-to-point" ? routerId : source;
+
+function neighborOf(oi: OspfInterface, routerId: Ipv4, source: Ipv4): Neighbor | undefined {
+  const key = neighborKey(oi, routerId, source);
+  const known = oi.neighbors.get(key);
+  if (known !== undefined && known.address === source) {
+    known.routerId = routerId;
+    return known;
+  }
+  if (oi.neighbors.size >= NEIGHBORS_MAX) return undefined;
+  if (known !== undefined) oi.ospf.hooks.neighborEvent(known, "KillNbr");
+  const n = new Neighbor(oi, source, routerId);
+  oi.neighbors.set(key, n);
+  return n;
+}

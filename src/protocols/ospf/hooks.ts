@@ -1,0 +1,39 @@
+import type { Lsa } from "./lsa.ts";
+import type { Slot } from "./lsdb.ts";
+import type { NeighborEvent } from "./machine.ts";
+import type { Area, Neighbor, OspfInterface } from "./model.ts";
+
+export type InterfaceEvent =
+  | "InterfaceUp"
+  | "WaitTimer"
+  | "BackupSeen"
+  | "NeighborChange"
+  | "LoopInd"
+  | "InterfaceDown";
+
+/** What the parts of ospfd ask of parts that stand above them. `daemon.ts` puts them together. */
+export interface Hooks {
+  neighborEvent(n: Neighbor, event: NeighborEvent): void;
+  interfaceEvent(oi: OspfInterface, event: InterfaceEvent): void;
+  helloTimer(oi: OspfInterface): void;
+  ackTimer(oi: OspfInterface): void;
+  ddTimer(n: Neighbor): void;
+  requestTimer(n: Neighbor): void;
+  retransmitTimer(n: Neighbor): void;
+  /** Says anew what this router's links in an area are. */
+  routerLsa(area: Area): void;
+  networkLsa(oi: OspfInterface): void;
+  /** An advertisement of the area (undefined: of the system) has other contents than `before`, is new, or is being withdrawn. */
+  contentsChanged(area: Area | undefined, slot: Slot, before: Lsa | undefined): void;
+  /** Another router's word about something that this router originates, newer than its own, was installed. */
+  selfOriginated(area: Area, slot: Slot): void;
+  /** An advertisement has reached its greatest age: it goes once everybody has acknowledged. */
+  withdrawn(area: Area | undefined, slot: Slot): void;
+  /** A slot's own expiry may be earlier now. */
+  agingChanged(): void;
+  /** The number of full adjacencies of areas has changed. */
+  checkBorder(): void;
+  /** This router has no interface in the area any more. */
+  areaLeft(area: Area): void;
+  routerIdChanged(): void;
+}

@@ -1,0 +1,164 @@
+import type { Ipv4 } from "../../core/addr.ts";
+import { i32, setU16, u16, u32 } from "../../core/bytes.ts";
+import { lsaChecksum, lsaChecksumHolds } from "./lsa-checksum.ts";
+import {
+  decodeLsaBody,
+  encodeLsaBody,
+  encodeLsaHeader,
+  LSA_HEADER,
+  type LsaBody,
+  type LsaHeader,
+  lsaBodyLength,
+  MAX_AGE,
+} from "./lsa-codec.ts";
+
+/** Two instances of one age or nearly, in seconds, count as the same (RFC 2328 appendix B: MaxAgeDiff). */
+const MAX_AGE_DIFF = 900;
+
+/** One instance of an advertisement. It never changes, so that the databases of all routers share it; its age stands with who keeps it. */
+export class Lsa {
+  readonly type: number;
+  readonly options: number;
+  readonly id: Ipv4;
+  readonly adv: Ipv4;
+  /** 32 bits, signed: as they are compared. */
+  readonly seq: number;
+  readonly checksum: number;
+  /** Octets, header included. */
+  readonly length: number;
+  /** The whole advertisement, its age 0. Nobody writes to it. */
+  readonly bytes: Uint8Array;
+  #body: LsaBody | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.options = bytes[2] as number;
+    this.type = bytes[3] as number;
+    this.id = u32(bytes, 4);
+    this.adv = u32(bytes, 8);
+    this.seq = i32(bytes, 12);
+    this.checksum = u16(bytes, 16);
+    this.length = bytes.length;
+    this.#body = undefined;
+  }
+
+  get body(): LsaBody {
+    return (this.#body ??= decodeLsaBody(this.type, this.bytes, LSA_HEADER, this.length));
+  }
+
+  /** Whether routes are the same with either: options and contents, not sequence number and checksum (RFC 2328 §13.2). */
+  sameContents(other: Lsa): boolean {
+    return this === other || (this.options === other.options && equalFrom(this.bytes, other.bytes, LSA_HEADER));
+  }
+
+  header(age: number): LsaHeader {
+    const { options, type, id, adv, seq, checksum, length } = this;
+    return { age, options, type, id, adv, seq: seq >>> 0, checksum, length };
+  }
+}
+
+/** The parts of an instance by which it is newer or older than another. `seq`: signed. */
+export interface Instance {
+  readonly seq: number;
+  readonly checksum: number;
+}
+
+/** Which of two instances is newer: positive when `a` is, 0 when they are the same (RFC 2328 §13.1). Ages in seconds. */
+export function compareInstances(a: Instance, ageA: number, b: Instance, ageB: number): number {
+  if (a.seq !== b.seq) return a.seq > b.seq ? 1 : -1;
+  if (a.checksum !== b.checksum) return a.checksum > b.checksum ? 1 : -1;
+  if (ageA >= MAX_AGE || ageB >= MAX_AGE) return ageA >= MAX_AGE && ageB >= MAX_AGE ? 0 : ageA >= MAX_AGE ? 1 : -1;
+  if (Math.abs(ageA - ageB) > MAX_AGE_DIFF) return ageA < ageB ? 1 : -1;
+  return 0;
+}
+
+/** Instances remembered at most, twice: younger ones, and those before them. */
+const GENERATION_MAX = 32_768;
+
+/**
+ * Instances that were seen lately, by their octets. A cache: what it has forgotten is made anew, and nothing is different but memory and time.
+ */
+class Instances {
+  #young = new Map<number, Lsa>();
+  #old = new Map<number, Lsa>();
+
+  /** The instance whose octets from the options on are those of [o, end). */
+  find(b: Uint8Array, o: number, end: number): Lsa | undefined {
+    const key = keyOf(b, o);
+    const young = this.#young.get(key);
+    if (young !== undefined && equals(young, b, o, end)) return young;
+    const old = this.#old.get(key);
+    if (old === undefined || !equals(old, b, o, end)) return undefined;
+    this.#put(key, old);
+    return old;
+  }
+  add(lsa: Lsa): void {
+    this.#put(keyOf(lsa.bytes, 0), lsa);
+  }
+  #put(key: number, lsa: Lsa): void {
+    if (this.#young.size >= GENERATION_MAX) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, lsa);
+  }
+}
+const INSTANCES = new Instances();
+
+/** The instance that stands in [o, end) of a packet; undefined: its checksum is wrong. */
+export function readLsa(b: Uint8Array, o: number, end: number): Lsa | undefined {
+  const known = INSTANCES.find(b, o, end);
+  if (known !== undefined) return known;
+  if (!lsaChecksumHolds(b, o, end)) return undefined;
+  const bytes = b.slice(o, end);
+  setU16(bytes, 0, 0);
+  const lsa = new Lsa(bytes);
+  INSTANCES.add(lsa);
+  return lsa;
+}
+
+/** What is needed to make an instance. `seq`: signed. */
+export interface LsaMake {
+  readonly type: number;
+  readonly options: number;
+  readonly id: Ipv4;
+  readonly adv: Ipv4;
+  readonly seq: number;
+  readonly body: LsaBody;
+}
+
+/** Makes an instance, with its checksum. */
+export function makeLsa(make: LsaMake): Lsa {
+  const { type, options, id, adv, seq, body } = make;
+  const length = LSA_HEADER + lsaBodyLength(body);
+  const bytes = new Uint8Array(length);
+  encodeLsaHeader({ age: 0, options, type, id, adv, seq: seq >>> 0, checksum: 0, length }, bytes, 0);
+  encodeLsaBody(body, bytes, LSA_HEADER);
+  setU16(bytes, 16, lsaChecksum(bytes, 0, length));
+  const known = INSTANCES.find(bytes, 0, length);
+  if (known !== undefined) return known;
+  const lsa = new Lsa(bytes);
+  INSTANCES.add(lsa);
+  return lsa;
+}
+
+/** Adv, id, sequence number and checksum, mixed. */
+const keyOf = (b: Uint8Array, o: number): number =>
+  (Math.imul(i32(b, o + 8), 0x9e3779b1) ^
+    Math.imul(i32(b, o + 4), 0x85ebca6b) ^
+    Math.imul(i32(b, o + 12), 0xc2b2ae35) ^
+    Math.imul(i32(b, o + 16), 0x27d4eb2f)) >>>
+  0;
+
+function equals(lsa: Lsa, b: Uint8Array, o: number, end: number): boolean {
+  const { bytes } = lsa;
+  if (bytes.length !== end - o) return false;
+  for (let i = 2; i < bytes.length; i++) if (bytes[i] !== b[o + i]) return false;
+  return true;
+}
+
+function equalFrom(a: Uint8Array, b: Uint8Array, from: number): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = from; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

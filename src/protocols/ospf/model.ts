@@ -1,0 +1,300 @@
+import type { Ipv4, Prefix } from "../../core/addr.ts";
+import type { Os, OsAlarm, RawSocket } from "../../core/os.ts";
+import type { RandomStream } from "../../core/rng.ts";
+import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
+import type { ZebraInterface, ZebraSession } from "../../frr/zapi.ts";
+import type { Hooks } from "./hooks.ts";
+import type { Lsa } from "./lsa.ts";
+import { Lsdb, type Slot } from "./lsdb.ts";
+import type { InterfaceState, NeighborState, NetworkType, SpfPace } from "./machine.ts";
+import {
+  AreaSettings,
+  DEAD_S,
+  HELLO_S,
+  InterfaceSettings,
+  PRIORITY,
+  ProcessSettings,
+  RETRANSMIT_S,
+  TRANSMIT_DELAY_S,
+} from "./settings.ts";
+import { DD_I, DD_M, DD_MS, OPTION_E, OPTION_NP } from "./wire.ts";
+
+/** What ospfd knows: one process, its areas, interfaces and neighbours. State without behaviour: that stands in the files that use it. */
+
+/** Instance of an advertisement that a neighbour has and this router wants. */
+export interface Wanted {
+  readonly type: number;
+  readonly id: Ipv4;
+  readonly adv: Ipv4;
+  readonly seq: number;
+  readonly checksum: number;
+  readonly age: number;
+}
+
+export class Neighbor {
+  readonly oi: OspfInterface;
+  readonly address: Ipv4;
+  routerId: Ipv4;
+  state: NeighborState = "Down";
+  stateChanges = 0;
+  progressAt: Nanos = 0;
+  regressAt: Nanos = NEVER;
+  regressWhy = "";
+  priority = -1;
+  dr: Ipv4 = 0;
+  bdr: Ipv4 = 0;
+  options = 0;
+  /** Database description: own flags and number, what came last, what was sent last. */
+  ddFlags = DD_I | DD_M | DD_MS;
+  ddSeq = 0;
+  ddReceived: { readonly flags: number; readonly options: number; readonly seq: number } | undefined;
+  ddSent: Uint8Array | undefined;
+  ddSentAt: Nanos = 0;
+  /** What has yet to be described to it. */
+  readonly summary = new Set<Slot>();
+  /** What it has and this router wants, by key. */
+  readonly requests = new Map<string, Wanted>();
+  /** The last one asked for; undefined once that has come. */
+  lastRequested: string | undefined;
+  /** What it has not acknowledged. */
+  readonly retransmit = new Set<Slot>();
+  /** Since when retransmissions are due each interval. */
+  exchangeAt: Nanos = 0;
+  /** Highest sequence number of cryptographic authentication seen. */
+  cryptSeq = 0;
+  readonly inactivity: OsAlarm;
+  readonly ddTimer: OsAlarm;
+  readonly requestTimer: OsAlarm;
+  readonly retransmitTimer: OsAlarm;
+
+  constructor(oi: OspfInterface, address: Ipv4, routerId: Ipv4) {
+    const { ospf } = oi;
+    const { hooks } = ospf;
+    this.oi = oi;
+    this.address = address;
+    this.routerId = routerId;
+    this.inactivity = ospf.alarm(() => hooks.neighborEvent(this, "InactivityTimer"));
+    this.ddTimer = ospf.alarm(() => hooks.ddTimer(this));
+    this.requestTimer = ospf.alarm(() => hooks.requestTimer(this));
+    this.retransmitTimer = ospf.alarm(() => hooks.retransmitTimer(this));
+  }
+}
+
+/** One address of one interface on which OSPF runs. */
+export class OspfInterface {
+  readonly ospf: Ospf;
+  readonly ifname: string;
+  readonly prefix: Prefix;
+  readonly area: Area;
+  readonly settings: InterfaceSettings;
+  type: NetworkType;
+  /** The device as zebra told of it last. */
+  device: ZebraInterface;
+  state: InterfaceState = "Down";
+  stateChanges = 0;
+  dr: Ipv4 = 0;
+  bdr: Ipv4 = 0;
+  cost = 0;
+  passive: boolean;
+  /** By address; on point-to-point interfaces by router id. */
+  readonly neighbors = new Map<Ipv4, Neighbor>();
+  fullNeighbors = 0;
+  networkLsa: Slot | undefined;
+  inAllRouters = false;
+  inDesignatedRouters = false;
+  /** Updates to send, by destination; sent once all events of this instant are done. */
+  readonly updates = new Map<Ipv4, { lsa: Lsa; slot: Slot }[]>();
+  updatesScheduled = false;
+  /** Acknowledgements to send. */
+  delayedAcks: { lsa: Lsa; age: number }[] = [];
+  directAcks: { readonly to: Ipv4; readonly lsa: Lsa; readonly age: number }[] = [];
+  cryptSeq = 0;
+  readonly counters = {
+    helloIn: 0,
+    helloOut: 0,
+    ddIn: 0,
+    ddOut: 0,
+    requestIn: 0,
+    requestOut: 0,
+    updateIn: 0,
+    updateOut: 0,
+    ackIn: 0,
+    ackOut: 0,
+  };
+  readonly helloTimer: OsAlarm;
+  readonly waitTimer: OsAlarm;
+  readonly ackTimer: OsAlarm;
+
+  constructor(
+    ospf: Ospf,
+    device: ZebraInterface,
+    prefix: Prefix,
+    area: Area,
+    settings: InterfaceSettings,
+    type: NetworkType,
+  ) {
+    this.ospf = ospf;
+    this.ifname = device.ifname;
+    this.device = device;
+    this.prefix = prefix;
+    this.area = area;
+    this.settings = settings;
+    this.type = type;
+    this.passive = false;
+    this.helloTimer = ospf.alarm(() => ospf.hooks.helloTimer(this));
+    this.waitTimer = ospf.alarm(() => ospf.hooks.interfaceEvent(this, "WaitTimer"));
+    this.ackTimer = ospf.alarm(() => ospf.hooks.ackTimer(this));
+  }
+
+  get address(): Ipv4 {
+    return this.prefix.address;
+  }
+  get priority(): number {
+    return this.settings.priority ?? PRIORITY;
+  }
+  /** Hellos that are sent several times a second announce an interval of 0. */
+  get helloS(): number {
+    return this.settings.helloMultiplier === undefined ? (this.settings.helloS ?? HELLO_S) : 0;
+  }
+  get helloInterval(): Nanos {
+    const { helloMultiplier } = this.settings;
+    return helloMultiplier === undefined ? this.helloS * S : Math.floor(1000 / helloMultiplier) * MS;
+  }
+  get deadS(): number {
+    return this.settings.helloMultiplier === undefined ? (this.settings.deadS ?? DEAD_S) : 1;
+  }
+  get retransmitS(): number {
+    return this.settings.retransmitS ?? RETRANSMIT_S;
+  }
+  get transmitDelayS(): number {
+    return this.settings.transmitDelayS ?? TRANSMIT_DELAY_S;
+  }
+  /** Options of hellos and of own advertisements in this area. */
+  get options(): number {
+    return this.area.options;
+  }
+  /** As FRR names it: `eth0:10.0.0.1`. */
+  get nameOf(): string {
+    return this.ifname;
+  }
+}
+
+/** What is known of one area. */
+export class Area {
+  readonly id: Ipv4;
+  readonly settings: AreaSettings;
+  readonly lsdb = new Lsdb();
+  readonly interfaces: OspfInterface[] = [];
+  routerLsa: Slot | undefined;
+  fullNeighbors = 0;
+  spfRuns = 0;
+  /** Some router of the area may carry transit traffic of others (virtual links). */
+  transit = false;
+  /** This router translates for the area (RFC 3101 §3.1). */
+  translating = false;
+  /** Says of itself that it is no way through. */
+  stubRouter = false;
+  /** How the area was written in the configuration. */
+  text = "";
+
+  constructor(id: Ipv4, settings: AreaSettings) {
+    this.id = id;
+    this.settings = settings;
+  }
+  get options(): number {
+    return this.settings.kind === "normal" ? OPTION_E : this.settings.kind === "nssa" ? OPTION_NP : 0;
+  }
+  get external(): boolean {
+    return this.settings.kind === "normal";
+  }
+}
+
+/** Events of one instant, at most: more is a loop. */
+const EVENTS_MAX = 10_000_000;
+
+/** The process, `router ospf`. */
+export class Ospf {
+  readonly os: Os;
+  readonly hooks: Hooks;
+  readonly rng: RandomStream;
+  settings = new ProcessSettings();
+  /** Whether there is a `router ospf`. */
+  enabled = false;
+  routerId: Ipv4 = 0;
+  zebraRouterId: Ipv4 = 0;
+  zebra: ZebraSession | undefined;
+  socket: RawSocket | undefined;
+  /** Devices as zebra told of them. */
+  readonly devices = new Map<string, ZebraInterface>();
+  readonly interfaceSettings = new Map<string, InterfaceSettings>();
+  readonly areas = new Map<Ipv4, Area>();
+  readonly interfaces: OspfInterface[] = [];
+  /** By device number, then address: for what is received. */
+  readonly byIndex = new Map<number, OspfInterface[]>();
+  /** Externals and other advertisements of the whole system. */
+  readonly lsdb = new Lsdb();
+  abr = false;
+  asbr = false;
+  startedAt: Nanos = 0;
+  spfPace: SpfPace = { ranAt: Number.NEGATIVE_INFINITY, multiplier: 1 };
+  stopping = false;
+  /** Says of itself that it is no way through (RFC 6987). */
+  stubRouter = false;
+  /** No own advertisement is due before. */
+  nextRefreshAt: Nanos = NEVER;
+  readonly dropped = new Map<string, number>();
+  #events: (() => void)[] = [];
+  #running = false;
+
+  constructor(os: Os, hooks: Hooks) {
+    this.os = os;
+    this.hooks = hooks;
+    this.rng = os.rng("ospfd");
+  }
+
+  get now(): Nanos {
+    return this.os.now();
+  }
+  /** A timer; what it does is done to the end, events that it schedules included. */
+  alarm(ring: () => void): OsAlarm {
+    return this.os.alarm(() => this.run(ring));
+  }
+  /** After everything that this instant's work has scheduled before (FRR's event list). */
+  later(event: () => void): void {
+    this.#events.push(event);
+  }
+  /** Does `work`, then what it scheduled. */
+  run(work: () => void): void {
+    if (this.#running) return work();
+    this.#running = true;
+    try {
+      work();
+      for (let i = 0; i < this.#events.length; i++) {
+        if (i > EVENTS_MAX) throw new Error("ospfd goes round in circles");
+        (this.#events[i] as () => void)();
+      }
+    } finally {
+      this.#events = [];
+      this.#running = false;
+    }
+  }
+  /** Counts something that was received and not taken. */
+  drop(why: string, fields: { readonly [key: string]: string | number } = {}): void {
+    this.dropped.set(why, (this.dropped.get(why) ?? 0) + 1);
+    this.os.trace("ospf.drop", { why, ...fields });
+  }
+  settingsOf(ifname: string): InterfaceSettings {
+    let settings = this.interfaceSettings.get(ifname);
+    if (settings === undefined) this.interfaceSettings.set(ifname, (settings = new InterfaceSettings()));
+    return settings;
+  }
+  area(id: Ipv4): Area {
+    let area = this.areas.get(id);
+    if (area === undefined) {
+      area = new Area(id, new AreaSettings());
+      area.stubRouter = this.stubRouter;
+      this.areas.set(id, area);
+    }
+    return area;
+  }
+}

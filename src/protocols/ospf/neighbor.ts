@@ -1,0 +1,115 @@
+import { formatIp } from "../../core/addr.ts";
+import { NEVER, S } from "../../core/time.ts";
+import { buildSummary, sendDd, sendRequest } from "./exchange.ts";
+import { clearRetransmissions } from "./flood.ts";
+import { atLeast, type NeighborEvent, type NeighborState, neighborAfter } from "./machine.ts";
+import type { Neighbor, OspfInterface } from "./model.ts";
+import { DD_I, DD_M, DD_MS, OPTION_O } from "./wire.ts";
+
+/** Neighbours' events, and what follows from them (RFC 2328 §10.3; ospfd/ospf_nsm.c). */
+
+/** §10.4. */
+export function shouldBeAdjacent(n: Neighbor): boolean {
+  const { oi } = n;
+  if (oi.type !== "broadcast") return true;
+  return oi.address === oi.dr || oi.address === oi.bdr || n.address === oi.dr || n.address === oi.bdr;
+}
+
+export function neighborEvent(n: Neighbor, event: NeighborEvent): void {
+  const before = n.state;
+  if (before === "Deleted") return;
+  const { ospf } = n.oi;
+  if (event === "HelloReceived") n.inactivity.set(ospf.now + n.oi.deadS * S);
+  if (event === "NegotiationDone" && before === "ExStart") buildSummary(n);
+  const after = neighborAfter(before, event, {
+    shouldBeAdjacent: shouldBeAdjacent(n),
+    requestsEmpty: n.requests.size === 0,
+  });
+  if (event === "ExchangeDone" && after === "Loading" && n.requestTimer.deadline === NEVER) sendRequest(n);
+  if (after !== before) change(n, after, event);
+  setTimers(n);
+  if (n.state === "Deleted") remove(n);
+}
+
+function change(n: Neighbor, state: NeighborState, why: NeighborEvent): void {
+  const { oi } = n;
+  const { ospf } = oi;
+  const before = n.state;
+  if (atLeast(state, before)) n.progressAt = ospf.now;
+  else {
+    n.regressAt = ospf.now;
+    n.regressWhy = why;
+  }
+  n.state = state;
+  n.stateChanges++;
+  ospf.os.trace("ospf.neighbor", {
+    neighbor: formatIp(n.routerId),
+    address: formatIp(n.address),
+    ifname: oi.ifname,
+    from: before,
+    to: state,
+    why,
+  });
+  const elects = oi.state === "DR" || oi.state === "Backup" || oi.state === "DROther";
+  if (elects && atLeast(before, "2-Way") !== atLeast(state, "2-Way")) ospf.hooks.interfaceEvent(oi, "NeighborChange");
+  if ((before === "Full") !== (state === "Full")) fullChanged(oi, state === "Full" ? 1 : -1);
+  if (atLeast(before, "Exchange") && !atLeast(state, "Exchange")) clearAdjacency(n);
+  if (state === "ExStart") startExchange(n);
+  if (state === "Exchange") n.exchangeAt = ospf.now;
+  if (state === "Down" || state === "Deleted") n.cryptSeq = 0;
+}
+
+function fullChanged(oi: OspfInterface, by: 1 | -1): void {
+  const { ospf } = oi;
+  oi.fullNeighbors += by;
+  oi.area.fullNeighbors += by;
+  ospf.hooks.checkBorder();
+  ospf.hooks.routerLsa(oi.area);
+  if (oi.state === "DR") ospf.hooks.networkLsa(oi);
+}
+
+function clearAdjacency(n: Neighbor): void {
+  n.summary.clear();
+  n.requests.clear();
+  n.lastRequested = undefined;
+  clearRetransmissions(n);
+  n.options &= ~OPTION_O;
+}
+
+function startExchange(n: Neighbor): void {
+  n.ddSeq = n.ddSeq === 0 ? n.oi.ospf.rng.int(0x7fffffff) : (n.ddSeq + 1) >>> 0;
+  n.ddFlags = DD_I | DD_M | DD_MS;
+  sendDd(n);
+}
+
+/** ospfd/ospf_nsm.c:nsm_timer_set. */
+function setTimers(n: Neighbor): void {
+  const { ospf } = n.oi;
+  switch (n.state) {
+    case "ExStart":
+      n.requestTimer.set(NEVER);
+      n.ddTimer.set(ospf.now + n.oi.retransmitS * S);
+      return;
+    case "Exchange":
+      if ((n.ddFlags & DD_MS) === 0) n.ddTimer.set(NEVER);
+      return;
+    case "Loading":
+      n.ddTimer.set(NEVER);
+      return;
+    case "Full":
+      n.ddTimer.set(NEVER);
+      n.requestTimer.set(NEVER);
+      return;
+    case "Down":
+    case "Deleted":
+      n.inactivity.set(NEVER);
+  }
+  n.ddTimer.set(NEVER);
+  n.requestTimer.set(NEVER);
+}
+
+function remove(n: Neighbor): void {
+  clearAdjacency(n);
+  n.retransmitTimer.set(NEVER);
+  for (const [key, other] of n.oi.neighbors) if (other === n) n.oi.neighbors.delete(key);
+}

@@ -1,0 +1,118 @@
+import { u8, u16, u32 } from "../../core/bytes.ts";
+import type { DatagramInfo } from "../../core/os.ts";
+
+import { freshSequence, verify } from "./auth.ts";
+import { receiveDd } from "./exchange.ts";
+import { acknowledged, lsdbOf } from "./flood.ts";
+import { neighborKey, receiveHello } from "./hello.ts";
+import { compareInstances } from "./lsa.ts";
+import { DO_NOT_AGE, LSA_HEADER, LSA_OPAQUE_AS, MAX_AGE } from "./lsa-codec.ts";
+import { atLeast } from "./machine.ts";
+import type { Neighbor, Ospf, OspfInterface } from "./model.ts";
+import { receiveUpdate } from "./receive-update.ts";
+import { queueUpdateTo } from "./update.ts";
+import * as wire from "./wire.ts";
+
+/** Packets that arrive (RFC 2328 §8.2; ospfd/ospf_packet.c:ospf_read_helper). What is not sound is dropped and counted. */
+
+/** The packet [o, end), without IP header. */
+export function receive(ospf: Ospf, b: Uint8Array, o: number, end: number, info: DatagramInfo): void {
+  const { source, destination } = info;
+  if (!ospf.enabled) return;
+  if (isOwn(ospf, source)) return; // its own, looped back
+  const oi = ospf.byIndex.get(info.ifindex)?.find((i) => accepts(i, source));
+  if (oi === undefined) return ospf.drop("no interface", { ifindex: info.ifindex });
+  const why = unsound(oi, b, o, end, destination);
+  if (why !== undefined) return ospf.drop(why, { ifname: oi.ifname });
+  const routerId = wire.routerId(b, o);
+  if (routerId === ospf.routerId) return ospf.drop("duplicate router id", { ifname: oi.ifname });
+  if (oi.passive || oi.state === "Down" || oi.state === "Loopback") return ospf.drop("passive", { ifname: oi.ifname });
+  dispatch(oi, b, o, o + wire.packetLength(b, o), routerId, source);
+}
+
+const isOwn = (ospf: Ospf, source: number): boolean => ospf.interfaces.some((i) => i.address === source);
+
+/** Whether a packet from `source` can belong to an address of an interface (ospfd/ospf_interface.c:ospf_if_lookup_recv_if). */
+function accepts(oi: OspfInterface, source: number): boolean {
+  if (oi.type === "point-to-point") return true;
+  const { address, length } = oi.prefix;
+  return length === 0 || (address ^ source) >>> (32 - length) === 0;
+}
+
+function unsound(oi: OspfInterface, b: Uint8Array, o: number, end: number, destination: number): string | undefined {
+  if (end - o < wire.HEADER) return "short";
+  if (wire.version(b, o) !== 2) return "version";
+  const length = wire.packetLength(b, o);
+  if (length < wire.HEADER || o + length > end) return "length";
+  // FRR: packets to all designated routers are for those only
+  if (destination === wire.ALL_DR_ROUTERS && oi.state !== "DR" && oi.state !== "Backup") return "not designated";
+  if (wire.areaId(b, o) !== oi.area.id) return "area";
+  return verify(oi, b, o, end);
+}
+
+function dispatch(oi: OspfInterface, b: Uint8Array, o: number, end: number, routerId: number, source: number): void {
+  const { ospf, counters } = oi;
+  const type = wire.type(b, o);
+  const known = oi.neighbors.get(neighborKey(oi, routerId, source));
+  if (known !== undefined && !freshSequence(known, b, o)) return ospf.drop("sequence", { ifname: oi.ifname });
+  if (type === wire.HELLO) {
+    counters.helloIn++;
+    const got = wire.decode(b, o, end);
+    if (!got.ok || got.value.body.kind !== "hello") return ospf.drop("length", { ifname: oi.ifname });
+    return receiveHello(oi, routerId, source, got.value.body);
+  }
+  if (known === undefined || known.address !== source) return ospf.drop("unknown neighbor", { ifname: oi.ifname });
+  const body = o + wire.HEADER;
+  switch (type) {
+    case wire.DATABASE_DESCRIPTION: {
+      counters.ddIn++;
+      const got = wire.decode(b, o, end);
+      if (!got.ok || got.value.body.kind !== "dd") return ospf.drop("length", { ifname: oi.ifname });
+      return receiveDd(known, got.value.body);
+    }
+    case wire.LS_REQUEST:
+      counters.requestIn++;
+      return receiveRequest(known, b, body, end);
+    case wire.LS_UPDATE:
+      counters.updateIn++;
+      return receiveUpdate(known, b, body, end);
+    case wire.LS_ACK:
+      counters.ackIn++;
+      return receiveAck(known, b, body, end);
+    default:
+      return ospf.drop("type", { ifname: oi.ifname });
+  }
+}
+
+/** §10.7. */
+function receiveRequest(n: Neighbor, b: Uint8Array, o: number, end: number): void {
+  const { oi } = n;
+  const { ospf } = oi;
+  if ((end - o) % wire.REQUEST !== 0) return ospf.drop("length", { ifname: oi.ifname });
+  if (!atLeast(n.state, "Exchange")) return ospf.drop("neighbor state", { ifname: oi.ifname });
+  const slots = [];
+  for (let at = o; at < end; at += wire.REQUEST) {
+    const type = u32(b, at);
+    const slot = lsdbOf(ospf, oi.area, type).find(type, u32(b, at + 4), u32(b, at + 8));
+    if (slot === undefined) return ospf.later(() => ospf.hooks.neighborEvent(n, "BadLSReq"));
+    slots.push(slot);
+  }
+  for (const slot of slots) queueUpdateTo(n, slot);
+}
+
+/** §13.7. */
+function receiveAck(n: Neighbor, b: Uint8Array, o: number, end: number): void {
+  const { oi } = n;
+  const { ospf } = oi;
+  if ((end - o) % LSA_HEADER !== 0) return ospf.drop("length", { ifname: oi.ifname });
+  if (!atLeast(n.state, "Exchange")) return ospf.drop("neighbor state", { ifname: oi.ifname });
+  for (let at = o; at < end; at += LSA_HEADER) {
+    const type = u8(b, at + 3);
+    if (type === 0 || type > LSA_OPAQUE_AS) continue;
+    const slot = lsdbOf(ospf, oi.area, type).find(type, u32(b, at + 4), u32(b, at + 8));
+    if (slot === undefined || !n.retransmit.has(slot)) continue;
+    const heard = { seq: u32(b, at + 12) | 0, checksum: u16(b, at + 16) };
+    const age = Math.min(u16(b, at) & ~DO_NOT_AGE, MAX_AGE);
+    if (compareInstances(slot.lsa, slot.ageNow(ospf.now), heard, age) === 0) acknowledged(n, slot);
+  }
+}
