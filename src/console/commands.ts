@@ -1,6 +1,7 @@
 import { brctl } from "./brctl/command.ts";
 import { bridge } from "./bridge/command.ts";
 import { conntrack } from "./conntrack/command.ts";
+import { ebtables } from "./ebtables/command.ts";
 import { ip } from "./ip/ip.ts";
 import { iptables } from "./iptables/command.ts";
 import { iptablesRestore } from "./iptables/restore-command.ts";
@@ -15,6 +16,7 @@ import { echo, fail, sleep, succeed } from "./small/coreutils.ts";
 import { ethtool } from "./small/ethtool.ts";
 import { dd, fallocate, head, ls, md5sum, rm, truncate, wc } from "./small/files.ts";
 import { hostname } from "./small/hostname.ts";
+import { ss } from "./ss/command.ts";
 import { sysctl } from "./sysctl/command.ts";
 import { tc } from "./tc/tc.ts";
 
@@ -27,6 +29,7 @@ export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, Syst
   ["cat", cat],
   ["conntrack", conntrack],
   ["dd", dd],
+  ["ebtables", ebtables],
   ["echo", echo],
   ["ethtool", ethtool],
   ["fallocate", fallocate],
@@ -43,6 +46,7 @@ export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, Syst
   ["rm", rm],
   ["route", route],
   ["sleep", sleep],
+  ["ss", ss],
   ["sysctl", sysctl],
   ["tc", tc],
   ["true", succeed],

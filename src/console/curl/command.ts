@@ -54,6 +54,7 @@ class Curl {
   readonly #c: CurlCommand;
   readonly #data: Uint8Array;
   readonly #connections = new Map<string, Connection>();
+  readonly #hosts = new Set<string>();
   #made = 0;
   #next = 0;
   #status = 0;
@@ -96,6 +97,13 @@ class Curl {
     const made = new Connection(this.#self.os, this.#made++);
     this.#connections.set(place, made);
     return { connection: made, reused: false };
+  }
+
+  /** Whether a host was looked up before. */
+  knows(host: string): boolean {
+    const known = this.#hosts.has(host);
+    this.#hosts.add(host);
+    return known;
   }
 
   stdout(b: Uint8Array, o = 0, end = b.length): void {
@@ -166,21 +174,26 @@ class Fetch {
       );
       return this.#curl.ended(23);
     }
-    this.#startMeter();
     if (address === undefined) return this.#fail({ status: 6, why: `Could not resolve host: ${url.host}` });
+    this.#startMeter();
     const place = `${url.host}:${url.port}`;
     const { connection, reused } = this.#curl.connection(place);
     if (reused) this.#note(`Re-using existing connection #${connection.number} with host ${url.host}`);
-    else this.#connects++;
+    else {
+      this.#connects++;
+      if (this.#curl.knows(url.host)) this.#note(`Hostname ${url.host} was found in DNS cache`);
+    }
     const seconds = (s: number): Nanos => (s === 0 ? NEVER : Math.round(s * S));
     const { maxTimeS, connectTimeoutS, limitRate, fail } = this.#c;
     const data = this.#method === "GET" || this.#method === "HEAD" ? new Uint8Array(0) : this.#data;
     const fields = this.#fields(url, data);
+    const old = this.#transfer?.response?.version === "1.0"; // it is asked in the version that it speaks
+    const version = old ? "1.0" : this.#c.version;
     const options = {
       host: url.host,
       address,
       port: url.port,
-      request: { method: this.#method, target: url.target, version: this.#c.version, fields },
+      request: { method: this.#method, target: url.target, version, fields },
       data,
       maxNs: maxTimeS === 0 ? NEVER : Math.max(0, this.#startedAt + seconds(maxTimeS) - this.#self.os.now()),
       connectNs: seconds(connectTimeoutS || CONNECT_S),

@@ -24,6 +24,8 @@ export class Meter {
   readonly #samples: { readonly at: Nanos; readonly octets: number }[] = [];
   #titled: boolean;
   #currentSpeed = 0;
+  /** When a full second made it write last. */
+  #tickedAt: Nanos = -1;
 
   /** `titled`: the title stands there already. */
   constructor(
@@ -38,7 +40,10 @@ export class Meter {
     this.#progress = progress;
     this.#startedAt = now();
     this.#titled = titled;
-    this.#alarm = alarm(() => this.show());
+    this.#alarm = alarm(() => {
+      this.#tickedAt = now();
+      this.show();
+    });
   }
 
   /** Writes the line anew, and again at the next full second. */
@@ -53,7 +58,7 @@ export class Meter {
 
   /** The last line. */
   finish(): void {
-    this.show();
+    if (this.#tickedAt !== this.#now()) this.show();
     this.#alarm.set(NEVER);
     this.#out("\n");
   }

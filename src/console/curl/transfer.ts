@@ -182,7 +182,8 @@ export class Transfer {
       return this.#end({ status: 22, why: `The requested URL returned error: ${r.value.status}` });
     if (body === undefined) return this.#end({ status: 8, why: "Invalid Content-Length: value" });
     this.#body = body;
-    if (body.kind === "length") this.total = body.octets;
+    const told = body.kind === "none" ? responseBody("GET", r.value) : body; // what HEAD is told of
+    if (told?.kind === "length") this.total = told.octets;
     if (body.kind === "none" || this.total === 0) return this.#end(undefined);
     const rest = this.#buffer;
     this.#buffer = new Uint8Array(0);

@@ -207,8 +207,9 @@ function end(run: TestRun): Entries {
   if (udp) return e;
   const [ours, theirs] = [run.congestion, run.remote?.congestion ?? ""];
   const [sends] = run.directions;
-  if (ours !== "") e.add(sends ? "sender_tcp_congestion" : "receiver_tcp_congestion", ours);
-  if (theirs !== "") e.add(sends ? "receiver_tcp_congestion" : "sender_tcp_congestion", theirs);
+  const [sending, receiving] = sends ? [ours, theirs] : [theirs, ours];
+  if (sending !== "") e.add("sender_tcp_congestion", sending);
+  if (receiving !== "") e.add("receiver_tcp_congestion", receiving);
   return e;
 }
 
