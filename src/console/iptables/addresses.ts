@@ -27,7 +27,8 @@ export function parseAddresses(text: string): readonly Omit<AddressSpec, "invert
   return parts.map((part) => parseAddress(part.trimStart()));
 }
 
-function parseAddress(text: string): Omit<AddressSpec, "invert"> {
+/** One address with its mask. */
+export function parseAddress(text: string): Omit<AddressSpec, "invert"> {
   const slash = text.lastIndexOf("/");
   const mask = slash < 0 ? 0xffff_ffff : parseMask(text.slice(slash + 1));
   // A mask of 0 means any address, whatever stands before it.

@@ -13,7 +13,7 @@ export function parsePort(text: string, protocol: string | undefined): number {
 }
 
 /** `port`, `low:high`, `low:`, `:high` of tcp and udp (extensions/libxt_tcp.c:parse_tcp_ports). */
-export function parsePortRange(text: string, protocol: string): Omit<PortRange, "invert"> {
+export function parsePortRange(text: string, protocol: string | undefined): Omit<PortRange, "invert"> {
   const colon = text.indexOf(":");
   if (colon < 0) {
     const port = parsePort(text, protocol);

@@ -26,6 +26,8 @@ export type FrameTest = (s: FrameState) => boolean;
 /** Frames with less than this in the type field carry a length (IEEE 802.3). */
 const ETHERTYPE_MIN = 0x600;
 const ARP_LENGTH = 28;
+/** RFC 903. */
+const ETHERTYPE_RARP = 0x8035;
 /** A tag of IEEE 802.1Q behind the addresses: control information, and the type of what follows. */
 const TAG = 4;
 const PACKET_TYPES: readonly EbPkttypeMatch["type"][] = ["host", "broadcast", "multicast", "otherhost"];
@@ -93,7 +95,7 @@ function makeMatch(spec: EbMatchSpec, rule: EbRuleSpec): Outcome<FrameTest> {
         ? granted((s) => ipTest(s, spec))
         : refused("EINVAL", "For IP filtering the protocol must be specified as IPv4.");
     case "arp":
-      return isFor(ETHERTYPE_ARP)
+      return isFor(ETHERTYPE_ARP) || isFor(ETHERTYPE_RARP)
         ? granted((s) => arpTest(s, spec))
         : refused("EINVAL", "For (R)ARP filtering the protocol must be specified as ARP or RARP.");
     case "vlan":

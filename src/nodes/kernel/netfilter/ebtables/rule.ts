@@ -70,15 +70,15 @@ export type EbTargetSpec =
       readonly kind: "mark";
       readonly op: "set" | "or" | "and" | "xor";
       readonly value: number;
-      readonly then?: EbVerdict;
+      readonly verdict?: EbVerdict;
     }
   /** Another source MAC; with `arp` in the sender field of ARP packets too. */
-  | { readonly kind: "snat"; readonly mac: Mac; readonly arp?: boolean; readonly then?: EbVerdict }
-  | { readonly kind: "dnat"; readonly mac: Mac; readonly then?: EbVerdict }
+  | { readonly kind: "snat"; readonly mac: Mac; readonly arp?: boolean; readonly verdict?: EbVerdict }
+  | { readonly kind: "dnat"; readonly mac: Mac; readonly verdict?: EbVerdict }
   /** To this machine. */
-  | { readonly kind: "redirect"; readonly then?: EbVerdict }
+  | { readonly kind: "redirect"; readonly verdict?: EbVerdict }
   /** ARP requests are answered here, with that MAC. */
-  | { readonly kind: "arpreply"; readonly mac: Mac; readonly then?: EbVerdict };
+  | { readonly kind: "arpreply"; readonly mac: Mac; readonly verdict?: EbVerdict };
 
 /** A rule as somebody gave it. */
 export interface EbRuleSpec {

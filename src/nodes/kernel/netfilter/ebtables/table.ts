@@ -33,7 +33,7 @@ const TARGETS = new Set(["ACCEPT", "DROP", "CONTINUE", "RETURN", "mark", "snat",
 export class EbTable {
   readonly name: EbTableName;
   /** Built-in chains first. */
-  readonly #chains = new Map<string, EbChain>();
+  #chains = new Map<string, EbChain>();
   readonly #changed: () => void;
   /** Who dropped the last frame, and why. */
   reason = BY_RULE;
@@ -162,10 +162,8 @@ export class EbTable {
   }
   /** `ebtables -N`; the policy of a chain that was made says what is done at its end. */
   newChain(name: string, policy: EbVerdict = "ACCEPT"): Outcome {
-    if (this.#chains.has(name)) return refused("EEXIST", `Chain ${name} already exists`);
-    if (TARGETS.has(name)) return refused("EINVAL", `Target with name ${name} exists`);
-    if (name.length === 0 || name.length > NAME_MAX || /^-|\s/.test(name))
-      return refused("EINVAL", "Invalid chain name");
+    const bad = this.#badName(name);
+    if (bad !== undefined) return bad;
     if (this.#chains.size >= CHAINS_MAX) return refused("ENOSPC");
     this.#chains.set(name, { name, hook: -1, policy, packets: 0, bytes: 0, rules: [] });
     return done;
@@ -175,11 +173,26 @@ export class EbTable {
     const chain = this.#chains.get(name);
     if (chain === undefined) return noChain(name);
     if (chain.hook >= 0) return refused("EINVAL", "You can't remove a standard chain");
-    if (
-      this.chains().some((c) => c.rules.some(({ spec: { target } }) => target.kind === "jump" && target.chain === name))
-    )
-      return refused("EBUSY", "Can't delete the chain, it's referenced");
+    if (this.isTarget(name)) return refused("EBUSY", "Can't delete the chain, it's referenced");
     this.#chains.delete(name);
+    return done;
+  }
+  /** Whether a rule goes to a chain. */
+  isTarget(name: string): boolean {
+    const goes = ({ spec: { target } }: EbRule): boolean => target.kind === "jump" && target.chain === name;
+    return this.chains().some((chain) => chain.rules.some(goes));
+  }
+  /** `ebtables -E`. Rules that go there follow. */
+  renameChain(from: string, to: string): Outcome {
+    const chain = this.#chains.get(from);
+    if (chain === undefined) return noChain(from);
+    if (chain.hook >= 0) return refused("EINVAL", "You can't rename a standard chain");
+    const bad = this.#badName(to);
+    if (bad !== undefined) return bad;
+    chain.name = to;
+    for (const { rules } of this.#chains.values())
+      for (const [i, rule] of rules.entries()) rules[i] = renamed(rule, from, to);
+    this.#chains = new Map(this.chains().map((c) => [c.name, c]));
     return done;
   }
   /** `ebtables -P`. */
@@ -196,11 +209,19 @@ export class EbTable {
 
   // --- inside --------------------------------------------------------------------------------------------------
 
+  #badName(name: string): Refused | undefined {
+    if (this.#chains.has(name)) return refused("EEXIST", `Chain ${name} already exists`);
+    if (TARGETS.has(name)) return refused("EINVAL", `Target with name ${name} exists`);
+    const sound = name.length > 0 && name.length <= NAME_MAX && !/^-|\s/.test(name);
+    return sound ? undefined : refused("EINVAL", "Invalid chain name");
+  }
+
   #make(spec: EbRuleSpec): Outcome<EbRule> {
     const { target } = spec;
     if (target.kind === "jump") {
       const to = this.#chains.get(target.chain);
-      if (to === undefined || to.hook >= 0) return noChain(target.chain);
+      if (to === undefined) return noChain(target.chain);
+      if (to.hook >= 0) return refused("EOPNOTSUPP"); // net/netfilter/nf_tables_api.c:nft_verdict_init
     }
     const test = makeTest(spec);
     if (!test.ok) return test;
@@ -209,10 +230,10 @@ export class EbTable {
     return granted({ spec, packets: 0, bytes: 0, test: test.value, run: action.value });
   }
 
-  /** No loops, and every target where it may stand (ebtables.c:check_chainloops, ebt_check_entry). */
+  /** No loops on the way of a frame, and every target where it may stand (nf_tables_api.c:nft_chain_validate). */
   #validate(): Outcome {
     const walk = (chain: EbChain, hooks: number, depth: number): Outcome => {
-      if (depth > JUMPS_MAX) return refused("ELOOP");
+      if (depth > JUMPS_MAX) return refused("EMLINK");
       for (const { spec } of chain.rules) {
         if (!mayStand(spec, this.name, hooks)) return refused("EINVAL");
         if (spec.target.kind !== "jump") continue;
@@ -222,11 +243,18 @@ export class EbTable {
       return done;
     };
     for (const chain of this.#chains.values()) {
-      const sound = walk(chain, chain.hook < 0 ? 0 : 1 << chain.hook, 0);
+      if (chain.hook < 0) continue;
+      const sound = walk(chain, 1 << chain.hook, 0);
       if (!sound.ok) return sound;
     }
     return done;
   }
+}
+
+function renamed(rule: EbRule, from: string, to: string): EbRule {
+  const { target } = rule.spec;
+  if (target.kind !== "jump" || target.chain !== from) return rule;
+  return { ...rule, spec: { ...rule.spec, target: { ...target, chain: to } } };
 }
 
 const noChain = (name: string): Refused => refused("ENOENT", `Chain '${name}' doesn't exist`);

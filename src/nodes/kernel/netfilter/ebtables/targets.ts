@@ -29,13 +29,13 @@ export function makeAction(spec: EbTargetSpec): Outcome<FrameAction> {
     case "mark":
       return granted(makeMark(spec));
     case "snat":
-      return granted((s) => setSource(s, spec.mac, spec.arp === true, spec.then ?? "ACCEPT"));
+      return granted((s) => setSource(s, spec.mac, spec.arp === true, spec.verdict ?? "ACCEPT"));
     case "dnat":
-      return granted((s) => setDestination(s, spec.mac, spec.then ?? "ACCEPT"));
+      return granted((s) => setDestination(s, spec.mac, spec.verdict ?? "ACCEPT"));
     case "redirect":
-      return granted((s) => redirect(s, spec.then ?? "ACCEPT"));
+      return granted((s) => redirect(s, spec.verdict ?? "ACCEPT"));
     case "arpreply":
-      return granted((s) => replyArp(s, spec.mac, spec.then ?? "DROP"));
+      return granted((s) => replyArp(s, spec.mac, spec.verdict ?? "DROP"));
     default: {
       const { kind } = spec as { kind: string };
       return refused("ENOENT", `Couldn't load target \`${kind}':No such file or directory`);
@@ -62,7 +62,7 @@ export function mayStand(rule: EbRuleSpec, table: EbTableName, hooks: number): b
 }
 
 function makeMark(spec: Extract<EbTargetSpec, { kind: "mark" }>): FrameAction {
-  const { op, value, then = "ACCEPT" } = spec;
+  const { op, value, verdict = "ACCEPT" } = spec;
   const change = {
     set: () => value,
     or: (m: number) => m | value,
@@ -71,23 +71,23 @@ function makeMark(spec: Extract<EbTargetSpec, { kind: "mark" }>): FrameAction {
   }[op];
   return ({ p }) => {
     p.mark = change(p.mark) >>> 0;
-    return then;
+    return verdict;
   };
 }
 
 /** net/bridge/netfilter/ebt_snat.c. */
-function setSource(s: FrameState, mac: Mac, arp: boolean, then: EbVerdict): EbVerdict {
+function setSource(s: FrameState, mac: Mac, arp: boolean, verdict: EbVerdict): EbVerdict {
   const { p } = s;
   setU48(p.buf, p.start + 6, mac);
   if (arp && typeOf(s) === ETHERTYPE_ARP && p.end - p.start >= HEADER + ARP_LENGTH) {
     setU48(p.buf, p.start + HEADER + 8, mac);
     forgetSum(s);
   }
-  return then;
+  return verdict;
 }
 
 /** net/bridge/netfilter/ebt_dnat.c: the frame may be for this machine now, or for it no more. */
-function setDestination(s: FrameState, mac: Mac, then: EbVerdict): EbVerdict {
+function setDestination(s: FrameState, mac: Mac, verdict: EbVerdict): EbVerdict {
   const { p } = s;
   setU48(p.buf, p.start, mac);
   const bridge = s.logicalIn ?? s.logicalOut;
@@ -95,18 +95,18 @@ function setDestination(s: FrameState, mac: Mac, then: EbVerdict): EbVerdict {
   else if (isGroupMac(mac)) p.type = PACKET_MULTICAST;
   else if (bridge !== null && mac === bridge.mac) p.type = PACKET_HOST;
   else if (p.type === PACKET_HOST && s.hook === BR_PRE_ROUTING) p.type = PACKET_OTHERHOST;
-  return then;
+  return verdict;
 }
 
 /** net/bridge/netfilter/ebt_redirect.c: to the bridge itself. */
-function redirect(s: FrameState, then: EbVerdict): EbVerdict {
+function redirect(s: FrameState, verdict: EbVerdict): EbVerdict {
   if (s.logicalIn !== null) setU48(s.p.buf, s.p.start, s.logicalIn.mac);
   s.p.type = PACKET_HOST;
-  return then;
+  return verdict;
 }
 
 /** net/bridge/netfilter/ebt_arpreply.c: the answer leaves by the port that the request came in by. */
-function replyArp(s: FrameState, mac: Mac, then: EbVerdict): EbVerdict {
+function replyArp(s: FrameState, mac: Mac, verdict: EbVerdict): EbVerdict {
   const { p, kernel } = s;
   const o = p.start + HEADER;
   const { buf } = p;
@@ -132,7 +132,7 @@ function replyArp(s: FrameState, mac: Mac, then: EbVerdict): EbVerdict {
   answer.view.setUint32(a + HEADER + 24, u32(buf, o + 14));
   if (p.trail !== null) answer.trail = p.trail.fork("answer");
   s.in.send(answer);
-  return then;
+  return verdict;
 }
 
 /** Octets behind the Ethernet header were changed. */
