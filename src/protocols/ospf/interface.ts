@@ -108,12 +108,12 @@ function setTimers(oi: OspfInterface): void {
       oi.ackTimer.set(NEVER);
       return;
     case "Waiting":
-      oi.waitTimer.set(now + oi.deadS * S);
-      oi.helloTimer.set(now + MS);
+      if (oi.waitTimer.deadline === NEVER) oi.waitTimer.set(now + oi.deadS * S);
+      if (oi.helloTimer.deadline === NEVER) oi.helloTimer.set(now + MS);
       return;
     case "Point-To-Point":
       oi.waitTimer.set(NEVER);
-      oi.helloTimer.set(now + MS);
+      if (oi.helloTimer.deadline === NEVER) oi.helloTimer.set(now + MS);
       return;
     case "DROther":
     case "Backup":

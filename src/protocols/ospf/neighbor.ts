@@ -88,7 +88,7 @@ function setTimers(n: Neighbor): void {
   switch (n.state) {
     case "ExStart":
       n.requestTimer.set(NEVER);
-      n.ddTimer.set(ospf.now + n.oi.retransmitS * S);
+      if (n.ddTimer.deadline === NEVER) n.ddTimer.set(ospf.now + n.oi.retransmitS * S);
       return;
     case "Exchange":
       if ((n.ddFlags & DD_MS) === 0) n.ddTimer.set(NEVER);
