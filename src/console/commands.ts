@@ -39,6 +39,7 @@ export const COMMANDS: ReadonlyMap<string, SystemProgram> = new Map<string, Syst
   ["ifconfig", ifconfig],
   ["ip", ip],
   ["iptables", iptables],
+  ["iptables-nft", iptables],
   ["iptables-restore", iptablesRestore],
   ["iptables-save", iptablesSave],
   ["ls", ls],

@@ -1,5 +1,5 @@
 import { done, granted, type Outcome, refused } from "../../../core/errno.ts";
-import { type Chain, copyChain, makeChain, placeRule } from "./chain.ts";
+import { type Chain, copyChain, goesTo, makeChain, placeRule } from "./chain.ts";
 import { hooksOf, makeMatch } from "./matches/matches.ts";
 import { JUMPS_MAX, Program } from "./program.ts";
 import type { Action, Matcher, Rule, RuleSpec, TableName } from "./rule.ts";
@@ -95,7 +95,7 @@ export class Table {
       return refused("E2BIG", "Index of deletion too big.");
     if (at < 0) return refused("ENOENT", NO_RULE);
     const [gone] = placeRule(chain, at, 1);
-    if (gone !== undefined && goes(gone.spec)) this.#reach();
+    if (gone !== undefined && goesTo(gone) !== undefined) this.#reach();
     return this.#touch();
   }
   /** `iptables -C`. */
@@ -213,8 +213,10 @@ export class Table {
     if (!made.ok) return made;
     const fits = this.#check(made.value, chain.hooks);
     if (!fits.ok) return fits;
+    const to = goesTo(made.value);
+    const isNew = to !== undefined && !chain.goes.has(to);
     const old = placeRule(chain, at, instead, made.value);
-    const reached = goes(spec) || old.some((rule) => goes(rule.spec)) ? this.#reach() : done;
+    const reached = isNew || old.some((rule) => goesTo(rule) !== undefined) ? this.#reach() : done;
     if (reached.ok) {
       const { action, matchers } = made.value;
       this.tracks ||= action?.tracks === true || matchers.some((m) => m.tracks === true);
@@ -321,8 +323,6 @@ function builtIn(table: TableName): Map<string, Chain> {
     }),
   );
 }
-
-const goes = ({ target }: RuleSpec): boolean => target?.kind === "jump" || target?.kind === "goto";
 
 const findRule = (chain: Chain, spec: RuleSpec): number => {
   const wanted = canonical(spec);

@@ -105,7 +105,8 @@ function sendReset(s: HookState, context: TargetContext): void {
   if (!hasSoundChecksum(s) || s.d?.type === DST_BROADCAST || s.d?.type === DST_MULTICAST) return;
   const from = dst(buf, net);
   const to = src(buf, net);
-  const d = kernel.ipv4.routes.output(to, from, 0, 0, 0);
+  // The answer to what is forwarded comes from an address that is not ours (net/ipv4/netfilter.c:ip_route_me_harder).
+  const d = kernel.ipv4.routes.output(to, kernel.addresses.isLocal(from) ? from : 0, 0, 0, 0);
   if (d.type === DST_ERROR) return;
   const r = kernel.sim.pool.alloc(TCP_HEADER);
   const has = flags(buf, at);
