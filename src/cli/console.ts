@@ -70,6 +70,7 @@ class Session {
     };
     let status = OK;
     for (;;) {
+      input.setPrompt(this.#prompt.inner ?? PROMPT);
       if (this.#terminal && this.#lines.length === 0) input.prompt();
       const line = await this.#nextLine();
       if (line === undefined) break;

@@ -5,11 +5,14 @@ import { startCommand } from "../console/shell.ts";
 import { formatIp, type Ipv4, parseIp, parsePrefix } from "../core/addr.ts";
 import { strerror } from "../core/errno.ts";
 import type { Daemon } from "../core/os.ts";
-import { startDaemon } from "../nodes/daemons.ts";
+import { frrDaemonsOf, startDaemon } from "../nodes/daemons.ts";
 import type { Kernel } from "../nodes/kernel/kernel.ts";
 import type { NetDevice } from "../nodes/kernel/netdev.ts";
 import { LabError } from "./errors.ts";
 import type { Net } from "./net.ts";
+
+/** Settings of FRR's daemons, by the daemon's name: `{ zebra: { scanEveryS: 1 } }`. */
+export type FrrOptions = Readonly<Record<string, object>>;
 
 /** A node as scenarios and the console handle it: commands, pings, power. */
 export class LabNode {
@@ -66,6 +69,18 @@ export class LabNode {
     if (!started.ok) throw new LabError(`${this.name}: ${daemon}: ${started.detail ?? strerror(started.errno)}`);
     this.daemons.push(started.value);
     return started.value;
+  }
+
+  /**
+   * Starts FRR with an integrated `frr.conf`: zebra, staticd, and the daemons that have a block of their own in it; `daemons` names others.
+   * `options`: what is set of a daemon beside its configuration, by its name (see `nodes/daemons.ts`).
+   */
+  frr(
+    text: string,
+    { daemons = [], options = {} }: { readonly daemons?: readonly string[]; readonly options?: FrrOptions } = {},
+  ): void {
+    for (const name of frrDaemonsOf(text, daemons))
+      this.run(name, { path: `${this.name}/frr.conf`, text, ...options[name] });
   }
 
   /** A device by name. */

@@ -25,6 +25,7 @@ const HELP_TEXT = `nodes | net | links | intfs | ports | dump   what there is, a
 pingall | pingpair                           who reaches whom; the first two hosts
 NODE COMMAND                                 runs a command on a node; names of nodes stand for their addresses
 NODE COMMAND &                               starts it; its output comes while time moves
+NODE vtysh                                   talks to the daemons of FRR on a node; exit leaves it
 NODE power off|on                            pulls a node's plug, or puts it back
 link NODE NODE down|up                       takes the devices at both ends of a link down or up
 cable NODE NODE [cut|mend]                   shows a cable; cuts it, or makes it whole

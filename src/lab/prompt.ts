@@ -1,4 +1,6 @@
 import type { Running } from "../console/process.ts";
+import { BANNER, NOT_CONNECTED } from "../console/vtysh/command.ts";
+import { VtyShell } from "../console/vtysh/shell.ts";
 import { type Nanos, NEVER, S, seconds } from "../core/time.ts";
 import { LabError } from "./errors.ts";
 import type { Net } from "./net.ts";
@@ -10,6 +12,8 @@ import { duration } from "./quantities.ts";
 export interface Prompt {
   /** True once `exit` was typed. */
   readonly ended: boolean;
+  /** What to print before a line is typed, where it is not the prompt of the network: `r1(config)# ` inside vtysh. */
+  readonly inner: string | undefined;
   /** Runs a line to its end and gives what it prints. */
   run(line: string): string;
   /**
@@ -44,10 +48,16 @@ class NetPrompt implements Prompt {
   readonly #commandMax: Nanos;
   readonly #background: { readonly node: LabNode; readonly running: Running }[] = [];
   #late = "";
+  /** The conversation with vtysh that lines go to. */
+  #vtysh: VtyShell | undefined;
 
   constructor(net: Net, commandMax: Nanos) {
     this.#net = net;
     this.#commandMax = commandMax;
+  }
+
+  get inner(): string | undefined {
+    return this.#vtysh?.prompt;
   }
 
   run(line: string): string {
@@ -58,7 +68,8 @@ class NetPrompt implements Prompt {
 
   *start(line: string): Generator<string, void, void> {
     try {
-      yield* this.#perform(line.trim(), 0);
+      if (this.#vtysh !== undefined) yield* this.#converse(this.#vtysh, line);
+      else yield* this.#perform(line.trim(), 0);
     } catch (error) {
       if (!(error instanceof LabError)) throw error;
       yield `*** ${error.message}\n`;
@@ -99,6 +110,11 @@ class NetPrompt implements Prompt {
   *#atNode(node: LabNode, rest: string): Generator<string, void, void> {
     const power = /^power\s+(on|off)$/.exec(rest);
     if (power !== null) return node.power(power[1] === "on");
+    if (rest === "vtysh") {
+      const shell = new VtyShell(node.kernel.os);
+      if (shell.connected) this.#vtysh = shell;
+      return yield shell.connected ? BANNER : NOT_CONNECTED;
+    }
     if (rest === "") return yield `*** ${node.name} and nothing to do: ${node.name} COMMAND\n`;
     const background = /&$/.test(rest) && !/&&$/.test(rest);
     const running = node.spawn(withAddresses(this.#net, background ? rest.slice(0, -1).trim() : rest));
@@ -108,6 +124,13 @@ class NetPrompt implements Prompt {
     running.onOutput((text) => {
       this.#late += text;
     });
+  }
+
+  /** A line of vtysh; `exit` leaves it. */
+  *#converse(shell: VtyShell, line: string): Generator<string, void, void> {
+    const done = shell.run(line === "EOF" ? "exit" : line);
+    if (done.ended) this.#vtysh = undefined;
+    yield done.output + done.errors;
   }
 
   /** Shows a command's output as it comes, and moves time until it has ended. */

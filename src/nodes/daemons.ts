@@ -5,6 +5,7 @@ import { FrrDaemon, type FrrProgram } from "../frr/daemon.ts";
 import { type OptionRules, readSettings } from "../frr/settings.ts";
 import { STATICD } from "../frr/staticd/program.ts";
 import { ZEBRA } from "../frr/zebra/program.ts";
+import { BGPD } from "../protocols/bgp/daemon.ts";
 
 /** Builds a daemon from its configuration, or says what is wrong with it. */
 export type DaemonFactory = (os: Os, config: unknown) => Outcome<Daemon>;
@@ -13,6 +14,7 @@ export type DaemonFactory = (os: Os, config: unknown) => Outcome<Daemon>;
 const FRR: readonly (readonly [FrrProgram<never>, OptionRules])[] = [
   [ZEBRA, { scanEveryS: "number", scanPhaseS: "number", applyDelayS: "number", release: ["8.4", "10"] }],
   [STATICD, {}],
+  [BGPD, { startDelayMs: "number" }],
 ];
 
 /** The commands of all daemons of FRR that are built: what a line of configuration is looked for in. */
@@ -22,6 +24,20 @@ export const FRR_COMMANDS: readonly CommandSet<never>[] = FRR.map(([program]) =>
 export const DAEMONS: ReadonlyMap<string, DaemonFactory> = new Map<string, DaemonFactory>([
   ...FRR.map(([program, rules]) => [program.name, frr(program, rules)] as const),
 ]);
+
+/** What in a configuration is about which daemon of FRR; zebra and staticd run whatever it says. */
+const WORK: readonly (readonly [string, RegExp])[] = [
+  ["bgpd", /^\s*(router bgp|bgp )/m],
+  ["ospfd", /^\s*(router ospf\b|ip ospf )/m],
+];
+
+/** The daemons that an integrated configuration needs, and those `asked` for, in the order in which they start. */
+export function frrDaemonsOf(text: string, asked: readonly string[]): readonly string[] {
+  const wanted = new Set(["zebra", "staticd", ...asked]);
+  for (const [name, about] of WORK) if (about.test(text)) wanted.add(name);
+  const known = FRR.map(([program]) => program.name);
+  return [...known.filter((name) => wanted.delete(name)), ...wanted];
+}
 
 /** Starts a daemon on a node. */
 export function startDaemon(os: Os, name: string, config: unknown): Outcome<Daemon> {

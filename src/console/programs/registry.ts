@@ -3,6 +3,7 @@ import { curl } from "../curl/command.ts";
 import { busybox, httpd, python3 } from "../httpd/command.ts";
 import { iperf3 } from "../iperf3/command.ts";
 import { nc } from "../nc/command.ts";
+import { vtysh } from "../vtysh/command.ts";
 import { arping } from "./arping.ts";
 import { ping } from "./ping.ts";
 import { tcpdump } from "./tcpdump.ts";
@@ -20,4 +21,5 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["python3", python3],
   ["tcpdump", tcpdump],
   ["traceroute", traceroute],
+  ["vtysh", vtysh],
 ]);

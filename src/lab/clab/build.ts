@@ -1,5 +1,6 @@
 import type { Running } from "../../console/process.ts";
 import { S } from "../../core/time.ts";
+import { ipv6Lines } from "../../frr/config-file.ts";
 import { Cpu } from "../../nodes/kernel/cpu.ts";
 import { LabError } from "../errors.ts";
 import { lineQuality, type Net } from "../net.ts";
@@ -21,6 +22,10 @@ export function buildClab(net: Net, lab: ClabLab, readFile: ReadFile): void {
   const daemons = lab.nodes.map((node) => wantedDaemons(node, readFile, left));
   for (const [i, node] of lab.nodes.entries()) checkDaemons(node, daemons[i] as readonly Wanted[]);
   for (const note of lab.notes) net.warn(note);
+  for (const wanted of daemons) {
+    const texts = new Map(wanted.map((w) => [w.config.path, w.config]));
+    for (const text of texts.values()) if (text.path.endsWith(".conf")) left.push(...ipv6Lines(text));
+  }
   if (left.length > 0) net.warn(`${lab.path}: IPv6 is not built, left out: ${left.join(", ")}`);
   for (const node of lab.nodes) addNode(net, node);
   for (const link of lab.links) addLink(net, link);

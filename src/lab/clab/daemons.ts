@@ -40,6 +40,8 @@ const FRR_DAEMONS = (
   "mgmtd zebra bgpd ripd ripngd ospfd ospf6d isisd babeld pimd pim6d ldpd nhrpd eigrpd sharpd pbrd staticd bfdd fabricd " +
   "vrrpd pathd"
 ).split(" ");
+/** The file of one daemon, from before there was an `frr.conf`. */
+const FRR_OWN = new RegExp(`^${FRR}/(${FRR_DAEMONS.join("|")})\\.conf$`);
 /** Those of IPv6, which is not built: they are told of, and not started. */
 const FRR_IPV6 = new Set(["ripngd", "ospf6d", "pim6d"]);
 /** Lines of `daemons` that are about how FRR is started. */
@@ -49,19 +51,20 @@ const FRR_WITHOUT_EFFECT =
   /^([!#]|frr (version|defaults)\b|hostname\b|domainname\b|(no )?log\b|(no )?service\b|no ipv6 forwarding\b|(enable )?password\b|username\b|line vty\b|(exit|end)\b|$)/;
 
 /**
- * The daemons that the binds of a node ask for: those with `=yes` in `/etc/frr/daemons`; zebra, which FRR always starts, when
- * `frr.conf` configures anything (interfaces, static routes: staticd); keepalived and dnsmasq when they have a configuration.
+ * The daemons that the binds of a node ask for: those with `=yes` in `/etc/frr/daemons`; zebra and staticd, which FRR always starts, when
+ * `frr.conf` configures anything; keepalived and dnsmasq when they have a configuration.
  * What is left out because it is IPv6 is added to `left`.
  */
 export function wantedDaemons(node: ClabNode, read: ReadFile, left: string[]): readonly Wanted[] {
   const wanted: Wanted[] = [];
-  const frr: { daemons?: DaemonText; conf?: DaemonText } = {};
+  const frr: FrrFiles = { own: new Map() };
   for (const bind of node.binds) {
     const target = bind.target.replace(/\/+$/, "");
     const daemon = CONFIGS.get(target);
     if (daemon !== undefined) wanted.push({ name: daemon, config: must(bind, read), because: bind.source });
     else if (target === `${FRR}/daemons`) frr.daemons = must(bind, read);
     else if (target === `${FRR}/frr.conf`) frr.conf = must(bind, read);
+    else if (FRR_OWN.test(target)) frr.own.set(FRR_OWN.exec(target)?.[1] as string, must(bind, read));
     else if (target === FRR) readDirectory(bind, read, frr);
     else if (!WITHOUT_EFFECT.has(target)) {
       const known = [`${FRR}/daemons`, `${FRR}/frr.conf`, ...CONFIGS.keys()].join(", ");
@@ -81,14 +84,22 @@ export function checkDaemons(node: ClabNode, wanted: readonly Wanted[]): void {
   throw new LabError(`${node.path}:${node.line}: node ${node.name}: ${verb} not built: ${names}; built: ${built}`);
 }
 
-function frrDaemons(frr: { daemons?: DaemonText; conf?: DaemonText }, left: string[]): Wanted[] {
+/** The files of FRR: which daemons run, what they are all told, and what each is told alone while there is no `frr.conf`. */
+interface FrrFiles {
+  daemons?: DaemonText;
+  conf?: DaemonText;
+  readonly own: Map<string, DaemonText>;
+}
+
+function frrDaemons(frr: FrrFiles, left: string[]): Wanted[] {
   const asked = frr.daemons === undefined ? new Map<string, string>() : readDaemons(frr.daemons, left);
-  const { conf } = frr;
-  if (conf !== undefined) for (const [name, because] of always(conf)) if (!asked.has(name)) asked.set(name, because);
+  const { conf, own } = frr;
+  const files = conf === undefined ? [...own.values()] : [conf];
+  for (const conf of files) for (const [name, because] of always(conf)) if (!asked.has(name)) asked.set(name, because);
   const config = conf ?? { path: frr.daemons?.path ?? "", text: "" };
   return FRR_DAEMONS.flatMap((name) => {
     const because = asked.get(name);
-    return because === undefined ? [] : [{ name, config, because }];
+    return because === undefined ? [] : [{ name, config: conf ?? own.get(name) ?? config, because }];
   });
 }
 
@@ -99,8 +110,7 @@ function always(conf: DaemonText): Map<string, string> {
     const line = raw.trim();
     if (FRR_WITHOUT_EFFECT.test(line)) continue;
     const because = `${conf.path}:${i + 1}`;
-    if (!wanted.has("zebra")) wanted.set("zebra", because);
-    if (/^ip route\b/.test(line) && !wanted.has("staticd")) wanted.set("staticd", because);
+    for (const name of ["zebra", "staticd"]) if (!wanted.has(name)) wanted.set(name, because);
   }
   return wanted;
 }
@@ -124,13 +134,17 @@ function readDaemons(file: DaemonText, left: string[]): Map<string, string> {
 }
 
 /** A directory over `/etc/frr`: its files, as far as there are any. */
-function readDirectory(bind: ClabBind, read: ReadFile, frr: { daemons?: DaemonText; conf?: DaemonText }): void {
+function readDirectory(bind: ClabBind, read: ReadFile, frr: FrrFiles): void {
   const inside = (name: string): DaemonText | undefined => {
     const path = `${bind.source.replace(/\/+$/, "")}/${name}`;
     return attempt(() => ({ path, text: read(path) }));
   };
   const [daemons, conf] = [inside("daemons"), inside("frr.conf")];
-  if (daemons === undefined && conf === undefined)
+  for (const name of FRR_DAEMONS) {
+    const own = inside(`${name}.conf`);
+    if (own !== undefined) frr.own.set(name, own);
+  }
+  if (daemons === undefined && conf === undefined && frr.own.size === 0)
     fail(bind, `bind ${bind.source}: no daemons and no frr.conf in it`, "a directory with FRR's files");
   if (daemons !== undefined) frr.daemons = daemons;
   if (conf !== undefined) frr.conf = conf;
