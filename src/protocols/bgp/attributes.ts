@@ -1,0 +1,143 @@
+import type { Ipv4 } from "../../core/addr.ts";
+import { hex } from "../../core/bytes.ts";
+import { type AsPath, EMPTY_PATH } from "./as-path.ts";
+import type { RawAttribute } from "./wire.ts";
+
+/** What a path says of itself, but for its next hop, which the RIB keeps beside it: so neighbours of one speaker share their attributes. */
+
+export const ORIGIN_IGP = 0;
+export const ORIGIN_EGP = 1;
+export const ORIGIN_INCOMPLETE = 2;
+
+export interface Aggregator {
+  readonly as: number;
+  readonly address: Ipv4;
+}
+
+/** The fields of `Attributes`. */
+export interface AttributeFields {
+  readonly origin: number;
+  readonly asPath: AsPath;
+  /** MULTI_EXIT_DISC; undefined: none. */
+  readonly med: number | undefined;
+  /** Undefined: none; the decision then takes the default (100). */
+  readonly localPref: number | undefined;
+  readonly atomicAggregate: boolean;
+  readonly aggregator: Aggregator | undefined;
+  /** Sorted, each once. */
+  readonly communities: readonly number[];
+  readonly originatorId: Ipv4 | undefined;
+  readonly clusterList: readonly Ipv4[];
+  /** Eight octets each, as hexadecimal digits, sorted. */
+  readonly extended: readonly string[];
+  /** Twelve octets each. */
+  readonly large: readonly string[];
+  /** Transitive ones that are not known here: passed on with the partial bit (§5). */
+  readonly unknown: readonly RawAttribute[];
+  /** Of this router alone, never sent. */
+  readonly weight: number;
+  readonly tag: number;
+}
+
+/** Immutable. Equal ones are mostly the same object: compare with `sameAttributes`. */
+export class Attributes implements AttributeFields {
+  readonly origin: number;
+  readonly asPath: AsPath;
+  readonly med: number | undefined;
+  readonly localPref: number | undefined;
+  readonly atomicAggregate: boolean;
+  readonly aggregator: Aggregator | undefined;
+  readonly communities: readonly number[];
+  readonly originatorId: Ipv4 | undefined;
+  readonly clusterList: readonly Ipv4[];
+  readonly extended: readonly string[];
+  readonly large: readonly string[];
+  readonly unknown: readonly RawAttribute[];
+  readonly weight: number;
+  readonly tag: number;
+  /** Tells different ones apart. */
+  readonly key: string;
+
+  constructor(f: AttributeFields, key: string) {
+    this.origin = f.origin;
+    this.asPath = f.asPath;
+    this.med = f.med;
+    this.localPref = f.localPref;
+    this.atomicAggregate = f.atomicAggregate;
+    this.aggregator = f.aggregator;
+    this.communities = f.communities;
+    this.originatorId = f.originatorId;
+    this.clusterList = f.clusterList;
+    this.extended = f.extended;
+    this.large = f.large;
+    this.unknown = f.unknown;
+    this.weight = f.weight;
+    this.tag = f.tag;
+    this.key = key;
+  }
+  /** These with some changed. */
+  with(changes: Partial<AttributeFields>): Attributes {
+    return makeAttributes({ ...this.fields(), ...changes });
+  }
+  private fields(): AttributeFields {
+    const { origin, asPath, med, localPref, atomicAggregate, aggregator, communities, originatorId } = this;
+    const { clusterList, extended, large, unknown, weight, tag } = this;
+    return {
+      ...{ origin, asPath, med, localPref, atomicAggregate, aggregator, communities, originatorId },
+      ...{ clusterList, extended, large, unknown, weight, tag },
+    };
+  }
+}
+
+const NONE: readonly never[] = [];
+
+/** Those of an empty path without anything. */
+export const PLAIN: AttributeFields = {
+  origin: ORIGIN_IGP,
+  asPath: EMPTY_PATH,
+  med: undefined,
+  localPref: undefined,
+  atomicAggregate: false,
+  aggregator: undefined,
+  communities: NONE,
+  originatorId: undefined,
+  clusterList: NONE,
+  extended: NONE,
+  large: NONE,
+  unknown: NONE,
+  weight: 0,
+  tag: 0,
+};
+
+/** Attributes by key. Only a saving: it is emptied when it is full. */
+const pool = new Map<string, Attributes>();
+const POOL_MAX = 1 << 20;
+
+export function makeAttributes(f: AttributeFields): Attributes {
+  const key = keyOf(f);
+  const known = pool.get(key);
+  if (known !== undefined) return known;
+  if (pool.size >= POOL_MAX) pool.clear();
+  const made = new Attributes(f, key);
+  pool.set(key, made);
+  return made;
+}
+
+export const sameAttributes = (a: Attributes, b: Attributes): boolean => a === b || a.key === b.key;
+
+function keyOf(f: AttributeFields): string {
+  let key = `${f.origin} ${f.asPath.text}`;
+  if (f.med !== undefined) key += `|m${f.med}`;
+  if (f.localPref !== undefined) key += `|p${f.localPref}`;
+  if (f.atomicAggregate) key += "|a";
+  if (f.aggregator !== undefined) key += `|g${f.aggregator.as} ${f.aggregator.address}`;
+  if (f.communities.length > 0) key += `|c${f.communities.join()}`;
+  if (f.originatorId !== undefined) key += `|o${f.originatorId}`;
+  if (f.clusterList.length > 0) key += `|l${f.clusterList.join()}`;
+  if (f.extended.length > 0) key += `|e${f.extended.join()}`;
+  if (f.large.length > 0) key += `|L${f.large.join()}`;
+  if (f.weight !== 0) key += `|w${f.weight}`;
+  if (f.tag !== 0) key += `|t${f.tag}`;
+  for (const u of f.unknown) key += `|u${u.flags},${u.type},${hex(u.value)}`;
+  return key;
+}

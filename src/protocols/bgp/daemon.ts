@@ -1,0 +1,155 @@
+import type { Os, OsAlarm } from "../../core/os.ts";
+import type { TcpSocket } from "../../core/tcp-socket.ts";
+import { MS, NEVER, S } from "../../core/time.ts";
+import type { FrrInstance, FrrProgram } from "../../frr/daemon.ts";
+import { Policy } from "../../frr/policy.ts";
+import type { ViewQuery, Views } from "../../frr/views.ts";
+import type { ConfigBlock } from "../../frr/vty.ts";
+import type { ZebraClient, ZebraInterface, Zserv } from "../../frr/zapi.ts";
+import { Bgp } from "./bgp.ts";
+import { BGP_COMMANDS } from "./commands.ts";
+import { PolicyListTable } from "./lists.ts";
+import { policyChanged } from "./policy-changes.ts";
+import type { Route } from "./route.ts";
+import { type Profile, TRADITIONAL } from "./settings.ts";
+import { viewOf } from "./views.ts";
+import { writeBgpConfig } from "./write-config.ts";
+
+/** What a program may set beside the configuration. */
+export interface BgpOptions {
+  /** From being started until zebra is asked: FRR needs some time to begin. Drawn from 40 to 60 ms unless told. */
+  readonly startDelayMs?: number;
+}
+
+/** FRR tries again after that long when zebra is not there (lib/zclient.c:zclient_event). */
+const ZEBRA_RETRY = 10 * S;
+const START_MS = 40;
+const START_JITTER_US = 20_000;
+const PORT = 179;
+/** Backlog of bgpd's listener (bgpd/bgp_network.c: SOMAXCONN). */
+const BACKLOG = 4096;
+
+/** bgpd of one node: at most one process, and the policy that it shares. */
+export class BgpDaemon implements FrrInstance, Views {
+  readonly os: Os;
+  readonly lists = new PolicyListTable();
+  readonly policy = new Policy<Route>();
+  profile: Profile = TRADITIONAL;
+  bgp: Bgp | undefined;
+  /** Names of lists and maps that have changed and are still to be taken in. */
+  readonly changed = new Set<string>();
+  readonly #connect: OsAlarm;
+  readonly #policyDelay: OsAlarm;
+  readonly #options: BgpOptions;
+  #listener: TcpSocket | undefined;
+  #zserv: Zserv | undefined;
+  #configured = false;
+
+  constructor(os: Os, options: BgpOptions) {
+    this.os = os;
+    this.#options = options;
+    this.#connect = os.alarm(() => this.#reachZebra());
+    this.#policyDelay = os.alarm(() => {
+      const { changed } = this;
+      const keys = [...changed];
+      changed.clear();
+      for (const key of keys) if (key.startsWith("route-map ")) this.policy.routeMaps.pending.delete(key.slice(10));
+      if (this.bgp !== undefined) policyChanged(this.bgp, keys);
+    });
+    this.policy.onChange(({ kind, name }) => {
+      if (!this.#configured) return;
+      if (kind === "route-map") this.policy.routeMaps.pending.add(name);
+      this.changed.add(`${kind} ${name}`);
+      const delay = (this.bgp?.globals.rmapDelayS ?? 5) * S;
+      if (this.#policyDelay.deadline === NEVER) this.#policyDelay.set(os.now() + delay);
+    });
+  }
+
+  configured(): void {
+    this.#configured = true;
+    this.os.local.provide("views bgpd", this);
+    const delay = this.#options.startDelayMs;
+    const jitter = this.os.rng("bgpd start").int(START_JITTER_US) * 1000;
+    this.#connect.set(this.os.now() + (delay === undefined ? START_MS * MS + jitter : delay * MS));
+  }
+  stop(): void {
+    this.os.local.withdraw("views bgpd");
+    this.#connect.set(NEVER);
+    this.#policyDelay.set(NEVER);
+    this.remove();
+  }
+  show(): unknown {
+    const { bgp } = this;
+    return bgp === undefined ? undefined : { as: bgp.globals.as, peers: bgp.peers.size, prefixes: bgp.rib.size };
+  }
+  busy(): boolean {
+    if (this.#connect.deadline !== NEVER || this.#policyDelay.deadline !== NEVER) return true;
+    return this.bgp?.busy ?? false;
+  }
+  writeConfig(): readonly ConfigBlock[] {
+    return writeBgpConfig(this);
+  }
+  view(what: string, query: ViewQuery): unknown {
+    return viewOf(this, what, query);
+  }
+
+  /** `router bgp`: makes the process. */
+  create(as: number): Bgp {
+    const bgp = new Bgp(this.os, as, this.policy, this.lists);
+    bgp.profile = this.profile;
+    this.bgp = bgp;
+    this.#attach();
+    return bgp;
+  }
+  /** `no router bgp`. */
+  remove(): void {
+    const { bgp } = this;
+    this.bgp = undefined;
+    bgp?.close();
+    bgp?.zebra?.close();
+    this.#listener?.close();
+    this.#listener = undefined;
+  }
+
+  #reachZebra(): void {
+    this.#zserv = this.os.local.find<Zserv>("zserv");
+    if (this.#zserv === undefined) return this.#connect.set(this.os.now() + ZEBRA_RETRY);
+    this.#attach();
+  }
+  /** Joins the process with zebra and the network, once both are there. */
+  #attach(): void {
+    const { bgp } = this;
+    if (bgp === undefined || this.#zserv === undefined || bgp.zebra !== undefined) return;
+    const listener = this.os.tcpSocket();
+    listener.options.reuseAddress = true;
+    listener.options.noDelay = true;
+    listener.options.md5 = bgp.signatures;
+    if (listener.bind(0, PORT).ok) listener.listen(BACKLOG, (socket) => bgp.accept(socket));
+    this.#listener = listener;
+    bgp.zebra = this.#zserv.connect(clientOf(bgp));
+    bgp.nextHops.watchAll();
+    bgp.local.askAgain();
+    for (const peer of bgp.peers.values()) peer.start();
+  }
+}
+
+function clientOf(bgp: Bgp): ZebraClient {
+  return {
+    kind: "bgp",
+    interfaceChanged: (i: ZebraInterface) => bgp.interfaceChanged(i),
+    interfaceRemoved: (ifname) => {
+      bgp.interfaces.delete(ifname);
+    },
+    routerId: (id) => bgp.routerIdTold(id),
+    redistributed: (route) => bgp.local.told(route),
+    unredistributed: (route) => bgp.local.untold(route),
+    nexthopChanged: (state) => bgp.nexthopChanged(state),
+  };
+}
+
+/** bgpd as nodes start it. */
+export const BGPD: FrrProgram<BgpOptions> = {
+  name: "bgpd",
+  commands: BGP_COMMANDS,
+  begin: (os, options) => new BgpDaemon(os, options),
+};

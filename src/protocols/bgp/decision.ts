@@ -1,0 +1,182 @@
+import { CONFED_SEQUENCE } from "./as-path.ts";
+import { FROM_PEER, type Path, type RibNode } from "./rib.ts";
+
+/** Which of several paths is best (RFC 4271 §9.1.2.2, as bgpd/bgp_route.c:bgp_path_info_cmp extends and orders it). */
+
+/** What `bgp bestpath …` and its like say. */
+export interface DecisionRules {
+  readonly alwaysCompareMed: boolean;
+  readonly deterministicMed: boolean;
+  readonly medMissingAsWorst: boolean;
+  readonly medConfed: boolean;
+  readonly asPathIgnore: boolean;
+  readonly asPathConfed: boolean;
+  readonly multipathRelax: boolean;
+  readonly compareRouterId: boolean;
+  readonly defaultLocalPref: number;
+  /** Paths that may be used at once. */
+  readonly maxPathsEbgp: number;
+  readonly maxPathsIbgp: number;
+}
+
+/** Debian builds FRR for so many, and that is the default (bgpd/bgpd.c:bgp_create). */
+export const MULTIPATH_MAX = 256;
+
+export const DEFAULT_RULES: DecisionRules = {
+  alwaysCompareMed: false,
+  deterministicMed: false,
+  medMissingAsWorst: false,
+  medConfed: false,
+  asPathIgnore: false,
+  asPathConfed: false,
+  multipathRelax: false,
+  compareRouterId: false,
+  defaultLocalPref: 100,
+  maxPathsEbgp: MULTIPATH_MAX,
+  maxPathsIbgp: MULTIPATH_MAX,
+};
+
+/** `winner`: negative when `a` is better. `equal`: they could be used together. */
+export interface Comparison {
+  readonly winner: number;
+  readonly reason: string;
+  readonly equal: boolean;
+}
+
+export const FIRST_PATH = "First path received";
+const MED_WORST = 4_294_967_295;
+
+/** Kept and overwritten: comparing is the most frequent thing that a router does. */
+const result = { winner: 0, reason: "", equal: false };
+function say(winner: number, reason: string, equal = false): Comparison {
+  result.winner = winner;
+  result.reason = reason;
+  result.equal = equal;
+  return result;
+}
+
+/** Compares two valid paths. The answer is overwritten by the next call. */
+export function comparePaths(a: Path, b: Path, rules: DecisionRules): Comparison {
+  const [x, y] = [a.attributes, b.attributes];
+  if (x.weight !== y.weight) return say(y.weight - x.weight, "Weight");
+  const [xp, yp] = [x.localPref ?? rules.defaultLocalPref, y.localPref ?? rules.defaultLocalPref];
+  if (xp !== yp) return say(yp - xp, "Local Pref");
+  const local = localRank(a) - localRank(b);
+  if (local !== 0) return say(local, "Local Route");
+  if (!rules.asPathIgnore) {
+    const hops = pathHops(a, rules) - pathHops(b, rules);
+    if (hops !== 0) return say(hops, "AS Path");
+  }
+  if (x.origin !== y.origin) return say(x.origin - y.origin, "Origin");
+  if (comparesMed(a, b, rules)) {
+    const med = medOf(a, rules) - medOf(b, rules);
+    if (med !== 0) return say(med, "MED");
+  }
+  const sort = sortRank(a) - sortRank(b);
+  if (sort !== 0) return say(sort, "Peer Type");
+  const metric = a.nextHop.metric - b.nextHop.metric;
+  if (metric !== 0) return say(metric, "IGP Metric");
+  return compareTies(a, b, rules);
+}
+
+/** What decides between paths that are equally good: a multipath set is made of them. */
+function compareTies(a: Path, b: Path, rules: DecisionRules): Comparison {
+  const equal = maxPaths(a, rules) > 1 && alike(a, b, rules);
+  const [x, y] = [a.attributes, b.attributes];
+  const external = a.source.sort === "ebgp" && b.source.sort === "ebgp";
+  // Of two external paths the one in use stays, so that routes do not flap.
+  if (!rules.compareRouterId && external) {
+    if (b === b.node.best) return say(1, "Older Path", equal);
+    if (a === a.node.best) return say(-1, "Older Path", equal);
+  }
+  const id = (x.originatorId ?? a.source.remoteId) - (y.originatorId ?? b.source.remoteId);
+  if (id !== 0) return say(id, "Router ID", equal);
+  const cluster = x.clusterList.length - y.clusterList.length;
+  if (cluster !== 0) return say(cluster, "Cluster length", equal);
+  const address = a.source.address - b.source.address;
+  if (address !== 0) return say(address, "Neighbor IP", equal);
+  return say(a.source.serial - b.source.serial || a.kind - b.kind, "Nothing left to compare", equal);
+}
+
+/** Lower is better: what this router announces itself, in whatever way, comes first. */
+const localRank = (p: Path): number => (p.kind === FROM_PEER ? 1 : 0);
+
+function pathHops(p: Path, rules: DecisionRules): number {
+  const { asPath } = p.attributes;
+  if (!rules.asPathConfed) return asPath.hops;
+  return asPath.segments.reduce((n, s) => n + (s.type >= CONFED_SEQUENCE ? s.as.length : 0), asPath.hops);
+}
+
+/** MEDs of one neighbouring AS are comparable, others only where the administrator says so (§9.1.2.2 c). */
+function comparesMed(a: Path, b: Path, rules: DecisionRules): boolean {
+  if (rules.alwaysCompareMed) return true;
+  const [x, y] = [a.attributes.asPath, b.attributes.asPath];
+  if (x.neighborAs !== 0 || y.neighborAs !== 0) return x.neighborAs === y.neighborAs;
+  if (x.segments.length === 0 && y.segments.length === 0) return true;
+  return rules.medConfed && x.first !== undefined && x.first === y.first;
+}
+const medOf = (p: Path, rules: DecisionRules): number => p.attributes.med ?? (rules.medMissingAsWorst ? MED_WORST : 0);
+
+/** External before internal; what comes from within a confederation counts as internal (RFC 5065 §5.3). */
+const sortRank = (p: Path): number => (p.source.sort === "ebgp" ? 0 : p.source.sort === "self" ? 0 : 1);
+
+const maxPaths = (p: Path, rules: DecisionRules): number =>
+  p.source.sort === "ibgp" ? rules.maxPathsIbgp : rules.maxPathsEbgp;
+
+/** Whether two equally good paths may be used together. */
+function alike(a: Path, b: Path, rules: DecisionRules): boolean {
+  if (a.kind !== FROM_PEER || b.kind !== FROM_PEER) return false;
+  if (rules.multipathRelax) return true;
+  if (a.source.sort === "ibgp") return a.attributes.asPath.text === b.attributes.asPath.text;
+  return a.source.as === b.source.as;
+}
+
+/** What the decision has found. */
+export interface Decision {
+  readonly best: Path | undefined;
+  readonly reason: string;
+}
+
+/** Chooses the best path of a prefix. FRR looks at the newest path first, and its reason is that of the last comparison. */
+export function decide(node: RibNode, rules: DecisionRules): Decision {
+  if (!rules.deterministicMed || node.paths.length < 3) return bestOf(node.paths, rules);
+  // With `bgp deterministic-med` the best path of each neighbouring AS is found first, so that their order plays no part.
+  const groups = new Map<number, Path[]>();
+  for (const p of node.paths) {
+    const as = p.attributes.asPath.neighborAs;
+    const known = groups.get(as);
+    if (known === undefined) groups.set(as, [p]);
+    else known.push(p);
+  }
+  if (groups.size === 1) return bestOf(node.paths, rules);
+  const bests = [...groups.values()].flatMap((paths) => bestOf(paths, rules).best ?? []);
+  return bestOf(bests, rules);
+}
+
+function bestOf(paths: readonly Path[], rules: DecisionRules): Decision {
+  let best: Path | undefined;
+  let reason = FIRST_PATH;
+  for (let i = 0; i < paths.length; i++) {
+    const p = paths[i] as Path;
+    if (!p.nextHop.valid) continue;
+    if (best === undefined) {
+      best = p;
+      continue;
+    }
+    const c = comparePaths(p, best, rules);
+    reason = c.reason;
+    if (c.winner < 0) best = p;
+  }
+  return { best, reason };
+}
+
+/** The paths that are used together, the best one first, then by next hop. */
+export function multipaths(best: Path, rules: DecisionRules): readonly Path[] {
+  const limit = maxPaths(best, rules);
+  if (limit <= 1 || best.kind !== FROM_PEER || best.node.paths.length === 1) return [best];
+  const others = best.node.paths.filter((p) => p !== best && p.valid && comparePaths(p, best, rules).equal);
+  const distinct = others.filter(
+    (p, i) => p.nextHop !== best.nextHop && others.findIndex((q) => q.nextHop === p.nextHop) === i,
+  );
+  return [best, ...distinct.sort((a, b) => a.nextHop.address - b.nextHop.address)].slice(0, limit);
+}

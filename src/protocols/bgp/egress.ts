@@ -1,0 +1,148 @@
+import type { Ipv4 } from "../../core/addr.ts";
+import { type AsPath, CONFED_SEQUENCE, isPrivateAs } from "./as-path.ts";
+import type { Attributes } from "./attributes.ts";
+import type { Bgp } from "./bgp.ts";
+import { GRACEFUL_SHUTDOWN, isTransitive, LOCAL_AS, NO_ADVERTISE, NO_EXPORT, sortedCommunities } from "./community.ts";
+import { hasPolicy, passesLists } from "./filter.ts";
+import type { Peer } from "./peer.ts";
+import { FROM_PEER, type Path } from "./rib.ts";
+import { Route } from "./route.ts";
+
+/** What neighbours are told of a path: FRR's bgpd/bgp_route.c:subgroup_announce_check, and the AS path of bgp_packet_attribute. */
+
+/** What goes out for a prefix. `nextHop` 0: the address that this router has on each session. */
+export interface AdjOut {
+  readonly attributes: Attributes;
+  readonly nextHop: Ipv4;
+}
+
+/** What `peer`, who stands for its group, is told of `path`; undefined: nothing. `members`: all of the group. */
+export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: Path): AdjOut | undefined {
+  const { settings } = peer;
+  const { attributes } = path;
+  const from = path.kind === FROM_PEER ? (path.source as Peer) : undefined;
+  if (path.suppressed > 0 && settings.unsuppressMap === undefined) return undefined;
+  if (settings.defaultOriginate !== undefined && path.node.length === 0) return undefined;
+  if (isHeldBack(attributes, peer) || !passesReflection(bgp, from, peer, members, attributes)) return undefined;
+  const external = peer.sort === "ebgp";
+  if (external && bgp.requiresPolicy && !hasPolicy(peer, "out")) return undefined; // RFC 8212
+  if (!passesLists(bgp, peer, "out", path.node, attributes)) return undefined;
+  const route = new Route(
+    bgp,
+    path.node,
+    prepared(bgp, peer, from, attributes),
+    path.nextHop.address,
+    from,
+    peer,
+    "bgp",
+  );
+  if (path.suppressed > 0 && bgp.policy.routeMaps.apply(settings.unsuppressMap ?? "", route) === "deny")
+    return undefined;
+  const map = settings.routeMaps?.out;
+  if (map !== undefined && bgp.policy.routeMaps.apply(map, route) === "deny") return undefined;
+  if (bgp.globals.gracefulShutdown && external) shutDownGracefully(route);
+  return {
+    attributes: dressed(bgp, peer, from, route.attributes),
+    nextHop: nextHopFor(bgp, peer, members, path, route, from),
+  };
+}
+
+/** RFC 1997 and `local-AS`. */
+function isHeldBack({ communities }: Attributes, to: Peer): boolean {
+  if (communities.length === 0) return false;
+  if (communities.includes(NO_ADVERTISE)) return true;
+  if (to.sort === "ebgp" && communities.includes(NO_EXPORT)) return true;
+  return to.sort !== "ibgp" && communities.includes(LOCAL_AS);
+}
+
+/** RFC 4456 §6 and §8: between internal neighbours only from or to a client. */
+function passesReflection(
+  bgp: Bgp,
+  from: Peer | undefined,
+  to: Peer,
+  members: ReadonlySet<Peer>,
+  a: Attributes,
+): boolean {
+  if (to.sort !== "ibgp" || from?.sort !== "ibgp") return true;
+  const [source, target] = [from.settings.reflectorClient === true, to.settings.reflectorClient === true];
+  if (!source && !target) return false;
+  if (source && target && !bgp.globals.clientToClient) return false;
+  return !(members.size === 1 && (a.originatorId === to.remoteId || (a.originatorId === undefined && from === to)));
+}
+
+/** Before the route map: MED and LOCAL_PREF as they may go to this kind of neighbour. */
+function prepared(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Attributes {
+  if (to.sort !== "ebgp") return a.localPref === undefined ? a.with({ localPref: bgp.globals.localPref }) : a;
+  // A MED does not go on to a third AS (RFC 4271 §5.1.4).
+  const foreign = a.med !== undefined && from !== undefined && to.settings.unchanged?.med !== true;
+  return foreign ? a.with({ med: undefined }) : a;
+}
+
+function shutDownGracefully(route: Route): void {
+  const { communities } = route.attributes;
+  if (communities.includes(GRACEFUL_SHUTDOWN)) return;
+  route.change({ communities: sortedCommunities([...communities, GRACEFUL_SHUTDOWN]) }); // RFC 8326
+}
+
+/** As they stand in the UPDATE. */
+function dressed(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Attributes {
+  const { sendCommunity } = to.settings;
+  const external = to.sort === "ebgp";
+  const reflected = to.sort === "ibgp" && from?.sort === "ibgp";
+  const extended = external ? a.extended.filter(isTransitive) : a.extended;
+  return a.with({
+    asPath: pathFor(bgp, to, a),
+    localPref: external ? undefined : a.localPref,
+    communities: sendCommunity?.standard === false ? [] : a.communities,
+    extended: sendCommunity?.extended === false ? [] : extended,
+    large: sendCommunity?.large === false ? [] : a.large,
+    originatorId: reflected ? (a.originatorId ?? from.remoteId) : external ? undefined : a.originatorId, // RFC 4456 §8
+    clusterList: reflected ? [bgp.clusterId, ...a.clusterList] : external ? [] : a.clusterList,
+    weight: 0,
+    tag: 0,
+  });
+}
+
+function pathFor(bgp: Bgp, to: Peer, a: Attributes): AsPath {
+  const { globals } = bgp;
+  if (to.sort === "ibgp") return a.asPath;
+  if (to.sort === "confed") return a.asPath.prepend(globals.as, 1, CONFED_SEQUENCE); // RFC 5065 §4
+  const { localAs, removePrivateAs, asOverride, unchanged } = to.settings;
+  let path = a.asPath.withoutConfed();
+  if (removePrivateAs !== undefined) path = withoutPrivate(path, removePrivateAs, globals.as, to.as);
+  if (asOverride === true && path.count(to.as) > 0) path = path.map((as) => (as === to.as ? globals.as : as));
+  if (unchanged?.asPath === true && path.segments.length > 0) return path;
+  if (globals.confederationId !== undefined) return path.prepend(globals.confederationId);
+  if (localAs === undefined) return path.prepend(globals.as);
+  return (localAs.replaceAs ? path : path.prepend(globals.as)).prepend(localAs.as);
+}
+
+/** bgpd/bgp_route.c:bgp_peer_remove_private_as: without `all` only where every number is private. */
+function withoutPrivate(
+  path: AsPath,
+  how: { readonly all: boolean; readonly replace: boolean },
+  ours: number,
+  theirs: number,
+): AsPath {
+  if (!how.all && !path.every(isPrivateAs)) return path;
+  return path.map((as) => (!isPrivateAs(as) || as === theirs ? as : how.replace ? ours : undefined));
+}
+
+function nextHopFor(
+  bgp: Bgp,
+  to: Peer,
+  members: ReadonlySet<Peer>,
+  path: Path,
+  route: Route,
+  from: Peer | undefined,
+): Ipv4 {
+  if (route.nextHopSet === "address") return route.nextHop;
+  if (route.nextHopSet === "peer") return 0;
+  const { address } = path.nextHop;
+  if (address === 0 || route.nextHopSet === "unchanged" || to.settings.unchanged?.nextHop === true) return address;
+  const { nextHopSelf } = to.settings;
+  const reflected = to.sort === "ibgp" && from?.sort === "ibgp";
+  if (nextHopSelf !== undefined && (!reflected || nextHopSelf === "force")) return 0;
+  if (to.sort !== "ebgp") return address;
+  return bgp.isThirdParty(address, members, from) ? address : 0; // RFC 4271 §5.1.3
+}

@@ -1,0 +1,214 @@
+import { type Ipv4, networkOf } from "../../core/addr.ts";
+import { u8, u16, u32 } from "../../core/bytes.ts";
+import { findNextHop, readCached } from "./attribute-cache.ts";
+import type { ReadAttributes, Sender } from "./attribute-decode.ts";
+import { type Attributes, sameAttributes } from "./attributes.ts";
+import type { Bgp } from "./bgp.ts";
+import { GRACEFUL_SHUTDOWN } from "./community.ts";
+import { filterIn, hasPolicy } from "./filter.ts";
+import { type Answer, answer, UPDATE_BAD_NETWORK, UPDATE_ERROR, UPDATE_MALFORMED } from "./notification.ts";
+import type { AdjIn, Peer } from "./peer.ts";
+import { FROM_PEER, findPath, Path, type RibNode, saysSame } from "./rib.ts";
+import { attributesAt, HEADER, prefixAddress, prefixEnd } from "./wire.ts";
+
+/** A prefix as one number: keys of tables by neighbour. */
+export const prefixKey = (address: Ipv4, length: number): number => address * 64 + length;
+
+/** UPDATEs on their way into the table: what they say, whether it is taken, and what policy makes of it. */
+export class Inbound {
+  readonly #bgp: Bgp;
+
+  constructor(bgp: Bgp) {
+    this.#bgp = bgp;
+  }
+
+  /** The UPDATE in [o, end) of `b`. A fault that ends the session is returned. */
+  update(peer: Peer, b: Uint8Array, o: number, end: number): Answer | undefined {
+    const at = attributesAt(b, o, end);
+    if (at < 0) return answer(UPDATE_ERROR, UPDATE_MALFORMED);
+    const attributesEnd = at + u16(b, at - 2);
+    const withdrawnFrom = o + HEADER + 2;
+    if (!isSound(b, withdrawnFrom, at - 2) || !isSound(b, attributesEnd, end))
+      return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK); // RFC 7606 §5.3
+    this.#withdrawAll(peer, b, withdrawnFrom, at - 2);
+    if (attributesEnd === at) {
+      if (at - 2 === withdrawnFrom && attributesEnd === end) this.#endOfRib(peer);
+      // NLRI without attributes: the mandatory ones are missing (RFC 7606 §3 d).
+      else this.#withdrawAll(peer, b, attributesEnd, end);
+      return undefined;
+    }
+    const sender: Sender = peer;
+    const read = readCached(b, at, attributesEnd, sender, attributesEnd < end);
+    if (read.verdict === "reset") return read.answer;
+    const { unreach, reach } = read;
+    if (unreach !== undefined && unreach.afi === 1 && unreach.safi === 1) {
+      if (!isSound(b, unreach.o, unreach.end)) return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK);
+      if (unreach.o === unreach.end && reach === undefined && attributesEnd === end) this.#endOfRib(peer);
+      this.#withdrawAll(peer, b, unreach.o, unreach.end);
+    }
+    const nextHopAt = findNextHop(b, at, attributesEnd);
+    const nextHop = nextHopAt < 0 ? (read.nextHop ?? 0) : u32(b, nextHopAt);
+    this.#announceAll(peer, read, nextHop, b, attributesEnd, end);
+    if (reach !== undefined && reach.afi === 1 && reach.safi === 1) {
+      if (!isSound(b, reach.o, reach.end)) return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK);
+      this.#announceAll(peer, read, reach.nextHop ?? 0, b, reach.o, reach.end);
+    }
+    return this.#limit(peer);
+  }
+
+  #withdrawAll(peer: Peer, b: Uint8Array, o: number, end: number): void {
+    for (let at = o; at < end; at = prefixEnd(b, at, end)) {
+      const length = u8(b, at);
+      this.withdraw(peer, networkOf(prefixAddress(b, at), length), length);
+    }
+  }
+
+  #announceAll(peer: Peer, read: ReadAttributes, nextHop: Ipv4, b: Uint8Array, o: number, end: number): void {
+    if (o === end) return;
+    if (read.verdict === "withdraw") {
+      this.#bgp.os.trace("bgp.malformed", { neighbor: peer.address, why: read.why });
+      return this.#withdrawAll(peer, b, o, end);
+    }
+    const { attributes } = read;
+    const keeps = peer.settings.softReconfiguration === true;
+    const since = keeps ? this.#bgp.os.now() : 0;
+    for (let at = o; at < end; at = prefixEnd(b, at, end)) {
+      const length = u8(b, at);
+      const address = networkOf(prefixAddress(b, at), length);
+      if (keeps) peer.adjIn.set(prefixKey(address, length), { address, length, attributes, nextHop, since });
+      this.announce(peer, address, length, attributes, nextHop);
+    }
+  }
+
+  /** A route that a neighbour announces, before policy. */
+  announce(peer: Peer, address: Ipv4, length: number, told: Attributes, toldHop: Ipv4): void {
+    const kept = this.isAcceptable(peer, told, toldHop)
+      ? this.#policy(peer, address, length, told, toldHop)
+      : undefined;
+    if (kept === undefined) return this.#remove(peer, address, length);
+    const node = this.#bgp.rib.reach(address, length);
+    if (node === undefined) return;
+    const nextHop = this.#bgp.nextHops.hold(kept.nextHop, peer.singleHop);
+    const path = findPath(node, peer, FROM_PEER);
+    if (path !== undefined) {
+      if (saysSame(path, kept.attributes, nextHop)) return this.#bgp.nextHops.release(nextHop);
+      this.#bgp.nextHops.release(path.nextHop);
+      path.attributes = kept.attributes;
+      path.nextHop = nextHop;
+      path.since = this.#bgp.os.now();
+      path.stale = false;
+      node.changed = true;
+    } else {
+      peer.accepted++;
+      node.paths.unshift(new Path(node, peer, FROM_PEER, kept.attributes, nextHop, this.#bgp.os.now()));
+    }
+    this.#bgp.enqueue(node);
+  }
+
+  withdraw(peer: Peer, address: Ipv4, length: number): void {
+    peer.adjIn.delete(prefixKey(address, length));
+    this.#remove(peer, address, length);
+  }
+  #remove(peer: Peer, address: Ipv4, length: number): void {
+    const node = this.#bgp.rib.find(address, length);
+    const path = node === undefined ? undefined : findPath(node, peer, FROM_PEER);
+    if (node !== undefined && path !== undefined) this.removePath(node, path);
+  }
+  removePath(node: RibNode, path: Path): void {
+    node.paths = node.paths.length === 1 ? NO_PATHS() : node.paths.filter((p) => p !== path);
+    this.#bgp.nextHops.release(path.nextHop);
+    const peer = path.source as Peer;
+    if (path.kind === FROM_PEER) peer.accepted--;
+    this.#bgp.enqueue(node);
+  }
+  /** All paths of a neighbour that is lost. `staleOnly`: those that it did not announce again. */
+  clear(peer: Peer, staleOnly = false): void {
+    if (!staleOnly) peer.adjIn.clear();
+    if (peer.accepted === 0) return;
+    for (const node of this.#bgp.rib) {
+      const path = findPath(node, peer, FROM_PEER);
+      if (path !== undefined && (!staleOnly || path.stale)) this.removePath(node, path);
+    }
+  }
+
+  /** Policy of this neighbour has changed: what it sent is judged anew, where it was kept. */
+  softReconfigure(peer: Peer): void {
+    for (const a of peer.adjIn.values()) this.announce(peer, a.address, a.length, a.attributes, a.nextHop);
+  }
+
+  /** What no policy may admit: loops, and next hops that are ourselves (§9.1.2, RFC 4456 §8, RFC 5065 §5). */
+  isAcceptable(peer: Peer, a: Attributes, nextHop: Ipv4): boolean {
+    const { globals } = this.#bgp;
+    const { allowAsIn, localAs, enforceFirstAs } = peer.settings;
+    const times = a.asPath.count(globals.as);
+    if (times > 0 && !admits(allowAsIn, times, a, globals.as)) return false;
+    if (localAs !== undefined && a.asPath.count(localAs.as) > (typeof allowAsIn === "number" ? allowAsIn : 0))
+      return false;
+    const { confederationId } = globals;
+    if (confederationId !== undefined && a.asPath.count(confederationId) > 0 && allowAsIn === undefined) return false;
+    if (enforceFirstAs === true && peer.sort === "ebgp" && a.asPath.first !== peer.as) return false;
+    if (a.originatorId === this.#bgp.routerId) return false;
+    if (a.clusterList.length > 0 && a.clusterList.includes(this.#bgp.clusterId)) return false;
+    return nextHop !== 0 && !this.#bgp.isOwn(nextHop);
+  }
+
+  #policy(
+    peer: Peer,
+    address: Ipv4,
+    length: number,
+    told: Attributes,
+    nextHop: Ipv4,
+  ): { readonly attributes: Attributes; readonly nextHop: Ipv4 } | undefined {
+    const { weight } = peer.settings;
+    let attributes = told;
+    if (weight !== undefined && weight > 0) attributes = attributes.with({ weight });
+    if (peer.sort === "ebgp" && told.communities.includes(GRACEFUL_SHUTDOWN))
+      attributes = attributes.with({ localPref: 0 });
+    if (!hasPolicy(peer, "in")) {
+      if (peer.sort === "ebgp" && this.#bgp.requiresPolicy) return undefined; // RFC 8212
+      return { attributes, nextHop };
+    }
+    return filterIn(this.#bgp, peer, { address, length }, attributes, nextHop);
+  }
+
+  #endOfRib(peer: Peer): void {
+    peer.endOfRibReceived = true;
+  }
+
+  /** `maximum-prefix`. */
+  #limit(peer: Peer): Answer | undefined {
+    const limit = peer.settings.maximumPrefix;
+    if (limit === undefined) return undefined;
+    const count = limit.force ? peer.adjIn.size : peer.accepted;
+    if (count <= limit.max) return undefined;
+    this.#bgp.os.trace("bgp.maximum-prefix", { neighbor: peer.address, count });
+    return limit.warningOnly ? undefined : peer.overflow();
+  }
+
+  /** What it sent before policy, as it is kept, in order. */
+  received(peer: Peer): readonly AdjIn[] {
+    return [...peer.adjIn.values()].sort((a, b) => a.address - b.address || a.length - b.length);
+  }
+  /** Whether policy would change or drop what was received: for shows. */
+  isFiltered(peer: Peer, a: AdjIn): boolean {
+    const node = this.#bgp.rib.find(a.address, a.length);
+    const path = node === undefined ? undefined : findPath(node, peer, FROM_PEER);
+    return path === undefined || !sameAttributes(path.attributes, a.attributes);
+  }
+}
+
+const NO_PATHS = (): Path[] => [];
+
+function admits(allow: number | "origin" | undefined, times: number, a: Attributes, as: number): boolean {
+  if (allow === undefined) return false;
+  return allow === "origin" ? a.asPath.origin === as && times === 1 : times <= allow;
+}
+
+/** Whether [o, end) holds nothing but whole prefixes. */
+function isSound(b: Uint8Array, o: number, end: number): boolean {
+  for (let at = o; at < end; ) {
+    at = prefixEnd(b, at, end);
+    if (at < 0) return false;
+  }
+  return true;
+}

@@ -1,0 +1,107 @@
+import type { OsAlarm } from "../../core/os.ts";
+import { MS } from "../../core/time.ts";
+import type { Bgp } from "./bgp.ts";
+import type { Peer } from "./peer.ts";
+import type { RibNode } from "./rib.ts";
+import { UpdateGroup } from "./update-group.ts";
+import type { BgpRefresh } from "./wire.ts";
+
+/** A route refresh is answered after so long (BGP_ANNOUNCE_ROUTE_SHORT_DELAY_MS). */
+const REFRESH_DELAY = 100 * MS;
+
+/** What goes out to all neighbours. */
+export class Outbound {
+  readonly #bgp: Bgp;
+  readonly #groups = new Map<string, UpdateGroup>();
+  readonly #refreshing = new Set<Peer>();
+  readonly #refresh: OsAlarm;
+  #ids = 0;
+
+  constructor(bgp: Bgp) {
+    this.#bgp = bgp;
+    this.#refresh = bgp.os.alarm(() => this.#answerRefreshes());
+  }
+
+  get groups(): Iterable<UpdateGroup> {
+    return this.#groups.values();
+  }
+  get busy(): boolean {
+    if (this.#refreshing.size > 0) return true;
+    for (const group of this.#groups.values()) if (group.busy) return true;
+    return false;
+  }
+
+  /** A session is up. */
+  join(peer: Peer): void {
+    const key = groupKey(peer);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = new UpdateGroup(this.#bgp, key, ++this.#ids);
+      this.#groups.set(key, group);
+    }
+    group.join(peer);
+  }
+  leave(peer: Peer): void {
+    this.#refreshing.delete(peer);
+    peer.updateGroup?.leave(peer);
+  }
+  drop(group: UpdateGroup): void {
+    this.#groups.delete(group.key);
+  }
+  /** The best path to a prefix is another one, or none. */
+  offer(node: RibNode): void {
+    for (const group of this.#groups.values()) group.offer(node);
+  }
+  /** Settings or policy of a neighbour have changed: it may belong to another group now. */
+  regroup(peer: Peer): void {
+    const group = peer.updateGroup;
+    if (group === undefined) return;
+    if (group.key === groupKey(peer)) return this.#soon(peer);
+    const told = group.members.size > 0 ? [...group.out.keys()] : [];
+    group.leave(peer);
+    this.join(peer);
+    peer.updateGroup?.withdrawAfter(peer, told);
+  }
+  /** Everything to a neighbour again. */
+  refresh(peer: Peer, m: BgpRefresh): void {
+    if (m.subtype === 0 && m.afi === 1 && m.safi === 1) this.#soon(peer);
+  }
+  /** `clear … soft out`. */
+  again(peer: Peer): void {
+    this.#soon(peer);
+  }
+  refillAll(): void {
+    for (const group of this.#groups.values()) group.refill();
+  }
+  defaults(): void {
+    for (const group of this.#groups.values()) group.originateDefault();
+  }
+
+  #soon(peer: Peer): void {
+    if (this.#refreshing.size === 0) this.#refresh.set(this.#bgp.os.now() + REFRESH_DELAY);
+    this.#refreshing.add(peer);
+  }
+  #answerRefreshes(): void {
+    const peers = [...this.#refreshing];
+    this.#refreshing.clear();
+    for (const peer of peers) {
+      const group = peer.updateGroup;
+      if (group === undefined || peer.joining) continue;
+      group.refill();
+      group.flush();
+      group.resend([peer]);
+    }
+  }
+}
+
+/** What all members of a group have in common: everything that what they are told depends on. */
+function groupKey(p: Peer): string {
+  const { settings: s } = p;
+  const single = s.asOverride === true || s.removePrivateAs !== undefined;
+  return JSON.stringify([
+    ...[p.sort, p.as4, p.main.extendedMessages, p.localAs, single ? p.as : 0, s.localAs, s.reflectorClient],
+    ...[s.nextHopSelf, s.defaultOriginate, s.sendCommunity, s.routeMaps?.out, s.prefixLists?.out, s.unsuppressMap],
+    ...[s.distributeLists?.out, s.filterLists?.out, s.removePrivateAs, s.asOverride, s.unchanged],
+    ...[s.advertisementIntervalS, p.group?.name],
+  ]);
+}

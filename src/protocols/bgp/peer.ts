@@ -1,0 +1,418 @@
+import type { Ipv4 } from "../../core/addr.ts";
+import type { OsAlarm } from "../../core/os.ts";
+import type { TcpSocket } from "../../core/tcp-socket.ts";
+import { type Nanos, NEVER, S } from "../../core/time.ts";
+import type { Attributes } from "./attributes.ts";
+import type { Bgp } from "./bgp.ts";
+import { AS_TRANS, announce, type Capabilities, capabilitiesOf } from "./capability.ts";
+import type { Config, Effect, Role } from "./machine.ts";
+import {
+  type Answer,
+  answer,
+  answerText,
+  CEASE,
+  CEASE_COLLISION,
+  CEASE_MAX_PREFIXES,
+  CEASE_SHUTDOWN,
+  HEADER_BAD_TYPE,
+  shutdownData,
+} from "./notification.ts";
+import { openFault } from "./open-check.ts";
+import type { NextHop, PathSource } from "./rib.ts";
+import { Session, type SessionOwner } from "./session.ts";
+import type { PeerGroup, PeerSettings } from "./settings.ts";
+import type { UpdateGroup } from "./update-group.ts";
+import { type BgpMessage, type BgpOpen, KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
+
+/** What a neighbour has sent before policy, while `soft-reconfiguration inbound` keeps it. */
+export interface AdjIn {
+  readonly address: Ipv4;
+  readonly length: number;
+  readonly attributes: Attributes;
+  readonly nextHop: Ipv4;
+  readonly since: Nanos;
+}
+
+/** Messages by type, sent and received. */
+export interface Counters {
+  readonly sent: number[];
+  readonly received: number[];
+}
+
+const ROLE_RANK: Readonly<Record<Role, number>> = {
+  ...{ idle: 0, active: 1, connect: 2, opensent: 3, openconfirm: 4, established: 5 },
+};
+const DEFAULT_PORT = 179;
+/** TTL of sessions whose neighbour may be anywhere (bgpd/bgpd.h:MAXTTL). */
+const TTL_MAX = 255;
+
+/** A neighbour: its settings, its sessions, and what is known of it. */
+export class Peer implements SessionOwner, PathSource {
+  readonly bgp: Bgp;
+  readonly address: Ipv4;
+  readonly serial: number;
+  /** Made for a connection from a `bgp listen range`. */
+  readonly dynamic: boolean;
+  own: PeerSettings = {};
+  group: PeerGroup | undefined;
+  main: Session;
+  /** A connection of the neighbour's that competes with ours. */
+  other: Session | undefined;
+
+  as = 0;
+  sort: "ibgp" | "ebgp" | "confed" = "ebgp";
+  remoteId: Ipv4 = 0;
+  capabilities: Capabilities | undefined;
+  hostname: string | undefined;
+  as4 = false;
+  /** Whether there is a way to it, as far as a session asks for that. */
+  reachable = false;
+  /** The other end's address as next hop tracking follows it. */
+  nextHop: NextHop | undefined;
+
+  readonly counters: Counters = { sent: new Array(8).fill(0), received: new Array(8).fill(0) };
+  establishedAt: Nanos = -1;
+  resetAt: Nanos = -1;
+  resetWhy = "";
+  established = 0;
+  dropped = 0;
+  lastNotification: { readonly owed: Answer; readonly sent: boolean } | undefined;
+  /** Paths of it in the table. */
+  accepted = 0;
+  readonly adjIn = new Map<number, AdjIn>();
+  updateGroup: UpdateGroup | undefined;
+  /** Not yet told all. */
+  joining = false;
+  endOfRibReceived = false;
+  endOfRibSent = false;
+  /** Stopped for too many prefixes: starts anew when this alarm rings, or never. */
+  overflowed = false;
+  readonly #restart: OsAlarm;
+  #settings: PeerSettings | undefined;
+
+  constructor(bgp: Bgp, address: Ipv4, serial: number, dynamic = false) {
+    this.bgp = bgp;
+    this.address = address;
+    this.serial = serial;
+    this.dynamic = dynamic;
+    this.main = new Session(this, false);
+    this.#restart = bgp.os.alarm(() => this.clearOverflow());
+  }
+
+  /** What counts: its own words before those of its group. */
+  get settings(): PeerSettings {
+    this.#settings ??= this.group === undefined ? this.own : { ...this.group.own, ...this.own };
+    return this.#settings;
+  }
+  /** Its settings, or its group's, have changed. */
+  touch(): void {
+    this.#settings = undefined;
+    this.#identify();
+  }
+  /** Whether IPv4 unicast is spoken with it. */
+  get active(): boolean {
+    return this.settings.activate ?? this.bgp.globals.defaultIpv4Unicast;
+  }
+  get up(): boolean {
+    return this.main.established;
+  }
+  get role(): Role {
+    const { main, other } = this;
+    return other !== undefined && ROLE_RANK[other.state.role] > ROLE_RANK[main.state.role]
+      ? other.state.role
+      : main.state.role;
+  }
+  /** The session that is farthest. */
+  get session(): Session {
+    return this.role === this.main.state.role ? this.main : (this.other as Session);
+  }
+  /** The AS number that we show it. */
+  get localAs(): number {
+    const { globals } = this.bgp;
+    const told = this.settings.localAs;
+    if (told !== undefined && this.sort === "ebgp") return told.as;
+    return this.sort === "ebgp" ? (globals.confederationId ?? globals.as) : globals.as;
+  }
+  get ttl(): number {
+    if (this.sort === "ibgp") return TTL_MAX;
+    return this.settings.multihop ?? 1;
+  }
+  /** Whether it must be on a connected network. */
+  get singleHop(): boolean {
+    return this.sort !== "ibgp" && this.ttl === 1 && this.settings.disableConnectedCheck !== true;
+  }
+  get localAddress(): Ipv4 {
+    return this.main.socket?.localAddress ?? 0;
+  }
+  get isShut(): boolean {
+    return this.settings.shutdown !== undefined || this.bgp.globals.shutdown !== undefined;
+  }
+
+  /** Begins, where it may. */
+  start(): void {
+    if (this.as === 0 && this.settings.remoteAs === undefined) return;
+    if (this.isShut || this.overflowed || !this.active || this.dynamic) return;
+    this.main.feed({ kind: "start" });
+  }
+  /** Ends its sessions; `again`: and begins anew. */
+  stop(owed: Answer, again: boolean): void {
+    this.other?.feed({ kind: "stop", owed, again: false });
+    this.other = undefined;
+    this.main.feed({ kind: "stop", owed, again });
+    if (again) this.start();
+  }
+  /** The shutdown of this neighbour, with its message. */
+  shutdownAnswer(): Answer {
+    return answer(
+      CEASE,
+      CEASE_SHUTDOWN,
+      shutdownMessageData(this.settings.shutdown ?? this.bgp.globals.shutdown ?? ""),
+    );
+  }
+  /** Next hop tracking has something to say of it (bgpd/bgp_fsm.c:bgp_fsm_nht_update). */
+  reach(reachable: boolean): void {
+    if (this.reachable === reachable) return;
+    this.reachable = reachable;
+    if (reachable) return this.main.feed({ kind: "go" });
+    if (this.up && this.singleHop) this.fail("Peer closed the session");
+  }
+  /** The session is lost, as if TCP had said so. */
+  fail(why: string): void {
+    this.resetWhy = why;
+    this.other?.discard();
+    this.other = undefined;
+    this.main.abort();
+  }
+
+  /** A connection has come in. */
+  accept(socket: TcpSocket): void {
+    if (this.isShut || this.overflowed || !this.active || (this.as === 0 && this.settings.remoteAs === undefined))
+      return socket.close();
+    this.other?.discard();
+    this.other = new Session(this, true);
+    socket.options.ttl = this.ttl;
+    socket.options.noDelay = true;
+    this.other.accept(socket);
+  }
+
+  // What sessions ask for.
+
+  now(): Nanos {
+    return this.bgp.os.now();
+  }
+  alarm(ring: () => void): OsAlarm {
+    return this.bgp.os.alarm(ring);
+  }
+  fsmConfig(): Config {
+    const { settings, bgp } = this;
+    const times = settings.timers ?? bgp.globals.timers ?? bgp.profile;
+    return {
+      passive: settings.passive === true || this.dynamic,
+      holdS: times.holdS,
+      keepaliveS: times.keepaliveS,
+      connectRetryS: settings.connectRetryS ?? bgp.profile.connectRetryS,
+      delayOpenS: settings.delayOpenS ?? 0,
+    };
+  }
+  dial(session: Session): TcpSocket | undefined {
+    if (this.nextHop === undefined) {
+      // Only now is zebra asked; its answer lets the session go on (bgpd/bgp_nht.c:bgp_peer_reg_with_nht).
+      this.nextHop = this.bgp.nextHops.hold(this.address, false);
+      this.bgp.reachPeer(this);
+    }
+    if (!this.reachable || this.bgp.routerId === 0) return undefined;
+    const socket = this.bgp.os.tcpSocket();
+    socket.options.ttl = this.ttl;
+    socket.options.noDelay = true;
+    socket.options.md5 = this.bgp.signatures;
+    const source = this.bgp.sourceOf(this);
+    if (source === undefined || (source !== 0 && !socket.bind(source, 0).ok)) return undefined;
+    const begun = socket.connect(this.address, this.settings.port ?? DEFAULT_PORT, (failed) => {
+      if (failed === null) session.connected(socket);
+      else session.failed(socket);
+    });
+    return begun.ok ? socket : undefined;
+  }
+  openFor(): BgpOpen {
+    const as = this.localAs;
+    return {
+      kind: "open",
+      version: 4,
+      as: as > 0xffff ? AS_TRANS : as,
+      holdS: this.fsmConfig().holdS,
+      id: this.bgp.routerId,
+      parameters: announce({
+        as,
+        hostname: this.bgp.os.hostname,
+        extendedMessage: this.settings.extendedMessage !== false,
+      }),
+      extended: false,
+    };
+  }
+  sent(type: number): void {
+    this.counters.sent[type] = (this.counters.sent[type] ?? 0) + 1;
+  }
+  #received(type: number): void {
+    this.counters.received[type] = (this.counters.received[type] ?? 0) + 1;
+  }
+
+  heard(session: Session, m: BgpMessage): void {
+    switch (m.kind) {
+      case "open":
+        this.#received(OPEN);
+        return this.#open(session, m);
+      case "keepalive":
+        this.#received(KEEPALIVE);
+        return session.feed({ kind: "keepalive" });
+      case "notification":
+        this.#received(NOTIFICATION);
+        this.lastNotification = { owed: m, sent: false };
+        return session.feed({ kind: "notification" });
+      case "refresh":
+        this.#received(ROUTE_REFRESH);
+        if (session.established) this.bgp.outbound.refresh(this, m);
+        return session.feed({ kind: "heard" });
+      case "update":
+        this.#received(UPDATE);
+        return session.feed({ kind: "heard" });
+    }
+  }
+  update(session: Session, b: Uint8Array, o: number, end: number): void {
+    this.#received(UPDATE);
+    const owed = this.bgp.inbound.update(this, b, o, end);
+    if (owed !== undefined) session.fault(owed);
+  }
+
+  #open(session: Session, m: BgpOpen): void {
+    const capabilities = capabilitiesOf(m);
+    const fault = openFault(this, m, capabilities);
+    if (fault !== undefined) return session.fault(fault);
+    const rival = session === this.main ? this.other : this.main;
+    if (rival !== undefined && this.#yields(session, rival, m.id)) return;
+    session.remoteId = m.id;
+    this.remoteId = m.id;
+    this.as = capabilities.as4 ?? m.as;
+    this.#identify();
+    this.capabilities = capabilities;
+    this.hostname = capabilities.hostname;
+    this.as4 = capabilities.as4 !== undefined;
+    session.feed({ kind: "open", holdS: m.holdS });
+    session.extendedMessages = capabilities.extendedMessage && this.settings.extendedMessage !== false;
+  }
+
+  /** Collision detection (§6.8): of two connections the one stays that the higher identifier has begun. True: this one goes. */
+  #yields(session: Session, rival: Session, remoteId: Ipv4): boolean {
+    if (rival.established) {
+      session.fault(answer(CEASE, CEASE_COLLISION), false);
+      if (session === this.other) this.other = undefined;
+      return true;
+    }
+    if (rival.state.role !== "opensent" && rival.state.role !== "openconfirm") return false;
+    const { routerId } = this.bgp;
+    const weAreLower = routerId < remoteId || (routerId === remoteId && this.localAs < this.as);
+    const loser = weAreLower === session.incoming ? rival : session;
+    loser.fault(answer(CEASE, CEASE_COLLISION), false);
+    if (loser === this.other) this.other = undefined;
+    return loser === session;
+  }
+
+  happened(session: Session, effect: Effect): void {
+    if (effect.kind === "notify") {
+      this.lastNotification = { owed: effect.owed, sent: true };
+      return;
+    }
+    if (effect.kind === "established") return this.#establish(session);
+    if (effect.kind !== "down") return;
+    if (session === this.other) {
+      this.other = undefined;
+      return;
+    }
+    this.resetAt = this.now();
+    this.#explain(effect);
+    if (effect.was === "established") this.#lost();
+    if (this.dynamic && this.other === undefined) this.bgp.forget(this);
+  }
+
+  #explain(effect: Effect & { readonly kind: "down" }): void {
+    const told = this.lastNotification;
+    switch (effect.why) {
+      case "hold timer":
+        this.resetWhy = "BGP Notification send";
+        return;
+      case "notification":
+        this.resetWhy = "BGP Notification received";
+        return;
+      case "fault":
+      case "stop":
+        this.resetWhy = this.isShut ? "Admin. shutdown" : told?.sent ? "BGP Notification send" : "User reset";
+        return;
+      default:
+        this.resetWhy = this.resetWhy === "" ? "Peer closed the session" : this.resetWhy;
+    }
+  }
+
+  #establish(session: Session): void {
+    if (session === this.other) {
+      this.main.discard();
+      this.main = session;
+      this.other = undefined;
+    } else if (this.other !== undefined) {
+      this.other.discard();
+      this.other = undefined;
+    }
+    this.established++;
+    this.establishedAt = this.now();
+    this.lastNotification = undefined;
+    this.endOfRibReceived = false;
+    this.endOfRibSent = false;
+    this.bgp.os.trace("bgp.neighbor", { neighbor: this.address, state: "established" });
+    this.bgp.established(this);
+  }
+  #lost(): void {
+    this.dropped++;
+    this.establishedAt = -1;
+    this.bgp.os.trace("bgp.neighbor", { neighbor: this.address, state: "down" });
+    this.bgp.lost(this);
+  }
+
+  /** Too many prefixes: Cease, and no start before the restart timer. */
+  overflow(): Answer {
+    const limit = this.settings.maximumPrefix;
+    this.overflowed = true;
+    if (limit !== undefined && limit.restartMin > 0) this.#restart.set(this.now() + limit.restartMin * 60 * S);
+    const max = limit?.max ?? 0;
+    const data = Uint8Array.from([0, 1, 1, max >>> 24, max >>> 16, max >>> 8, max]); // RFC 4486 §4
+    return answer(CEASE, CEASE_MAX_PREFIXES, data);
+  }
+  clearOverflow(): void {
+    this.#restart.set(NEVER);
+    if (!this.overflowed) return;
+    this.overflowed = false;
+    this.start();
+  }
+
+  /** Which kind of neighbour it is (bgpd/bgpd.c:peer_calc_sort). */
+  #identify(): void {
+    const { remoteAs, localAs } = this.settings;
+    const { globals } = this.bgp;
+    if (typeof remoteAs === "number") this.as = remoteAs;
+    else if (remoteAs === "internal") this.as = globals.as;
+    const ours = localAs?.as ?? globals.as;
+    if (this.as === ours) this.sort = "ibgp";
+    else this.sort = this.as !== 0 && globals.confederationPeers.includes(this.as) ? "confed" : "ebgp";
+  }
+  dispose(): void {
+    this.#restart.set(NEVER);
+    this.other?.discard();
+    this.main.discard();
+  }
+}
+
+const shutdownMessageData = (message: string): Uint8Array =>
+  message === "" ? new Uint8Array(0) : shutdownData(message);
+
+/** What FRR says of the last NOTIFICATION. */
+export const notificationText = (owed: Answer): string => answerText(owed.code, owed.subcode);
+
+/** A message of a type that a session cannot take. */
+export const unexpectedType = (type: number): Answer => answer(1, HEADER_BAD_TYPE, Uint8Array.of(type));

@@ -1,0 +1,248 @@
+import type { Ipv4 } from "../../core/addr.ts";
+import { setU16, u8 } from "../../core/bytes.ts";
+import type { OsAlarm } from "../../core/os.ts";
+import type { TcpSocket } from "../../core/tcp-socket.ts";
+import type { Nanos } from "../../core/time.ts";
+import { bgp, type Config, type Effect, type Event, initial, type State } from "./machine.ts";
+import type { Answer } from "./notification.ts";
+import {
+  type BgpMessage,
+  decode,
+  decodeHeader,
+  EXTENDED_MESSAGE_MAX,
+  encoded,
+  HEADER,
+  MESSAGE_MAX,
+  UPDATE,
+} from "./wire.ts";
+
+/** What a session asks of the neighbour that it belongs to. */
+export interface SessionOwner {
+  now(): Nanos;
+  alarm(ring: () => void): OsAlarm;
+  fsmConfig(): Config;
+  /** Begins to connect; the session is told `connected` or `failed`. Undefined: it could not even be tried. */
+  dial(session: Session): TcpSocket | undefined;
+  /** The OPEN to send. */
+  openFor(session: Session): BgpMessage;
+  /** A message other than UPDATE. A fault that it finds is returned. */
+  heard(session: Session, message: BgpMessage): void;
+  /** An UPDATE in [o, end) of `b`, its header sound. */
+  update(session: Session, b: Uint8Array, o: number, end: number): void;
+  /** What the machine says besides sending and closing. */
+  happened(session: Session, effect: Effect): void;
+  sent(type: number): void;
+}
+
+/** Octets that may wait for a neighbour that does not read. */
+const QUEUE_MAX = 1 << 28;
+
+/** One connection with a neighbour and its machine: octets in, messages out. */
+export class Session {
+  readonly owner: SessionOwner;
+  readonly incoming: boolean;
+  state: State = initial;
+  socket: TcpSocket | undefined;
+  /** What the neighbour's OPEN said its identifier is, once it is there. */
+  remoteId: Ipv4 = 0;
+  extendedMessages = false;
+  /** When an UPDATE came last: the machine is told when its hold timer rings, not every time. */
+  heardAt: Nanos = -1;
+  lastReadAt: Nanos = -1;
+  lastWriteAt: Nanos = -1;
+  queuedBytes = 0;
+  readonly #alarm: OsAlarm;
+  #rest = new Uint8Array(0);
+  #queue: Uint8Array[] = [];
+
+  constructor(owner: SessionOwner, incoming: boolean) {
+    this.owner = owner;
+    this.incoming = incoming;
+    this.#alarm = owner.alarm(() => this.#ring());
+  }
+
+  get established(): boolean {
+    return this.state.role === "established";
+  }
+
+  feed(event: EventBody): void {
+    const now = this.owner.now();
+    const { state, effects } = bgp.step(this.state, { ...event, at: now, config: this.owner.fsmConfig() } as Event);
+    this.state = state;
+    this.#alarm.set(bgp.deadline(state));
+    for (const effect of effects) this.#perform(effect);
+  }
+  /** A fault in what came: NOTIFICATION, and the end. */
+  fault(owed: Answer, again = true): void {
+    this.feed({ kind: "fault", owed, again });
+  }
+
+  /** Takes a connection that the neighbour has made. */
+  accept(socket: TcpSocket): void {
+    this.#attach(socket);
+    this.feed({ kind: "accepted" });
+  }
+
+  send(m: BgpMessage): void {
+    const b = encoded(m);
+    this.owner.sent(u8(b, 18));
+    this.write(b);
+  }
+  /** Queues octets for the neighbour. They are copied. */
+  write(b: Uint8Array): void {
+    if (this.socket === undefined) return;
+    this.lastWriteAt = this.owner.now();
+    const taken = this.#queue.length > 0 ? 0 : this.socket.write(b);
+    if (taken < b.length) this.#enqueue(taken === 0 ? b : b.subarray(taken));
+  }
+
+  #enqueue(b: Uint8Array): void {
+    this.#queue.push(b.slice());
+    this.queuedBytes += b.length;
+    if (this.queuedBytes > QUEUE_MAX) this.feed({ kind: "failed" });
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case "connect":
+        return this.#dial();
+      case "open":
+        return this.send(this.owner.openFor(this));
+      case "keepalive":
+        return this.send({ kind: "keepalive" });
+      case "notify":
+        this.send({ kind: "notification", ...effect.owed });
+        return this.owner.happened(this, effect);
+      case "close":
+        return this.close();
+      default:
+        return this.owner.happened(this, effect);
+    }
+  }
+
+  #dial(): void {
+    this.close();
+    const socket = this.owner.dial(this);
+    if (socket === undefined) return this.feed({ kind: "failed" });
+    this.socket = socket;
+  }
+  /** The connection that `dial` has begun is there. */
+  connected(socket: TcpSocket): void {
+    if (this.socket !== socket) return;
+    this.#attach(socket);
+    this.feed({ kind: "connected" });
+  }
+  failed(socket: TcpSocket): void {
+    if (this.socket !== socket) return;
+    this.socket = undefined;
+    this.feed({ kind: "failed" });
+  }
+
+  #attach(socket: TcpSocket): void {
+    this.socket = socket;
+    this.#rest = new Uint8Array(0);
+    this.#queue = [];
+    this.queuedBytes = 0;
+    this.extendedMessages = false;
+    socket.onWritable(() => this.#flush());
+    const lost = (): void => {
+      if (this.socket === socket) this.feed({ kind: "failed" });
+    };
+    socket.onEnd(lost);
+    socket.onError(lost);
+    socket.onData((b, o, end) => this.#data(socket, b, o, end));
+  }
+
+  #flush(): void {
+    while (this.socket !== undefined && this.#queue.length > 0) {
+      const b = this.#queue[0] as Uint8Array;
+      const n = this.socket.write(b);
+      this.queuedBytes -= n;
+      if (n < b.length) {
+        this.#queue[0] = b.subarray(n);
+        return;
+      }
+      this.#queue.shift();
+    }
+  }
+
+  close(): void {
+    const { socket } = this;
+    this.socket = undefined;
+    this.#queue = [];
+    this.queuedBytes = 0;
+    this.#rest = new Uint8Array(0);
+    socket?.close();
+  }
+  /** The way is gone: nothing that was sent need go on trying. */
+  abort(): void {
+    const { socket } = this;
+    this.socket = undefined;
+    socket?.abort();
+    this.feed({ kind: "failed" });
+  }
+  /** Gives everything up without a word. */
+  discard(): void {
+    this.close();
+    this.state = initial;
+    this.#alarm.set(Number.POSITIVE_INFINITY);
+  }
+
+  /** Octets of the stream: whole messages are taken where they lie, the beginning of another one is kept. */
+  #data(socket: TcpSocket, b: Uint8Array, o: number, end: number): void {
+    if (this.socket !== socket) return;
+    this.lastReadAt = this.owner.now();
+    let from = b;
+    let at = o;
+    let until = end;
+    if (this.#rest.length > 0) {
+      from = new Uint8Array(this.#rest.length + end - o);
+      from.set(this.#rest);
+      from.set(b.subarray(o, end), this.#rest.length);
+      at = 0;
+      until = from.length;
+    }
+    while (this.socket === socket && until - at >= HEADER) {
+      const length = this.#one(from, at, until);
+      if (length === 0) break;
+      at += length;
+    }
+    if (this.socket === socket) this.#rest = at < until ? from.slice(at, until) : NOTHING;
+  }
+
+  /** Takes the message at `o`; its length, or 0 when it is not whole, or was the last. */
+  #one(b: Uint8Array, o: number, end: number): number {
+    const header = decodeHeader(b, o, this.extendedMessages ? EXTENDED_MESSAGE_MAX : MESSAGE_MAX);
+    if (!header.ok) {
+      this.fault(header.answer);
+      return 0;
+    }
+    const length = header.value;
+    if (o + length > end) return 0;
+    if (u8(b, o + 18) === UPDATE && this.state.role === "established") {
+      this.heardAt = this.owner.now();
+      this.owner.update(this, b, o, o + length);
+      return length;
+    }
+    const got = decode(b, o, o + length);
+    if (got.ok) this.owner.heard(this, got.value);
+    else this.fault(got.answer);
+    return length;
+  }
+
+  #ring(): void {
+    if (this.heardAt >= 0 && this.state.role === "established") {
+      const holdAt = this.state.holdS === 0 ? this.state.holdAt : this.heardAt + this.state.holdS * 1e9;
+      if (holdAt > this.state.holdAt) this.state = { ...this.state, holdAt };
+    }
+    this.feed({ kind: "tick" });
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** An event without what every event has. */
+export type EventBody = Event extends infer E ? (E extends Event ? Omit<E, "at" | "config"> : never) : never;
+
+/** Writes the length of an UPDATE that begins at `o` and ends at `end`. */
+export const setLength = (b: Uint8Array, o: number, end: number): void => setU16(b, o + 16, end - o);

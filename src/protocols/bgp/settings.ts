@@ -1,0 +1,147 @@
+import type { Ipv4 } from "../../core/addr.ts";
+
+/** What is configured of neighbours, peer groups and the process, as data. */
+
+/** `remote-as 65001`, `internal`, `external`. */
+export type RemoteAs = number | "internal" | "external";
+
+export type Direction = "in" | "out";
+/** A list in each direction, by name. */
+export type Lists = Readonly<Partial<Record<Direction, string>>>;
+
+/** What can be said of a neighbour or of a peer group. Undefined: not said here, so that the group's word or the default counts. */
+export interface PeerSettings {
+  readonly remoteAs?: RemoteAs;
+  readonly description?: string;
+  /** Administratively down; the message that goes along, perhaps empty. */
+  readonly shutdown?: string;
+  readonly password?: string;
+  readonly passive?: boolean;
+  readonly timers?: { readonly keepaliveS: number; readonly holdS: number };
+  readonly connectRetryS?: number;
+  readonly delayOpenS?: number;
+  /** TTL of `ebgp-multihop`. */
+  readonly multihop?: number;
+  /** Hops of `ttl-security`. */
+  readonly ttlSecurity?: number;
+  readonly disableConnectedCheck?: boolean;
+  /** An address, or the name of an interface. */
+  readonly updateSource?: Ipv4 | string;
+  readonly localAs?: { readonly as: number; readonly noPrepend: boolean; readonly replaceAs: boolean };
+  readonly advertisementIntervalS?: number;
+  readonly port?: number;
+  readonly enforceFirstAs?: boolean;
+  readonly extendedMessage?: boolean;
+  // Address family IPv4 unicast.
+  readonly activate?: boolean;
+  readonly reflectorClient?: boolean;
+  readonly nextHopSelf?: "self" | "force";
+  readonly softReconfiguration?: boolean;
+  readonly defaultOriginate?: { readonly routeMap: string | undefined };
+  /** What is not sent of communities. */
+  readonly sendCommunity?: Communities;
+  readonly routeMaps?: Lists;
+  readonly prefixLists?: Lists;
+  readonly distributeLists?: Lists;
+  readonly filterLists?: Lists;
+  readonly unsuppressMap?: string;
+  readonly maximumPrefix?: MaximumPrefix;
+  readonly removePrivateAs?: { readonly all: boolean; readonly replace: boolean };
+  readonly asOverride?: boolean;
+  /** Times that our AS may stand in a path; `origin`: only as its last. */
+  readonly allowAsIn?: number | "origin";
+  readonly weight?: number;
+  readonly unchanged?: Unchanged;
+}
+export interface Communities {
+  readonly standard: boolean;
+  readonly extended: boolean;
+  readonly large: boolean;
+}
+export interface Unchanged {
+  readonly asPath: boolean;
+  readonly nextHop: boolean;
+  readonly med: boolean;
+}
+export interface MaximumPrefix {
+  readonly max: number;
+  /** Percent from which on there is a warning. */
+  readonly threshold: number;
+  readonly warningOnly: boolean;
+  /** Minutes; 0: stays down. */
+  readonly restartMin: number;
+  /** Counts what came, before policy. */
+  readonly force: boolean;
+}
+
+/** `frr defaults`: what FRR takes for granted. */
+export interface Profile {
+  readonly name: "traditional" | "datacenter";
+  readonly keepaliveS: number;
+  readonly holdS: number;
+  readonly connectRetryS: number;
+  readonly requiresPolicy: boolean;
+  readonly deterministicMed: boolean;
+  readonly showHostname: boolean;
+}
+export const TRADITIONAL: Profile = {
+  ...{ name: "traditional", keepaliveS: 60, holdS: 180, connectRetryS: 120 },
+  ...{ requiresPolicy: true, deterministicMed: false, showHostname: false },
+};
+export const DATACENTER: Profile = {
+  ...{ name: "datacenter", keepaliveS: 3, holdS: 9, connectRetryS: 10 },
+  ...{ requiresPolicy: false, deterministicMed: true, showHostname: true },
+};
+
+/** The settings of the process. */
+export interface Globals {
+  readonly as: number;
+  readonly routerId?: Ipv4;
+  readonly clusterId?: Ipv4;
+  readonly timers?: { readonly keepaliveS: number; readonly holdS: number };
+  readonly requiresPolicy?: boolean;
+  readonly importCheck: boolean;
+  readonly fastExternalFailover: boolean;
+  readonly defaultIpv4Unicast: boolean;
+  readonly localPref: number;
+  readonly clientToClient: boolean;
+  readonly suppressDuplicates: boolean;
+  readonly alwaysCompareMed: boolean;
+  readonly deterministicMed?: boolean;
+  readonly medMissingAsWorst: boolean;
+  readonly medConfed: boolean;
+  readonly asPathIgnore: boolean;
+  readonly asPathConfed: boolean;
+  readonly multipathRelax: boolean;
+  readonly compareRouterId: boolean;
+  readonly maxPaths?: number;
+  readonly maxPathsIbgp?: number;
+  readonly confederationId?: number;
+  readonly confederationPeers: readonly number[];
+  readonly shutdown?: string;
+  readonly gracefulShutdown: boolean;
+  readonly distance?: { readonly ebgp: number; readonly ibgp: number; readonly local: number };
+  readonly logNeighborChanges?: boolean;
+  readonly listenLimit: number;
+  readonly coalesceMs?: number;
+  readonly rmapDelayS: number;
+  readonly tableMap?: string;
+}
+
+export const globalsFor = (as: number): Globals => ({
+  as,
+  ...{ importCheck: true, fastExternalFailover: true, defaultIpv4Unicast: true, localPref: 100 },
+  ...{ clientToClient: true, suppressDuplicates: true, alwaysCompareMed: false, medMissingAsWorst: false },
+  ...{ medConfed: false, asPathIgnore: false, asPathConfed: false, multipathRelax: false, compareRouterId: false },
+  ...{ confederationPeers: [], gracefulShutdown: false, listenLimit: 100, rmapDelayS: 5 },
+});
+
+/** A `peer-group`. */
+export class PeerGroup {
+  readonly name: string;
+  own: PeerSettings = {};
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}

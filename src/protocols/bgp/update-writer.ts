@@ -1,0 +1,92 @@
+import type { Ipv4 } from "../../core/addr.ts";
+import { setU16, setU32 } from "../../core/bytes.ts";
+import { attributesRoom, writeAttributes } from "./attribute-encode.ts";
+import type { AdjOut } from "./egress.ts";
+import type { RibNode } from "./rib.ts";
+import { encodePrefix, HEADER, setHeader, UPDATE } from "./wire.ts";
+
+const PREFIX_ROOM = 5;
+
+/** UPDATEs one behind the other in one buffer, for every neighbour of a group: only next hops differ. */
+export class UpdateWriter {
+  readonly #as4: boolean;
+  readonly #messageMax: number;
+  #b = new Uint8Array(4096);
+  #end = 0;
+  /** Where next hops stand that are the sender's own address. */
+  #ownHops: number[] = [];
+  messages = 0;
+
+  constructor(as4: boolean, messageMax: number) {
+    this.#as4 = as4;
+    this.#messageMax = messageMax;
+  }
+
+  get length(): number {
+    return this.#end;
+  }
+
+  /** Announces prefixes that share their attributes, in as few messages as hold them. */
+  announce(out: AdjOut, nodes: readonly RibNode[]): void {
+    const room = attributesRoom(out.attributes) + HEADER + 4;
+    for (let i = 0; i < nodes.length; ) {
+      const start = this.#begin(Math.max(this.#messageMax, room + PREFIX_ROOM));
+      setU16(this.#b, start + HEADER, 0);
+      const at = start + HEADER + 4;
+      const written = writeAttributes(out.attributes, out.nextHop, { as4: this.#as4 }, this.#b, at);
+      setU16(this.#b, at - 2, written.end - at);
+      // Attributes that leave no room for a prefix cannot be announced at all (RFC 4271 §9.2).
+      if (written.end + PREFIX_ROOM > start + this.#messageMax) return;
+      if (out.nextHop === 0) this.#ownHops.push(written.nextHopAt);
+      i = this.#prefixes(nodes, i, start, written.end);
+    }
+  }
+  withdraw(nodes: readonly RibNode[]): void {
+    for (let i = 0; i < nodes.length; ) {
+      const start = this.#begin(this.#messageMax);
+      i = this.#prefixes(nodes, i, start, start + HEADER + 2, 2);
+      const end = this.#end;
+      setU16(this.#b, start + HEADER, end - start - HEADER - 4);
+      setU16(this.#b, end - 2, 0);
+    }
+  }
+  /** RFC 4724 §2: an UPDATE without anything. */
+  endOfRib(): void {
+    const start = this.#begin(HEADER + 4);
+    this.#b.fill(0, start + HEADER, start + HEADER + 4);
+    this.#finish(start, start + HEADER + 4);
+  }
+
+  /** The octets for one neighbour, where this router has the address `own`. They are overwritten by the next call. */
+  octetsFor(own: Ipv4): Uint8Array {
+    for (const at of this.#ownHops) setU32(this.#b, at, own);
+    return this.#b.subarray(0, this.#end);
+  }
+
+  /** Writes prefixes from `i` on; returns the first one that did not fit. `tail`: octets that must follow. */
+  #prefixes(nodes: readonly RibNode[], i: number, start: number, from: number, tail = 0): number {
+    const limit = start + this.#messageMax - PREFIX_ROOM - tail;
+    let at = from;
+    let n = i;
+    while (n < nodes.length && at <= limit) {
+      const node = nodes[n++] as RibNode;
+      at = encodePrefix(node.address, node.length, this.#b, at);
+    }
+    this.#finish(start, at + tail);
+    return n;
+  }
+  #begin(room: number): number {
+    const start = this.#end;
+    if (start + room > this.#b.length) {
+      const larger = new Uint8Array(Math.max(2 * this.#b.length, start + room));
+      larger.set(this.#b);
+      this.#b = larger;
+    }
+    return start;
+  }
+  #finish(start: number, end: number): void {
+    setHeader(this.#b, start, end - start, UPDATE);
+    this.#end = end;
+    this.messages++;
+  }
+}
