@@ -5,6 +5,7 @@ import { FrrDaemon, type FrrProgram } from "../frr/daemon.ts";
 import { type OptionRules, readSettings } from "../frr/settings.ts";
 import { STATICD } from "../frr/staticd/program.ts";
 import { ZEBRA } from "../frr/zebra/program.ts";
+import { OSPFD } from "../protocols/ospf/daemon.ts";
 import { BGPD } from "../protocols/bgp/daemon.ts";
 
 /** Builds a daemon from its configuration, or says what is wrong with it. */
@@ -14,6 +15,7 @@ export type DaemonFactory = (os: Os, config: unknown) => Outcome<Daemon>;
 const FRR: readonly (readonly [FrrProgram<never>, OptionRules])[] = [
   [ZEBRA, { scanEveryS: "number", scanPhaseS: "number", applyDelayS: "number", release: ["8.4", "10"] }],
   [STATICD, {}],
+  [OSPFD, { startDelayMs: "number" }],
   [BGPD, { startDelayMs: "number" }],
 ];
 

@@ -42,7 +42,7 @@ const DISTANCES: { readonly [K in RouteKind]: number } = {
 };
 
 /** zebra of one node: the table of all routes, the best of which it puts into the kernel. */
-export class Zebra implements FrrInstance, Zserv {
+export class Zebra implements FrrInstance, Zserv, Views {
   readonly os: Os;
   readonly release: "8.4" | "10";
   readonly interfaces: Interfaces;
