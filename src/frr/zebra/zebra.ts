@@ -4,6 +4,7 @@ import { TABLE_MAIN } from "../../core/netlink.ts";
 import type { Os, OsAlarm } from "../../core/os.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import type { FrrInstance } from "../daemon.ts";
+import type { Views } from "../views.ts";
 import type { ConfigBlock } from "../vty.ts";
 import type { RouteKind, ZebraClient, ZebraRoute, ZebraSession, Zserv } from "../zapi.ts";
 import { Clients } from "./clients.ts";
@@ -112,6 +113,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
       this.#scan.set(os.now() + Math.round(phase * S));
     }
     os.local.provide("zserv", this);
+    os.local.provide("views zebra", this);
   }
 
   connect(client: ZebraClient): ZebraSession {
@@ -119,6 +121,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
   }
   stop(): void {
     this.os.local.withdraw("zserv");
+    this.os.local.withdraw("views zebra");
     this.#unwatch();
     for (const alarm of [this.#hold, this.#posts, this.#apply, this.#scan, this.#mapDelay]) alarm.set(NEVER);
     for (const table of this.tables.values())
@@ -139,6 +142,9 @@ export class Zebra implements FrrInstance, Zserv, Views {
   /** All routes of table main: by prefix, the newest first. */
   rib(): ReadonlyMap<string, readonly RibView[]> {
     return ribView(this.main);
+  }
+  view(what: string): unknown {
+    return what === "rib" ? Object.fromEntries(this.rib()) : undefined;
   }
 
   get routerId(): Ipv4 {
