@@ -68,7 +68,7 @@ function found(lists: PrefixLists, a: Args, lines: (list: PrefixList) => readonl
 }
 
 const counted = (list: PrefixList, r: PrefixRule, label = ""): string =>
-  `${label === "" ? "" : `${label}:`}   ${prefixRuleText(r)} (hit count: ${list.hits.get(r.seq) ?? 0}, refcount: 0)`;
+  `${label === "" ? "" : `${label}: `}   ${prefixRuleText(r)} (hit count: ${list.hits.get(r.seq) ?? 0}, refcount: 0)`;
 
 function showPrefix(list: PrefixList, a: Args): readonly string[] {
   const want = a.prefix("prefix");

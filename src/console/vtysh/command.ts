@@ -70,7 +70,9 @@ function runAll(self: Process, shell: VtyShell, commands: readonly string[], ech
 function readFile(self: Process, shell: VtyShell, path: string): void {
   const file = self.os.files.open(path);
   if (!file.ok) {
-    self.err(`% Can't open configuration file ${path} due to '${strerror(file.errno)}'.\n`);
+    self.err(
+      `Unable to create lock file: ${path}, ${strerror(file.errno)}\n% Can't open configuration file ${path} due to '${strerror(file.errno)}'.\n`,
+    );
     return self.exit(NO_FILE);
   }
   const { size, content } = file.value;

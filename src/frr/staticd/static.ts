@@ -37,6 +37,7 @@ export class Staticd implements FrrInstance {
   readonly #os: Os;
   readonly #routes = new Map<string, { readonly prefix: Prefix; paths: readonly Path[] }>();
   readonly #reached = new Map<Ipv4, boolean>();
+  /** Those that are up and run. */
   readonly #interfaces = new Set<string>();
   readonly #retry: OsAlarm;
   #session: ZebraSession | undefined;
@@ -156,9 +157,10 @@ export class Staticd implements FrrInstance {
     return {
       kind: "static",
       interfaceChanged: (i: ZebraInterface) => {
-        const known = this.#interfaces.has(i.ifname);
-        this.#interfaces.add(i.ifname);
-        if (!known) this.#sendWith((h) => h.ifname === i.ifname);
+        const [known, now] = [this.#interfaces.has(i.ifname), i.up && i.running];
+        if (now) this.#interfaces.add(i.ifname);
+        else this.#interfaces.delete(i.ifname);
+        if (known !== now) this.#sendWith((h) => h.ifname === i.ifname);
       },
       interfaceRemoved: (ifname) => {
         this.#interfaces.delete(ifname);

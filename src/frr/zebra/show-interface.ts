@@ -36,7 +36,7 @@ export function showBrief(zebra: Zebra, json: boolean): string {
 }
 
 const primaries = (i: Interface) => i.addresses.filter((a) => a.secondary !== true);
-const stateOf = (i: Interface): string => (i.operative ? "up" : "down");
+const stateOf = (i: Interface): string => (i.link?.up === true ? "up" : "down");
 
 function interfaceText(i: Interface): string {
   const { link, config } = i;

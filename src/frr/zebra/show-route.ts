@@ -39,7 +39,7 @@ export function showRoutes(zebra: Zebra, a: Args): string {
 export function showRoute(zebra: Zebra, a: Args): string {
   const node = a.has("prefix") ? exact(zebra, a.prefix("prefix")) : longest(zebra, a.ip("address"));
   const entries = node?.entries.filter((e) => !e.removed) ?? [];
-  if (node === undefined || entries.length === 0) return a.has("json") ? "{\n}\n" : "% Network not in table\n";
+  if (node === undefined || entries.length === 0) return a.has("json") ? "{}\n" : "% Network not in table\n";
   if (a.has("json"))
     return routesJson(
       zebra,
@@ -56,7 +56,7 @@ export function showSummary(zebra: Zebra): string {
       const types = e.kind === "bgp" ? [e.facts.distance === 200 ? "ibgp" : "ebgp"] : [e.kind];
       for (const type of types) {
         const count = counts.get(type) ?? [0, 0];
-        counts.set(type, [count[0] + 1, count[1] + (e.installed && e.selected ? 1 : 0)]);
+        counts.set(type, [count[0] + 1, count[1] + (e.installed ? 1 : 0)]);
       }
     }
   const row = (name: string, routes: number, fib: number): string =>

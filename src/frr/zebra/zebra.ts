@@ -424,6 +424,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
         for (const e of node.entries) {
           if (!e.nexthops.some((h) => h.ifname === i.ifname || h.resolved.some((r) => r.ifname === i.ifname))) continue;
           node.inKernel = undefined;
+          if (!e.system) e.installed = false;
           if (e.kind === "kernel") this.#take(table, node.prefix, (other) => other === e);
         }
   }
