@@ -151,7 +151,7 @@ export class Peer implements SessionOwner, PathSource {
   /** Begins, where it may. */
   start(): void {
     if (this.as === 0 && this.settings.remoteAs === undefined) return;
-    if (this.isShut || this.overflowed || !this.active || this.dynamic) return;
+    if (this.isShut || this.overflowed || !this.active || this.dynamic || this.bgp.zebra === undefined) return;
     this.main.feed({ kind: "start" });
   }
   /** Ends its sessions; `again`: and begins anew. */

@@ -1,5 +1,104 @@
-import type { CommandSet } from "../../frr/command.ts";
+import { networkOf, parseIp } from "../../core/addr.ts";
+import type { CommandSet, Said } from "../../frr/command.ts";
+import { prettyJson } from "../../frr/json.ts";
+import type { Args } from "../../frr/pattern.ts";
+import type { Bgp } from "./bgp.ts";
+import { communitiesText, parseCommunity } from "./community.ts";
 import type { BgpDaemon } from "./daemon.ts";
+import { asPathRegex } from "./lists.ts";
+import type { Peer } from "./peer.ts";
+import type { Path } from "./rib.ts";
+import { neighborsJson, neighborText } from "./show-neighbors.ts";
+import { prefixJson, prefixText } from "./show-prefix.ts";
+import { summaryJson, summaryText } from "./show-summary.ts";
+import { advertisedText, receivedText, tableJson, tableText } from "./show-table.ts";
+import { viewOf } from "./views.ts";
 
-/** The shows of bgpd. */
-export function installShows(_set: CommandSet<BgpDaemon>): void {}
+const NO_PROCESS = "% Default BGP instance not found\n";
+
+/** The shows of bgpd, in the spellings `show ip bgp …`, `show bgp …`, `show bgp ipv4 unicast …`. */
+export function installShows(set: CommandSet<BgpDaemon>): void {
+  const show = (words: string, run: (bgp: Bgp, a: Args, d: BgpDaemon) => Said): void => {
+    set.add("view", `show [ip] bgp [ipv4 [unicast]] ${words}`, (d, a) =>
+      d.bgp === undefined ? (a.has("json") ? "{}\n" : NO_PROCESS) : run(d.bgp, a, d),
+    );
+  };
+  show("[json]", (bgp, a) => table(bgp, a, () => true));
+  show("A.B.C.D$address [json]", prefix);
+  show("A.B.C.D/M$prefix [json]", prefix);
+  show("A.B.C.D/M$prefix longer-prefixes [json]", (bgp, a) => {
+    const { address, length } = a.prefix("prefix");
+    return table(
+      bgp,
+      a,
+      (p) => p.node.length >= length && networkOf(p.node.address, length) === networkOf(address, length),
+    );
+  });
+  show("summary [json]", (bgp, a) => (a.has("json") ? summaryJson(bgp) : summaryText(bgp)));
+  show("neighbors [json]", (bgp, a) => neighbors(bgp, a, bgp.sortedPeers()));
+  show("neighbors A.B.C.D$peer [json]", (bgp, a) => withPeer(bgp, a, (p) => neighbors(bgp, a, [p])));
+  show("neighbors A.B.C.D$peer <advertised-routes|received-routes|routes>$what [json]", (bgp, a, d) =>
+    withPeer(bgp, a, (p) => routesOf(d, bgp, a, p)),
+  );
+  show("regexp LINE...$regex", (bgp, a) => {
+    const regex = asPathRegex(a.text("regex"));
+    if (regex === undefined) return { refused: `Can't compile regexp ${a.text("regex")}\n` };
+    return tableText(bgp, (p) => regex.test(p.attributes.asPath.text));
+  });
+  show("filter-list WORD$name [json]", (bgp, a, d) => {
+    const list = d.lists.asPaths.find(a.text("name"));
+    if (list === undefined) return { refused: `% ${a.text("name")} is not a valid AS-path access-list name\n` };
+    return table(bgp, a, (p) => list.decide(p.attributes.asPath.text) === "permit");
+  });
+  show("community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.communities.length > 0));
+  show("community WORD$value [exact-match] [json]", byCommunity);
+  show("community-list WORD$name [exact-match] [json]", (bgp, a, d) => {
+    const list = d.lists.communities.community.find(a.text("name"));
+    if (list === undefined) return { refused: `% ${a.text("name")} is not a valid community-list name\n` };
+    return table(bgp, a, ({ attributes: { communities: has } }) => {
+      const text = communitiesText(has);
+      return (a.has("exact-match") ? list.decideExactly(has, text) : list.decide(has, text)) === "permit";
+    });
+  });
+}
+
+const table = (bgp: Bgp, a: Args, wanted: (p: Path) => boolean): string =>
+  a.has("json") ? tableJson(bgp, wanted) : tableText(bgp, wanted);
+
+function prefix(bgp: Bgp, a: Args): Said {
+  const exact = a.has("prefix") ? a.prefix("prefix") : undefined;
+  const node =
+    exact === undefined
+      ? bgp.rib.lookup(a.ip("address"))
+      : bgp.rib.find(networkOf(exact.address, exact.length), exact.length);
+  if (node === undefined || node.paths.length === 0) return a.has("json") ? "{\n}\n" : "% Network not in table\n";
+  return a.has("json") ? prefixJson(bgp, node) : prefixText(bgp, node);
+}
+
+function byCommunity(bgp: Bgp, a: Args): Said {
+  const value = parseCommunity(a.text("value"));
+  if (value === undefined) return { refused: "% Community malformed\n" };
+  const exact = a.has("exact-match");
+  return table(bgp, a, ({ attributes: { communities: c } }) => c.includes(value) && (!exact || c.length === 1));
+}
+
+function withPeer(bgp: Bgp, a: Args, run: (p: Peer) => Said): Said {
+  const peer = bgp.peers.get(parseIp(a.text("peer")) ?? 0);
+  if (peer !== undefined) return run(peer);
+  return a.has("json") ? prettyJson({ bgpNoSuchNeighbor: true }) : "% No such neighbor in this view/vrf\n";
+}
+
+const neighbors = (bgp: Bgp, a: Args, peers: readonly Peer[]): string =>
+  a.has("json") ? neighborsJson(bgp, peers) : peers.map((p) => neighborText(bgp, p)).join("");
+
+function routesOf(d: BgpDaemon, bgp: Bgp, a: Args, p: Peer): Said {
+  const what = a.text("what");
+  if (what === "routes") return table(bgp, a, (path) => path.source === p);
+  if (a.has("json")) {
+    const query = { peer: a.text("peer") };
+    return prettyJson(viewOf(d, what === "advertised-routes" ? "bgp advertised" : "bgp adj-in", query) as never);
+  }
+  if (what === "advertised-routes") return advertisedText(bgp, p);
+  if (p.settings.softReconfiguration !== true) return "% Inbound soft reconfiguration not enabled\n";
+  return receivedText(bgp, bgp.inbound.received(p));
+}

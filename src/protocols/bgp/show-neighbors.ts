@@ -1,0 +1,243 @@
+import { formatIp } from "../../core/addr.ts";
+import { S } from "../../core/time.ts";
+import { type Json, prettyJson } from "../../frr/json.ts";
+import type { Bgp } from "./bgp.ts";
+import { hasPolicy } from "./filter.ts";
+import { notificationText, type Peer } from "./peer.ts";
+import { sentPrefixes } from "./show-summary.ts";
+import { uptime } from "./show-text.ts";
+import { roleText } from "./views.ts";
+import { KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
+
+/** `show ip bgp neighbors` (bgpd/bgp_vty.c:bgp_show_peer). */
+
+const MESSAGES: readonly (readonly [string, string, number])[] = [
+  ["Opens:", "opens", OPEN],
+  ["Notifications:", "notifications", NOTIFICATION],
+  ["Updates:", "updates", UPDATE],
+  ["Keepalives:", "keepalives", KEEPALIVE],
+  ["Route Refresh:", "routeRefresh", ROUTE_REFRESH],
+  ["Capability:", "capability", 6],
+];
+
+export function neighborText(bgp: Bgp, p: Peer): string {
+  const now = bgp.os.now();
+  const times = p.fsmConfig();
+  const { state } = p.main;
+  const ago = (at: number): string => uptime(at < 0 ? 0 : at, now);
+  const link = p.sort === "ibgp" ? "internal link" : p.sort === "confed" ? "confed-external link" : "external link";
+  const hold = p.up ? state.holdS : times.holdS;
+  const keepalive = p.up ? state.keepaliveS : times.keepaliveS;
+  const lines = [
+    `BGP neighbor is ${formatIp(p.address)}, remote AS ${p.as}, local AS ${p.localAs}${localAsNote(p)}, ${link}`,
+    "  Local Role: undefined",
+    "  Remote Role: undefined",
+    ...(p.settings.description === undefined ? [] : [` Description: ${p.settings.description}`]),
+    ...(p.hostname === undefined ? [] : [`Hostname: ${p.hostname}`]),
+    ...(p.group === undefined ? [] : [` Member of peer-group ${p.group.name} for session parameters`]),
+    ...(p.isShut ? [" Administratively shut down"] : []),
+    `  BGP version 4, remote router ID ${formatIp(p.up ? p.remoteId : 0)}, local router ID ${formatIp(bgp.routerId)}`,
+    `  BGP state = ${roleText(p)}${p.up ? `, up for ${uptime(p.establishedAt, now)}` : ""}`,
+    `  Last read ${ago(p.main.lastReadAt)}, Last write ${ago(p.main.lastWriteAt)}`,
+    `  Hold time is ${hold} seconds, keepalive interval is ${keepalive} seconds`,
+    ...(p.settings.timers === undefined && bgp.globals.timers === undefined && !p.up
+      ? []
+      : [`  Configured hold time is ${times.holdS} seconds, keepalive interval is ${times.keepaliveS} seconds`]),
+    "  Configured conditional advertisements interval is 60 seconds",
+    ...capabilityLines(bgp, p),
+    ...statistics(p),
+    `  Minimum time between advertisement runs is ${p.settings.advertisementIntervalS ?? 0} seconds`,
+    "",
+    ...familyLines(bgp, p),
+    "",
+    `  Connections established ${p.established}; dropped ${p.dropped}`,
+    ...resetLines(bgp, p),
+    ...connectionLines(bgp, p),
+  ];
+  return `${lines.join("\n")}\n\n`;
+}
+
+const localAsNote = (p: Peer): string =>
+  p.settings.localAs === undefined
+    ? ""
+    : `${p.settings.localAs.noPrepend ? " no-prepend" : ""}${p.settings.localAs.replaceAs ? " replace-as" : ""}`;
+
+function capabilityLines(bgp: Bgp, p: Peer): string[] {
+  const c = p.capabilities;
+  if (!p.up || c === undefined) return [];
+  const both = (there: boolean): string => `advertised${there ? " and received" : ""}`;
+  const name = (text: string | undefined): string => text ?? "n/a";
+  const refresh = c.refresh ? (c.oldRefresh ? " and received(old & new)" : " and received(new)") : "";
+  const remote = c.gracefulRestart;
+  return [
+    "  Neighbor capabilities:",
+    `    4 Byte AS: ${both(c.as4 !== undefined)}`,
+    `    Extended Message: ${both(c.extendedMessage)}`,
+    `    Route refresh: advertised${refresh}`,
+    `    Enhanced Route Refresh: ${both(c.enhancedRefresh)}`,
+    `    Address Family IPv4 Unicast: ${both(c.ipv4Unicast)}`,
+    `    Hostname Capability: advertised (name: ${bgp.os.hostname},domain name: n/a)${
+      c.hostname === undefined ? "" : ` received (name: ${name(c.hostname)},domain name: ${name(c.domain)})`
+    }`,
+    `    Graceful Restart Capability: ${both(remote !== undefined)}`,
+    ...(remote === undefined
+      ? []
+      : [`      Remote Restart timer is ${remote.timeS} seconds`, "      Address families by peer:", "        none"]),
+    "  Graceful restart information:",
+    ...(p.endOfRibSent ? ["    End-of-RIB send: IPv4 Unicast"] : []),
+    ...(p.endOfRibReceived ? ["    End-of-RIB received: IPv4 Unicast"] : []),
+  ];
+}
+
+function statistics(p: Peer): string[] {
+  const { sent, received } = p.counters;
+  const total = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0);
+  const line = (label: string, out: number, into: number): string =>
+    `    ${label.padEnd(15)}${String(out).padStart(10)} ${String(into).padStart(10)}`;
+  return [
+    "  Message statistics:",
+    "    Inq depth is 0",
+    `    Outq depth is ${p.updateGroup?.queued ?? 0}`,
+    "                         Sent       Rcvd",
+    ...MESSAGES.map(([label, , type]) => line(label, sent[type] ?? 0, received[type] ?? 0)),
+    line("Total:", total(sent), total(received)),
+  ];
+}
+
+function familyLines(bgp: Bgp, p: Peer): string[] {
+  const { settings: s } = p;
+  const policy = p.sort === "ebgp" && bgp.requiresPolicy;
+  const list = (direction: string, what: string, name: string | undefined): string[] =>
+    name === undefined ? [] : [`  ${direction} ${what} is ${name}`];
+  return [
+    " For address family: IPv4 Unicast",
+    ...(p.up && p.updateGroup !== undefined
+      ? [`  Update group ${p.updateGroup.id}, subgroup ${p.updateGroup.id}`, "  Packet Queue length 0"]
+      : ["  Not part of any update group"]),
+    ...(s.reflectorClient === true ? ["  Route-Reflector Client"] : []),
+    ...(s.softReconfiguration === true ? ["  Inbound soft reconfiguration allowed"] : []),
+    ...(s.nextHopSelf === undefined ? [] : ["  NEXT_HOP is always this router"]),
+    `  Community attribute sent to this neighbor${communityNote(p)}`,
+    ...(s.defaultOriginate === undefined ? [] : ["  Default information originate, default sent"]),
+    ...(policy && !hasPolicy(p, "in") ? ["  Inbound updates discarded due to missing policy"] : []),
+    ...(policy && !hasPolicy(p, "out") ? ["  Outbound updates discarded due to missing policy"] : []),
+    ...list("Incoming", "update prefix filter list", s.prefixLists?.in && `*${s.prefixLists.in}`),
+    ...list("Outgoing", "update prefix filter list", s.prefixLists?.out && `*${s.prefixLists.out}`),
+    ...(s.routeMaps?.in === undefined ? [] : [`  Route map for incoming advertisements is *${s.routeMaps.in}`]),
+    ...(s.routeMaps?.out === undefined ? [] : [`  Route map for outgoing advertisements is *${s.routeMaps.out}`]),
+    `  ${p.accepted} accepted prefixes`,
+    ...(s.maximumPrefix === undefined ? [] : [`  Maximum prefixes allowed ${s.maximumPrefix.max}`]),
+  ];
+}
+function communityNote(p: Peer): string {
+  const c = p.settings.sendCommunity;
+  if (c === undefined || (c.standard && c.extended && c.large)) return "(all)";
+  return c.standard && c.extended ? "(both)" : c.standard ? "(standard)" : c.extended ? "(extended)" : "(none)";
+}
+
+function resetLines(bgp: Bgp, p: Peer): string[] {
+  if (p.resetAt < 0) return ["  Last reset never"];
+  const note = p.lastNotification;
+  return [
+    `  Last reset ${uptime(p.resetAt, bgp.os.now())},  ${p.resetWhy}${
+      note === undefined ? "" : ` (${notificationText(note.owed)})`
+    }`,
+  ];
+}
+
+function connectionLines(bgp: Bgp, p: Peer): string[] {
+  const { socket } = p.main;
+  const distance =
+    p.sort === "ebgp"
+      ? [`  External BGP neighbor may be up to ${p.ttl} hops away.`]
+      : ["  Internal BGP neighbor may be up to 255 hops away."];
+  if (!p.up || socket === undefined) {
+    const next = p.main.state.retryAt;
+    const wait = Number.isFinite(next)
+      ? [`Next connect timer due in ${Math.max(0, Math.floor((next - bgp.os.now()) / S))} seconds`]
+      : [];
+    return [
+      ...distance,
+      `BGP Connect Retry Timer in Seconds: ${p.fsmConfig().connectRetryS}`,
+      ...wait,
+      "Read thread: off  Write thread: off  FD used: -1",
+    ];
+  }
+  const shared = bgp.connectedTo(p.address) !== undefined;
+  return [
+    ...distance,
+    `Local host: ${formatIp(socket.localAddress)}, Local port: ${socket.localPort}`,
+    `Foreign host: ${formatIp(socket.remoteAddress)}, Foreign port: ${socket.remotePort}`,
+    `Nexthop: ${formatIp(socket.localAddress)}`,
+    "Nexthop global: ::",
+    "Nexthop local: ::",
+    `BGP connection: ${shared ? "shared network" : "non shared network"}`,
+    `BGP Connect Retry Timer in Seconds: ${p.fsmConfig().connectRetryS}`,
+    "Read thread: on  Write thread: on",
+  ];
+}
+
+/** The same as JSON: by address. */
+export function neighborsJson(bgp: Bgp, peers: readonly Peer[]): string {
+  return prettyJson(new Map<string, Json>(peers.map((p) => [formatIp(p.address), neighborJson(bgp, p)])));
+}
+
+function neighborJson(bgp: Bgp, p: Peer): Json {
+  const now = bgp.os.now();
+  const ms = (at: number): number => Math.floor((now - at) / S) * 1000;
+  const times = p.fsmConfig();
+  const { socket, state } = p.main;
+  const count = Object.fromEntries(
+    MESSAGES.flatMap(([, key, type]) => [
+      [`${key}Sent`, p.counters.sent[type] ?? 0],
+      [`${key}Recv`, p.counters.received[type] ?? 0],
+    ]),
+  );
+  return {
+    remoteAs: p.as,
+    localAs: p.localAs,
+    ...(p.sort === "ibgp" ? { nbrInternalLink: true } : { nbrExternalLink: true }),
+    nbrDesc: p.settings.description,
+    hostname: p.hostname,
+    peerGroup: p.group?.name,
+    bgpVersion: 4,
+    remoteRouterId: formatIp(p.up ? p.remoteId : 0),
+    localRouterId: formatIp(bgp.routerId),
+    bgpState: roleText(p),
+    ...(p.up
+      ? {
+          bgpTimerUpMsec: ms(p.establishedAt),
+          bgpTimerUpString: uptime(p.establishedAt, now),
+          bgpTimerUpEstablishedEpoch: Math.floor(p.establishedAt / S),
+        }
+      : {}),
+    bgpTimerConfiguredHoldTimeMsecs: times.holdS * 1000,
+    bgpTimerConfiguredKeepAliveIntervalMsecs: times.keepaliveS * 1000,
+    bgpTimerHoldTimeMsecs: (p.up ? state.holdS : times.holdS) * 1000,
+    bgpTimerKeepAliveIntervalMsecs: (p.up ? state.keepaliveS : times.keepaliveS) * 1000,
+    messageStats: { depthInq: 0, depthOutq: p.updateGroup?.queued ?? 0, ...count },
+    minBtwnAdvertisementRunsTimerMsecs: (p.settings.advertisementIntervalS ?? 0) * 1000,
+    addressFamilyInfo: {
+      ipv4Unicast: {
+        updateGroupId: p.updateGroup?.id,
+        routeReflectorClient: p.settings.reflectorClient === true ? true : undefined,
+        acceptedPrefixCounter: p.accepted,
+        sentPrefixCounter: sentPrefixes(p),
+      },
+    },
+    connectionsEstablished: p.established,
+    connectionsDropped: p.dropped,
+    ...(p.resetAt < 0 ? { lastReset: "never" } : { lastResetTimerMsecs: ms(p.resetAt), lastResetDueTo: p.resetWhy }),
+    ...(p.sort === "ebgp" ? { externalBgpNbrMaxHopsAway: p.ttl } : { internalBgpNbrMaxHopsAway: 255 }),
+    ...(socket === undefined || !p.up
+      ? {}
+      : {
+          hostLocal: formatIp(socket.localAddress),
+          portLocal: socket.localPort,
+          hostForeign: formatIp(socket.remoteAddress),
+          portForeign: socket.remotePort,
+          nexthop: formatIp(socket.localAddress),
+        }),
+    connectRetryTimer: times.connectRetryS,
+  };
+}

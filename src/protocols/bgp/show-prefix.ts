@@ -1,0 +1,168 @@
+import { formatIp, formatPrefix } from "../../core/addr.ts";
+import { type Json, prettyJson } from "../../frr/json.ts";
+import type { Bgp } from "./bgp.ts";
+import { communitiesText, extendedsText, largesText, NO_ADVERTISE, NO_EXPORT } from "./community.ts";
+import type { Peer } from "./peer.ts";
+import { FROM_AGGREGATE, FROM_PEER, type Path, type RibNode } from "./rib.ts";
+import { ordered } from "./show-table.ts";
+import { ctime } from "./show-text.ts";
+
+/** `show ip bgp PREFIX`: everything about the paths to a prefix (bgpd/bgp_route.c:route_vty_out_detail). */
+
+const ORIGIN_NAMES = ["IGP", "EGP", "incomplete"];
+
+export function prefixText(bgp: Bgp, node: RibNode): string {
+  const paths = ordered(node);
+  const best = node.best;
+  const chosen = best === undefined ? "no best path" : `best #${paths.indexOf(best) + 1}, table default`;
+  const told = advertisedTo(bgp, node);
+  const toPeers =
+    told.length === 0
+      ? "  Not advertised to any peer\n"
+      : `  Advertised to non peer-group peers:\n  ${told.map(nameOf).join(" ")}\n`;
+  const held = best?.attributes.communities ?? [];
+  const limits = held.includes(NO_ADVERTISE)
+    ? ", not advertised to any peer"
+    : held.includes(NO_EXPORT)
+      ? ", not advertised to EBGP peer"
+      : "";
+  return `BGP routing table entry for ${formatPrefix(node)}, version ${node.version}
+Paths: (${paths.length} available, ${chosen}${limits})
+${toPeers}${paths.map((p) => pathText(bgp, node, p)).join("")}`;
+}
+
+const nameOf = (p: Peer): string => formatIp(p.address);
+const advertisedTo = (bgp: Bgp, node: RibNode): Peer[] =>
+  bgp.sortedPeers().filter((p) => !p.joining && p.updateGroup?.out.has(node) === true);
+
+function pathText(bgp: Bgp, node: RibNode, p: Path): string {
+  const { attributes: a } = p;
+  const peer = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
+  const notes = [
+    p.suppressed > 0 ? ", (suppressed due to dampening)".replace("due to dampening", "by aggregate") : "",
+    a.aggregator === undefined ? "" : `, (aggregated by ${a.aggregator.as} ${formatIp(a.aggregator.address)})`,
+    peer?.settings.reflectorClient === true ? ", (Received from a RR-client)" : "",
+    p.stale ? ", (stale)" : "",
+  ].join("");
+  const metric = p.nextHop.metric > 0 ? ` (metric ${p.nextHop.metric})` : "";
+  const reach = p.valid || peer === undefined ? metric : " (inaccessible)";
+  const from =
+    peer === undefined
+      ? `from 0.0.0.0 (${formatIp(bgp.routerId)})`
+      : `from ${nameOf(peer)} (${formatIp(a.originatorId ?? peer.remoteId)})`;
+  const lines = [
+    `  ${a.asPath.text === "" ? "Local" : a.asPath.text}${notes}`,
+    `    ${formatIp(p.nextHop.address)}${reach} ${from}`,
+    `      ${qualities(node, p, peer)}`,
+    ...(a.communities.length > 0 ? [`      Community: ${communitiesText(a.communities)}`] : []),
+    ...(a.extended.length > 0 ? [`      Extended Community: ${extendedsText(a.extended)}`] : []),
+    ...(a.large.length > 0 ? [`      Large Community: ${largesText(a.large)}`] : []),
+    ...originators(p),
+    `      Last update: ${ctime(p.since)}`,
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function originators({ attributes: a }: Path): string[] {
+  if (a.originatorId === undefined && a.clusterList.length === 0) return [];
+  const parts = [
+    ...(a.originatorId === undefined ? [] : [`Originator: ${formatIp(a.originatorId)}`]),
+    ...(a.clusterList.length === 0 ? [] : [`Cluster list: ${a.clusterList.map(formatIp).join(" ")}`]),
+  ];
+  return [`      ${parts.join(", ")}`];
+}
+
+function qualities(node: RibNode, p: Path, peer: Peer | undefined): string {
+  const { attributes: a } = p;
+  return [
+    `Origin ${ORIGIN_NAMES[a.origin]}`,
+    ...(a.med === undefined ? [] : [`metric ${a.med}`]),
+    ...(a.localPref === undefined ? [] : [`localpref ${a.localPref}`]),
+    ...(a.weight === 0 ? [] : [`weight ${a.weight}`]),
+    ...(a.tag === 0 ? [] : [`tag ${a.tag}`]),
+    p.valid ? "valid" : "invalid",
+    ...kindOf(p, peer),
+    ...(a.atomicAggregate ? ["atomic-aggregate"] : []),
+    ...(p.multipath || (node.best === p && node.paths.some((q) => q !== p && q.multipath)) ? ["multipath"] : []),
+    ...(node.best === p ? [`best (${node.reason})`] : []),
+  ].join(", ");
+}
+
+function kindOf(p: Path, peer: Peer | undefined): string[] {
+  if (peer === undefined) return p.kind === FROM_AGGREGATE ? ["aggregated", "local"] : ["sourced", ...localOf(p)];
+  if (peer.sort === "ibgp") return ["internal"];
+  return [peer.sort === "confed" ? "confed-external" : "external"];
+}
+/** `network` statements are `sourced, local`, redistributed routes only `sourced`. */
+const localOf = (p: Path): string[] => (p.kind === 1 ? ["local"] : []);
+
+/** The same as JSON. */
+export function prefixJson(bgp: Bgp, node: RibNode): string {
+  const told = advertisedTo(bgp, node);
+  return prettyJson({
+    prefix: formatPrefix(node),
+    version: node.version,
+    advertisedTo: new Map<string, Json>(
+      told.map((p) => [nameOf(p), p.hostname === undefined ? {} : { hostname: p.hostname }]),
+    ),
+    paths: ordered(node).map((p) => pathJson(bgp, node, p)),
+  });
+}
+
+function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
+  const { attributes: a } = p;
+  const peer = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
+  return {
+    aspath: {
+      string: a.asPath.text === "" ? "Local" : a.asPath.text,
+      segments: a.asPath.segments.map((s) => ({ type: SEGMENTS[s.type] ?? "", list: s.as })),
+      length: a.asPath.hops,
+    },
+    suppressed: p.suppressed > 0 ? true : undefined,
+    aggregatorAs: a.aggregator?.as,
+    aggregatorId: a.aggregator === undefined ? undefined : formatIp(a.aggregator.address),
+    origin: ORIGIN_NAMES[a.origin] ?? "",
+    metric: a.med,
+    locPrf: a.localPref,
+    weight: a.weight === 0 ? undefined : a.weight,
+    tag: a.tag === 0 ? undefined : a.tag,
+    valid: p.valid,
+    version: node.version,
+    sourced: peer === undefined ? true : undefined,
+    local: p.kind === 1 ? true : undefined,
+    atomicAggregate: a.atomicAggregate ? true : undefined,
+    multipath: p.multipath ? true : undefined,
+    bestpath: node.best === p ? { overall: true, selectionReason: node.reason } : undefined,
+    community:
+      a.communities.length === 0
+        ? undefined
+        : { string: communitiesText(a.communities), list: communitiesText(a.communities).split(" ") },
+    largeCommunity: a.large.length === 0 ? undefined : { string: largesText(a.large) },
+    extendedCommunity: a.extended.length === 0 ? undefined : { string: extendedsText(a.extended) },
+    originatorId: a.originatorId === undefined ? undefined : formatIp(a.originatorId),
+    clusterList: a.clusterList.length === 0 ? undefined : { list: a.clusterList.map(formatIp) },
+    lastUpdate: { epoch: Math.floor(p.since / 1e9), string: `${ctime(p.since)}\n` },
+    nexthops: [
+      {
+        ip: formatIp(p.nextHop.address),
+        hostname: peer === undefined ? bgp.os.hostname : peer.hostname,
+        afi: "ipv4",
+        metric: p.nextHop.metric,
+        accessible: p.valid || peer === undefined,
+        used: true,
+      },
+    ],
+    peer:
+      peer === undefined
+        ? { peerId: "0.0.0.0", routerId: formatIp(bgp.routerId) }
+        : {
+            peerId: nameOf(peer),
+            routerId: formatIp(peer.remoteId),
+            hostname: peer.hostname,
+            type: peer.sort === "ibgp" ? "internal" : "external",
+          },
+  };
+}
+const SEGMENTS: Readonly<Record<number, string>> = {
+  ...{ 1: "as-set", 2: "as-sequence", 3: "as-confed-sequence", 4: "as-confed-set" },
+};

@@ -1,0 +1,164 @@
+import { formatIp, formatPrefix, type Ipv4, maskOf, type Prefix } from "../../core/addr.ts";
+import type { Attributes } from "./attributes.ts";
+import type { Bgp } from "./bgp.ts";
+import type { AdjIn, Peer } from "./peer.ts";
+import { FROM_PEER, type Path, type RibNode } from "./rib.ts";
+
+/** `show ip bgp`: the table, a line for each path (bgpd/bgp_route.c:route_vty_out). */
+
+const ORIGIN_CODES = ["i", "e", "?"];
+const ORIGIN_NAMES = ["IGP", "EGP", "incomplete"];
+
+/** What stands above every table. */
+export function tableHead(bgp: Bgp): string {
+  return `BGP table version is ${bgp.version}, local router ID is ${formatIp(bgp.routerId)}, vrf id 0
+Default local pref ${bgp.globals.localPref}, local AS ${bgp.globals.as}
+Status codes:  s suppressed, d damped, h history, * valid, > best, = multipath,
+               i internal, r RIB-failure, S Stale, R Removed
+Nexthop codes: @NNN nexthop's vrf id, < announce-nh-self
+Origin codes:  i - IGP, e - EGP, ? - incomplete
+RPKI validation codes: V valid, I invalid, N Not found
+
+   Network          Next Hop            Metric LocPrf Weight Path
+`;
+}
+
+const peerOf = (p: Path): Peer | undefined => (p.kind === FROM_PEER ? (p.source as Peer) : undefined);
+export const isInternal = (p: Path): boolean => peerOf(p)?.sort === "ibgp";
+
+/** The three characters before a path. */
+function statusOf(p: Path): string {
+  const first = p.stale ? "S" : p.suppressed > 0 ? "s" : p.valid ? "*" : " ";
+  const second = p.node.best === p ? ">" : p.multipath ? "=" : " ";
+  return first + second + (isInternal(p) ? "i" : " ");
+}
+
+const NETWORK_WIDTH = 17;
+
+function routeLine(
+  status: string,
+  prefix: Prefix | undefined,
+  nextHop: Ipv4,
+  a: Attributes,
+  weight: number,
+  path: string,
+): string {
+  const name = prefix === undefined ? "" : formatPrefix(prefix);
+  const network =
+    name.length < NETWORK_WIDTH ? name.padEnd(NETWORK_WIDTH) : `${name}\n${" ".repeat(NETWORK_WIDTH + 3)}`;
+  const med = a.med === undefined ? " ".repeat(10) : String(a.med).padStart(10);
+  const pref = a.localPref === undefined ? " ".repeat(7) : String(a.localPref).padStart(7);
+  const as = path === "" ? "" : `${path} `;
+  return `${status}${network}${formatIp(nextHop).padEnd(16)}${med}${pref}${String(weight).padStart(7)} ${as}${ORIGIN_CODES[a.origin]}\n`;
+}
+
+/** The paths that are wanted, with a head and a count. */
+export function tableText(bgp: Bgp, wanted: (p: Path) => boolean): string {
+  let [text, routes, total] = ["", 0, 0];
+  for (const node of bgp.rib.sorted()) {
+    total += node.paths.length;
+    let first = true;
+    for (const p of ordered(node)) {
+      if (!wanted(p)) continue;
+      const { attributes: a } = p;
+      text += routeLine(statusOf(p), first ? node : undefined, p.nextHop.address, a, a.weight, a.asPath.text);
+      if (first) routes++;
+      first = false;
+    }
+  }
+  if (routes === 0) return `No BGP prefixes displayed, ${total === 0 ? 0 : bgp.rib.size} exist\n`;
+  return `${tableHead(bgp)}${text}\nDisplayed  ${routes} routes and ${total} total paths\n`;
+}
+
+/** FRR keeps the best path first (bgpd/bgp_route.c:bgp_best_selection moves it), then the newest. */
+export const ordered = (node: RibNode): readonly Path[] =>
+  node.best === undefined ? node.paths : [node.best, ...node.paths.filter((p) => p !== node.best)];
+
+/** `advertised-routes`: before this router adds itself to the path. */
+export function advertisedText(bgp: Bgp, peer: Peer): string {
+  const group = peer.updateGroup;
+  if (group === undefined || peer.joining || group.out.size === 0) return "";
+  const entries = [...group.out].sort(([a], [b]) => a.address - b.address || a.length - b.length);
+  let text = "";
+  if (entries.some(([node]) => node === group.defaultNode)) text += `Originating default network 0.0.0.0/0\n\n`;
+  text = `${tableHead(bgp).replace(/\n {3}Network/, `\n${text}   Network`)}`;
+  for (const [node, out] of entries) {
+    if (node === group.defaultNode) continue;
+    const path = withoutOwn(out.attributes.asPath.text, peer);
+    const weight = node.best !== undefined && node.best.kind !== FROM_PEER ? node.best.attributes.weight : 0;
+    text += routeLine("*> ", node, out.nextHop, out.attributes, weight, path);
+  }
+  return `${text}\nTotal number of prefixes ${entries.length}\n`;
+}
+const withoutOwn = (path: string, peer: Peer): string =>
+  peer.sort === "ibgp" ? path : path.split(" ").slice(1).join(" ");
+
+/** `received-routes`. */
+export function receivedText(bgp: Bgp, routes: readonly AdjIn[]): string {
+  if (routes.length === 0) return "";
+  const lines = routes.map((r) => routeLine("*> ", r, r.nextHop, r.attributes, 0, r.attributes.asPath.text));
+  return `${tableHead(bgp)}${lines.join("")}\nTotal number of prefixes ${routes.length}\n`;
+}
+
+/** `show ip bgp json`: FRR writes the frame by hand and the paths without spaces. */
+export function tableJson(bgp: Bgp, wanted: (p: Path) => boolean): string {
+  const routes: string[] = [];
+  for (const node of bgp.rib.sorted()) {
+    const paths = ordered(node).filter(wanted);
+    if (paths.length === 0) continue;
+    routes.push(`"${formatPrefix(node)}": ${JSON.stringify(paths.map((p) => pathJson(bgp, node, p)))}`);
+  }
+  return `{
+ "vrfId": 0,
+ "vrfName": "default",
+ "tableVersion": ${bgp.version},
+ "routerId": "${formatIp(bgp.routerId)}",
+ "defaultLocPrf": ${bgp.globals.localPref},
+ "localAS": ${bgp.globals.as},
+ "routes": { ${routes.join("\n,")}
+ }  } 
+`;
+}
+
+function pathJson(bgp: Bgp, node: RibNode, p: Path): Record<string, unknown> {
+  const { attributes: a } = p;
+  const best = node.best === p;
+  const peer = peerOf(p);
+  const hostname = peer === undefined ? bgp.os.hostname : peer.hostname;
+  return {
+    ...(p.suppressed > 0 ? { suppressed: true } : {}),
+    ...(p.valid ? { valid: true } : {}),
+    ...(best ? { bestpath: true, selectionReason: node.reason } : p.multipath ? { multipath: true } : {}),
+    pathFrom: isInternal(p) ? "internal" : "external",
+    prefix: formatIp(node.address),
+    prefixLen: node.length,
+    network: formatPrefix(node),
+    version: node.version,
+    ...(a.med === undefined ? {} : { metric: a.med }),
+    ...(a.localPref === undefined ? {} : { locPrf: a.localPref }),
+    weight: a.weight,
+    peerId: peer === undefined ? "(unspec)" : formatIp(peer.address),
+    path: a.asPath.text,
+    origin: ORIGIN_NAMES[a.origin],
+    nexthops: [
+      {
+        ip: formatIp(p.nextHop.address),
+        ...(hostname === undefined ? {} : { hostname }),
+        afi: "ipv4",
+        ...(p.valid || peer === undefined ? { used: true } : {}),
+      },
+    ],
+  };
+}
+
+/** Nodes of FRR's radix tree: prefixes with paths, and the branches between them (`RIB entries`). */
+export function treeSize(bgp: Bgp): number {
+  const nodes = bgp.rib.sorted();
+  const keys = new Set(nodes.map(formatPrefix));
+  for (let i = 1; i < nodes.length; i++) {
+    const [a, b] = [nodes[i - 1] as RibNode, nodes[i] as RibNode];
+    const length = Math.min(a.length, b.length, Math.clz32(a.address ^ b.address));
+    keys.add(formatPrefix({ address: (a.address & maskOf(length)) >>> 0, length }));
+  }
+  return keys.size;
+}
