@@ -1,6 +1,7 @@
 import { run } from "../iptables/command.ts";
+import { Told } from "../iptables/exit.ts";
 import type { SystemProgram } from "../process.ts";
-import { parseRequest, Told } from "./parse.ts";
+import { parseRequest } from "./parse.ts";
 import { perform } from "./perform.ts";
 
 const VERSION = "ebtables 1.8.9 (nf_tables)\n";

@@ -6,7 +6,7 @@ import type {
   MacSpec,
 } from "../../nodes/kernel/netfilter/ebtables/rule.ts";
 import type { NameSpec } from "../../nodes/kernel/netfilter/rule.ts";
-import { problem } from "../iptables/exit.ts";
+import { problem, Told } from "../iptables/exit.ts";
 import { Getopt, type LongOption } from "../iptables/getopt.ts";
 import { isAny, parseInterface } from "../iptables/interfaces.ts";
 import { whole } from "../iptables/numbers.ts";
@@ -69,15 +69,6 @@ const COMMON: readonly LongOption<Key>[] = [
     ),
   ),
 ];
-
-/** Ends a command that only wanted to be told something. */
-export class Told extends Error {
-  readonly what: "version" | "help";
-  constructor(what: "version" | "help") {
-    super(what);
-    this.what = what;
-  }
-}
 
 /** Reads a command line, without the program's name. */
 export const parseRequest = (args: readonly string[], warn: (text: string) => void): Request =>

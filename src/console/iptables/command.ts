@@ -1,6 +1,6 @@
 import type { SystemProcess, SystemProgram } from "../process.ts";
-import { Exit } from "./exit.ts";
-import { parseRequest, Told } from "./parse.ts";
+import { Exit, Told } from "./exit.ts";
+import { parseRequest } from "./parse.ts";
 import { perform } from "./perform.ts";
 import { isTable } from "./tables.ts";
 

@@ -21,3 +21,26 @@ export const problem = (message: string): Exit => new Exit(2, message);
 export const failure = (message: string): Exit => new Exit(1, message, false);
 /** The kernel refused (RESOURCE_PROBLEM). */
 export const kernelRefused = (message: string): Exit => new Exit(4, message);
+
+/** Ends a command that only wanted to be told something. */
+export class Told extends Error {
+  readonly what: "version" | "help" | "restore";
+  constructor(what: "version" | "help" | "restore") {
+    super(what);
+    this.what = what;
+  }
+}
+
+/** `-6`: the line is for another program. */
+export class OtherFamily extends Exit {
+  constructor() {
+    super(2, "");
+  }
+}
+
+/** A word where none can stand: told without the program's name. */
+export class BadArgument extends Exit {
+  constructor(word: string) {
+    super(2, `Bad argument \`${word}'`, false);
+  }
+}

@@ -2,10 +2,11 @@ import type { MatchSpec } from "../../nodes/kernel/netfilter/matches/matches.ts"
 import type { AddressSpec, NameSpec, RuleSpec } from "../../nodes/kernel/netfilter/rule.ts";
 import type { TargetSpec } from "../../nodes/kernel/netfilter/targets/targets.ts";
 import { parseAddresses } from "./addresses.ts";
-import { Exit, problem } from "./exit.ts";
+import { BadArgument, OtherFamily, problem, Told } from "./exit.ts";
 import { Getopt, type LongOption } from "./getopt.ts";
 import { isAny, parseInterface } from "./interfaces.ts";
 import type { MatchKind, TargetKind } from "./kind.ts";
+import { GLOBAL, type Key, LETTERS, type Loaded } from "./long-options.ts";
 import { CHAIN_NAME_MAX, checkChainName, checkTargetName, tooLong } from "./names.ts";
 import { whole } from "./numbers.ts";
 import { type At, Given, idOf, type Option } from "./option.ts";
@@ -16,69 +17,6 @@ import { addCommand, bringsRule, type Command, checkFlags, type Flag, type Reque
 const RULE_NUMBER_MAX = 0x7fff_ffff;
 /** Matches of one rule, at most. */
 const MATCHES_MAX = 64;
-
-/** A match or target with the options it was given. */
-interface Loaded {
-  readonly kind: MatchKind | TargetKind;
-  readonly given: Given;
-  /** Of the same rule, in the order in which they were loaded. */
-  readonly serial: number;
-}
-type Key = { readonly letter: string } | { readonly loaded: Loaded; readonly option: Option };
-
-const LETTERS = "A:C:D:R:I:L::S::F::Z::N:X::E:P:Vh::o:p:s:d:j:i:fvw::nt:m:xc:g:46";
-const LONG: readonly (readonly [name: string, letter: string, value: 0 | 1 | 2])[] = [
-  ["append", "A", 1],
-  ["delete", "D", 1],
-  ["check", "C", 1],
-  ["insert", "I", 1],
-  ["replace", "R", 1],
-  ["list", "L", 2],
-  ["list-rules", "S", 2],
-  ["flush", "F", 2],
-  ["zero", "Z", 2],
-  ["new-chain", "N", 1],
-  ["delete-chain", "X", 2],
-  ["rename-chain", "E", 1],
-  ["policy", "P", 1],
-  ["source", "s", 1],
-  ["destination", "d", 1],
-  ["src", "s", 1],
-  ["dst", "d", 1],
-  ["protocol", "p", 1],
-  ["in-interface", "i", 1],
-  ["jump", "j", 1],
-  ["table", "t", 1],
-  ["match", "m", 1],
-  ["numeric", "n", 0],
-  ["out-interface", "o", 1],
-  ["verbose", "v", 0],
-  ["wait", "w", 2],
-  ["exact", "x", 0],
-  ["fragments", "f", 0],
-  ["version", "V", 0],
-  ["help", "h", 2],
-  ["line-numbers", "0", 0],
-  ["set-counters", "c", 1],
-  ["goto", "g", 1],
-  ["ipv4", "4", 0],
-  ["ipv6", "6", 0],
-];
-const GLOBAL: readonly LongOption<Key>[] = LONG.map(([name, letter, value]) => ({
-  name,
-  value,
-  key: { letter },
-  same: letter,
-}));
-
-/** Ends a command that only wanted to be told something. */
-export class Told extends Error {
-  readonly what: "version" | "help" | "restore";
-  constructor(what: "version" | "help" | "restore") {
-    super(what);
-    this.what = what;
-  }
-}
 
 /** Reads a command line, without the program's name; `table` is the one of `iptables-restore`, which then may not be named. `warn` is told at once. */
 export function parseRequest(
@@ -334,7 +272,7 @@ class Parser {
   /** Its options come before those of what was loaded earlier. */
   #load(kind: MatchKind | TargetKind): Loaded {
     const serial = this.#long.length;
-    const loaded = { kind, given: new Given(), serial };
+    const loaded = { kind, given: new Given() };
     const own = kind.options.map(
       (option): LongOption<Key> => ({
         name: option.name,
@@ -457,20 +395,6 @@ class Parser {
       throw problem(`Can't use -o with ${chain}\n`);
     if ((chain === "POSTROUTING" || chain === "OUTPUT") && this.#flags.has("i"))
       throw problem(`Can't use -i with ${chain}\n`);
-  }
-}
-
-/** `-6`: the line is for another program. */
-export class OtherFamily extends Exit {
-  constructor() {
-    super(2, "");
-  }
-}
-
-/** A word where none can stand: told without the program's name. */
-export class BadArgument extends Exit {
-  constructor(word: string) {
-    super(2, `Bad argument \`${word}'`, false);
   }
 }
 

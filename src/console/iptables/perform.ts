@@ -77,12 +77,14 @@ function changeRules(
     if ((target?.kind === "jump" || target?.kind === "goto") && table.chain(target.chain) === undefined)
       throw problem(`Chain '${target.chain}' does not exist`);
   }
-  if (request.verbose) out(request.rules.map(tellRule).join(""));
   let problemFound: Exit | undefined;
   const change = (): boolean => {
     for (const spec of request.rules) {
+      const looksFirst = command === "C" || command === "D";
+      if (request.verbose && !looksFirst) out(tellRule(spec));
       problemFound = changeRule(table, command, spec, request);
       if (problemFound !== undefined) return false;
+      if (request.verbose && looksFirst) out(tellRule(spec));
     }
     return true;
   };

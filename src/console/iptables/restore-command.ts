@@ -3,8 +3,7 @@ import { getoptLong } from "../getopt-long.ts";
 import type { SystemProgram } from "../process.ts";
 import { FileInput } from "../streams.ts";
 import { attempt, run } from "./command.ts";
-import { Exit } from "./exit.ts";
-import { Told } from "./parse.ts";
+import { Exit, Told } from "./exit.ts";
 import { Restore, type RestoreOptions } from "./restore.ts";
 
 const PROGRAM = "iptables-restore";

@@ -1,6 +1,7 @@
 import type { Kernel } from "../../nodes/kernel/kernel.ts";
+import type { Chain } from "../../nodes/kernel/netfilter/chain.ts";
 import type { TableName } from "../../nodes/kernel/netfilter/rule.ts";
-import { Exit, failure } from "./exit.ts";
+import { Exit } from "./exit.ts";
 import { listHeader, listRule } from "./list.ts";
 import type { Request } from "./request.ts";
 import { saveRule } from "./save.ts";
@@ -10,9 +11,7 @@ import { chainsOf, referencesOf } from "./tables.ts";
 export function list(kernel: Kernel, request: Request, out: (text: string) => void): void {
   const table = request.table as TableName;
   const all = chainsOf(kernel, table);
-  const chains = request.chain === undefined ? all : all.filter((chain) => chain.name === request.chain);
-  if (chains.length === 0)
-    throw new Exit(1, `chain \`${request.chain}' in table \`${table}' is incompatible, use 'nft' tool.`);
+  const chains = chosen(all, request);
   const references = referencesOf(all);
   for (const [i, chain] of chains.entries()) {
     if (request.number > 0) {
@@ -27,9 +26,7 @@ export function list(kernel: Kernel, request: Request, out: (text: string) => vo
 
 /** `iptables -S [chain [number]]`. */
 export function listRules(kernel: Kernel, request: Request, out: (text: string) => void): void {
-  const all = chainsOf(kernel, request.table as TableName);
-  const chains = request.chain === undefined ? all : all.filter((chain) => chain.name === request.chain);
-  if (chains.length === 0) throw failure("No chain/target/match by that name.");
+  const chains = chosen(chainsOf(kernel, request.table as TableName), request);
   const counters = request.verbose ? "behind" : "none";
   if (request.number > 0) {
     const rule = chains[0]?.rules[request.number - 1];
@@ -42,4 +39,11 @@ export function listRules(kernel: Kernel, request: Request, out: (text: string) 
     out(`${chain.hook < 0 ? `-N ${chain.name}` : `-P ${chain.name} ${chain.policy}`}${behind}\n`);
   }
   for (const chain of chains) out(chain.rules.map((rule) => `${saveRule(chain.name, rule, counters)}\n`).join(""));
+}
+
+/** The chain that was named, or all of them. */
+function chosen(all: readonly Chain[], { chain: name, table }: Request): readonly Chain[] {
+  const chains = name === undefined ? all : all.filter((chain) => chain.name === name);
+  if (chains.length > 0) return chains;
+  throw new Exit(1, `chain \`${name}' in table \`${table}' is incompatible, use 'nft' tool.`);
 }

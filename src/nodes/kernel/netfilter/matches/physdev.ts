@@ -1,7 +1,7 @@
 import { granted, type Outcome, refused } from "../../../../core/errno.ts";
 import { nameMatcher } from "../names.ts";
 import type { Matcher, NameSpec } from "../rule.ts";
-import { FORWARD, LOCAL_OUT, POST_ROUTING } from "../state.ts";
+import { LOCAL_OUT } from "../state.ts";
 
 /** `-m physdev`: ports of a bridge, of frames that `bridge-nf-call-iptables` shows (net/netfilter/xt_physdev.c). */
 export interface PhysdevMatch {
@@ -31,13 +31,9 @@ export function makePhysdev(spec: PhysdevMatch): Outcome<Matcher> {
   });
 }
 
-/** The way out of a bridge is not known before a packet is bridged: `physdev_mt_check`. */
-export function physdevHooks(spec: PhysdevMatch): number {
-  const asksOut =
-    spec.out !== undefined ||
-    (spec.isOut !== undefined && spec.isOut.invert !== true) ||
-    (spec.isBridged !== undefined && spec.isBridged.invert !== true && spec.out !== undefined);
-  return asksOut ? ~(1 << LOCAL_OUT) : -1;
+/** The way out of a bridge is not known to what is made here, unless it is bridged (net/netfilter/xt_physdev.c:physdev_mt_check). */
+export function physdevHooks({ out, isOut, isBridged }: PhysdevMatch): number {
+  const asksOut = out !== undefined || isOut !== undefined;
+  const bridged = isBridged !== undefined && isBridged.invert !== true;
+  return asksOut && !bridged ? ~(1 << LOCAL_OUT) : -1;
 }
-/** Where `--physdev-out` can find something. */
-export const PHYSDEV_OUT_HOOKS = (1 << FORWARD) | (1 << POST_ROUTING);
