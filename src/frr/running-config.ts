@@ -12,12 +12,12 @@ export function runningConfig(hostname: string, servers: readonly VtyServer[]): 
   const global = blocks.filter((b) => b.section === "global").flatMap((b) => b.lines);
   const top = [
     `frr version ${FRR_VERSION}`,
-    "frr defaults traditional",
+    global.find((line) => line.startsWith("frr defaults")) ?? "frr defaults traditional",
     `hostname ${hostname}`,
     ...global.filter((line) => line === "no ip forwarding"),
     "no ipv6 forwarding",
     "service integrated-vtysh-config",
-    ...unique(global.filter((line) => line !== "no ip forwarding")),
+    ...unique(global.filter((line) => line !== "no ip forwarding" && !line.startsWith("frr defaults"))),
   ];
   const sections = SECTIONS.map((section) => sectionText(blocks.filter((b) => b.section === section)));
   return `${top.join("\n")}\n!\n${sections.join("")}end\n`;

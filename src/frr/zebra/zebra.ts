@@ -253,6 +253,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
     const live = node.entries.filter((e) => e.nexthops.some((h) => h.active));
     const best = live.length === 0 ? undefined : live.reduceRight((a, b) => better(b, a));
     for (const e of node.entries) e.selected = e === best;
+    for (const e of live) if (e.kind === "local") e.installed = true; // the kernel has it in table local, chosen or not
     if (node.entries.length === 0) this.tables.get(node.table)?.drop(node);
     if (
       best === old &&
