@@ -84,6 +84,15 @@ describe("gateways", () => {
     expect(kernelRoutes(n)).toEqual([]);
   });
 
+  it("that want labels lead nowhere", () => {
+    const { n, zebra, wait } = router();
+    const nexthops = [{ ...hop("10.0.1.2", "e1"), labels: [100] }];
+    connect(n, "bgp").session.add({ prefix: prefix("20.0.0.0/8"), nexthops, metric: 0 });
+    wait();
+    expect(rib(zebra).at(-1)).toBe("bgp 20.0.0.0/8 [20/0] - 10.0.1.2 e1");
+    expect(kernelRoutes(n)).toEqual([]);
+  });
+
   it("are followed for daemons, whether they are reached or not", () => {
     const { n, wait } = router();
     const [ospf, bgp] = [connect(n, "ospf"), connect(n, "bgp")];
