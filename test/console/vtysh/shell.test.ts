@@ -1,7 +1,9 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
 import { VtyShell } from "../../../src/console/vtysh/shell.ts";
 import { Net } from "../../../src/lab/net.ts";
 import { prompt } from "../../../src/lab/prompt.ts";
+import { cases } from "../../harness/shared.ts";
 
 /** A router with FRR on it. */
 function lab() {
@@ -80,5 +82,21 @@ it("a node that lost its power begins with what its files say", () => {
   net.run("1s");
   expect(r1.sh("ip route")).toMatch(
     /^10\.0\.0\.0\/24 .*\n10\.5\.0\.0\/16 via 10\.0\.0\.2 dev eth1 proto static metric 20 \n$/,
+  );
+});
+
+it("answers whatever is typed, and throws nothing", () => {
+  const { net, r1 } = lab();
+  const words =
+    "show ip route no interface eth1 router ospf bgp 1 255 10.0.0.0/8 10.0.0.2 any json end exit do conf t address prefix-list access-list permit deny seq le ge 32 route-map X match set metric +5 tag call on-match goto description ? shutdown bandwidth blackhole detail summary protocol nht neighbor write running-config";
+  const word = fc.oneof(fc.constantFrom(...words.split(" ")), fc.string({ maxLength: 4 }));
+  const shell = new VtyShell(r1.kernel.os);
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 7 }), (line) => {
+      const { output, ok } = shell.run(line.join(" "));
+      expect(ok || output !== "" || line.includes("no")).toBe(true);
+      net.run("1ms");
+    }),
+    { numRuns: cases(500, 50_000) },
   );
 });
