@@ -23,7 +23,7 @@ import { receive } from "./receive.ts";
 import { Routing } from "./routing.ts";
 import { selfOriginated } from "./self.ts";
 import { ProcessSettings } from "./settings.ts";
-import { sendDelayedAcks } from "./update.ts";
+import { flushUpdates, sendDelayedAcks } from "./update.ts";
 import { viewOf } from "./views.ts";
 import { IPPROTO_OSPF } from "./wire.ts";
 import { writeConfig } from "./write-config.ts";
@@ -159,7 +159,7 @@ export class OspfDaemon implements FrrInstance, Views {
     if (this.#connect.deadline !== NEVER || this.routing.waiting || this.borders.waiting || this.externals.waiting)
       return true;
     return ospf.interfaces.some((oi) => {
-      if (oi.state === "Waiting" || oi.ackTimer.deadline !== NEVER) return true;
+      if (oi.state === "Waiting" || oi.updatesScheduled || oi.ackTimer.deadline !== NEVER) return true;
       for (const n of oi.neighbors.values()) {
         if (n.retransmit.size > 0 || n.requests.size > 0) return true;
         if (n.state === "Init" || n.state === "ExStart" || n.state === "Exchange" || n.state === "Loading") return true;
@@ -215,6 +215,7 @@ export class OspfDaemon implements FrrInstance, Views {
       interfaceEvent,
       helloTimer,
       ackTimer: sendDelayedAcks,
+      updateTimer: flushUpdates,
       ddTimer,
       requestTimer,
       retransmitTimer: retransmit,

@@ -86,7 +86,7 @@ export class Dest {
   }
 }
 
-/** Destinations by prefix. */
+/** Destinations by prefix. How many there are is limited by the advertisements that tell of them. */
 export class DestTable {
   /** By address as a signed number, which takes no memory of its own. */
   readonly #table = new Map<number, Dest>();

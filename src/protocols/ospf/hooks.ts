@@ -17,6 +17,7 @@ export interface Hooks {
   interfaceEvent(oi: OspfInterface, event: InterfaceEvent): void;
   helloTimer(oi: OspfInterface): void;
   ackTimer(oi: OspfInterface): void;
+  updateTimer(oi: OspfInterface): void;
   ddTimer(n: Neighbor): void;
   requestTimer(n: Neighbor): void;
   retransmitTimer(n: Neighbor): void;

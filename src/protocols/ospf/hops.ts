@@ -1,4 +1,6 @@
 import type { Ipv4 } from "../../core/addr.ts";
+import type { Path } from "./destinations.ts";
+import type { Area } from "./model.ts";
 
 /** A way out of this router: over an interface, to a gateway or straight to what is on the link (0). */
 export interface Hop {
@@ -12,10 +14,27 @@ export class HopSet {
   readonly hops: readonly Hop[];
   readonly #of: HopSets;
   readonly #unions = new Map<HopSet, HopSet>();
+  /** All of them lead straight to what is on a link. */
+  readonly direct: boolean;
+  /** Paths inside an area over these ways, by area and cost: made once for all destinations. */
+  readonly paths = new Map<Area | undefined, Map<number, Path>>();
 
   constructor(of: HopSets, hops: readonly Hop[]) {
     this.hops = hops;
     this.#of = of;
+    this.direct = hops.every((h) => h.gateway === 0);
+  }
+  /** The path inside an area over these ways. */
+  intra(area: Area | undefined, cost: number): Path {
+    let byCost = this.paths.get(area);
+    if (byCost === undefined) this.paths.set(area, (byCost = new Map()));
+    let path = byCost.get(cost);
+    if (path === undefined) {
+      path = { kind: "intra", area, cost, hops: this, type2Cost: 0, tag: 0 };
+      if (byCost.size >= PATHS_MAX) byCost.clear();
+      byCost.set(cost, path);
+    }
+    return path;
   }
   /** The ways of both. */
   with(other: HopSet): HopSet {
@@ -32,6 +51,7 @@ export class HopSet {
 }
 
 const UNIONS_MAX = 10_000;
+const PATHS_MAX = 10_000;
 /** Sets kept before they are begun anew; then equal ways count as changed once. */
 const SETS_MAX = 100_000;
 

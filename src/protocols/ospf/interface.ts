@@ -138,5 +138,7 @@ function forget(oi: OspfInterface): void {
   oi.delayedAcks = [];
   oi.directAcks = [];
   oi.updates.clear();
+  oi.updatesScheduled = false;
+  oi.updateTimer.set(NEVER);
   oi.cryptSeq = 0;
 }

@@ -12,6 +12,8 @@ import {
   MAX_AGE,
 } from "./lsa-codec.ts";
 
+import { type Shape, sameWays, shapeOf } from "./shape.ts";
+
 /** Two instances of one age or nearly, in seconds, count as the same (RFC 2328 appendix B: MaxAgeDiff). */
 const MAX_AGE_DIFF = 900;
 
@@ -29,6 +31,10 @@ export class Lsa {
   /** The whole advertisement, its age 0. Nobody writes to it. */
   readonly bytes: Uint8Array;
   #body: LsaBody | undefined;
+  #shape: Shape | undefined;
+  /** The instance that this one was compared with last, and whether ways were the same: all routers compare the same two. */
+  #comparedWith: Lsa | undefined;
+  #sameWays = false;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -40,10 +46,25 @@ export class Lsa {
     this.checksum = u16(bytes, 16);
     this.length = bytes.length;
     this.#body = undefined;
+    this.#shape = undefined;
+    this.#comparedWith = undefined;
   }
 
   get body(): LsaBody {
     return (this.#body ??= decodeLsaBody(this.type, this.bytes, LSA_HEADER, this.length));
+  }
+
+  /** What it says of ways and prefixes, when it is of a router or network. */
+  get shape(): Shape {
+    return (this.#shape ??= shapeOf(this));
+  }
+  /** Whether distances are the same as with another instance. */
+  leadsAs(other: Lsa): boolean {
+    if (this.#comparedWith !== other) {
+      this.#comparedWith = other;
+      this.#sameWays = sameWays(this.shape, other.shape);
+    }
+    return this.#sameWays;
   }
 
   /** Whether routes are the same with either: options and contents, not sequence number and checksum (RFC 2328 §13.2). */
@@ -105,8 +126,9 @@ class Instances {
 }
 const INSTANCES = new Instances();
 
-/** The instance that stands in [o, end) of a packet; undefined: its checksum is wrong. */
-export function readLsa(b: Uint8Array, o: number, end: number): Lsa | undefined {
+/** The instance that stands in [o, end) of a packet; undefined: its checksum is wrong. `likely`: perhaps it is that one. */
+export function readLsa(b: Uint8Array, o: number, end: number, likely?: Lsa): Lsa | undefined {
+  if (likely !== undefined && likely.seq === i32(b, o + 12) && equals(likely, b, o, end)) return likely;
   const known = INSTANCES.find(b, o, end);
   if (known !== undefined) return known;
   if (!lsaChecksumHolds(b, o, end)) return undefined;

@@ -80,6 +80,12 @@ export class Neighbor {
   }
 }
 
+/** Instances on their way out, with the age of each. */
+export interface UpdateQueue {
+  readonly lsas: Lsa[];
+  readonly ages: number[];
+}
+
 /** One address of one interface on which OSPF runs. */
 export class OspfInterface {
   readonly ospf: Ospf;
@@ -103,8 +109,9 @@ export class OspfInterface {
   inAllRouters = false;
   inDesignatedRouters = false;
   /** Updates to send, by destination; sent once all events of this instant are done. */
-  readonly updates = new Map<Ipv4, { lsa: Lsa; slot: Slot }[]>();
+  readonly updates = new Map<Ipv4, UpdateQueue>();
   updatesScheduled = false;
+  updatedAt: Nanos = Number.NEGATIVE_INFINITY;
   /** Acknowledgements to send. */
   delayedAcks: { lsa: Lsa; age: number }[] = [];
   directAcks: { readonly to: Ipv4; readonly lsa: Lsa; readonly age: number }[] = [];
@@ -124,6 +131,7 @@ export class OspfInterface {
   readonly helloTimer: OsAlarm;
   readonly waitTimer: OsAlarm;
   readonly ackTimer: OsAlarm;
+  readonly updateTimer: OsAlarm;
 
   constructor(
     ospf: Ospf,
@@ -144,6 +152,7 @@ export class OspfInterface {
     this.helloTimer = ospf.alarm(() => ospf.hooks.helloTimer(this));
     this.waitTimer = ospf.alarm(() => ospf.hooks.interfaceEvent(this, "WaitTimer"));
     this.ackTimer = ospf.alarm(() => ospf.hooks.ackTimer(this));
+    this.updateTimer = ospf.alarm(() => ospf.hooks.updateTimer(this));
   }
 
   get address(): Ipv4 {

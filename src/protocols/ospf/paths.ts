@@ -27,10 +27,9 @@ function intraPath(r: Routing, dest: Dest): Path | undefined {
   let cost = UNREACHED;
   let hops: HopSet | undefined;
   let area: Area | undefined;
-  dest.attached((vertex, metric) => {
-    if (vertex.dist === UNREACHED) return;
+  const consider = (vertex: Vertex, metric: number): void => {
     const total = vertex.dist + metric;
-    if (total > cost) return;
+    if (vertex.dist === UNREACHED || total > cost) return;
     const ways = hopsTo(r, vertex, dest);
     if (ways === undefined) return;
     if (total < cost) {
@@ -38,8 +37,9 @@ function intraPath(r: Routing, dest: Dest): Path | undefined {
       hops = ways;
       area = r.areaOf(vertex);
     } else hops = (hops as HopSet).with(ways);
-  });
-  return hops === undefined ? undefined : { kind: "intra", area, cost, hops, type2Cost: 0, tag: 0 };
+  };
+  dest.attached(consider);
+  return (hops as HopSet | undefined)?.intra(area, cost);
 }
 
 /** A vertex's own ways; what this router itself has lies straight at an interface. */

@@ -46,14 +46,14 @@ function one(n: Neighbor, b: Uint8Array, o: number, end: number): boolean {
     ospf.drop("advertisement type", { ifname: oi.ifname, type });
     return true;
   }
-  const lsa = readLsa(b, o, end);
+  const slot = lsdbOf(ospf, area, type).find(type, u32(b, o + 4), u32(b, o + 8));
+  const lsa = readLsa(b, o, end, slot?.lsa);
   if (lsa === undefined || !sound(lsa)) {
     ospf.drop(lsa === undefined ? "advertisement checksum" : "advertisement contents", { ifname: oi.ifname, type });
     return true;
   }
   // an age beyond the greatest counts as that; all advertisements age here (RFC 1793 is not built)
   const age = Math.min(u16(b, o) & ~DO_NOT_AGE, MAX_AGE);
-  const slot = lsdbOf(ospf, area, type).find(type, lsa.id, lsa.adv);
   if (slot === undefined && age >= MAX_AGE && !exchanging(ospf)) {
     directAck(n, lsa, age); // step 4
     return true;

@@ -2,11 +2,10 @@ import { type Ipv4, lengthOfMask, networkOf } from "../../core/addr.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import { type Nanos, NEVER } from "../../core/time.ts";
 import { type Dest, DestTable, type Path } from "./destinations.ts";
-import { Graph, sameEdges, UNREACHED, type Vertex } from "./graph.ts";
+import { Graph, NO_DESTS, UNREACHED, type Vertex } from "./graph.ts";
 import { type Hop, type HopSet, HopSets } from "./hops.ts";
 import type { Lsa } from "./lsa.ts";
 import {
-  LINK_STUB,
   LSA_ASBR_SUMMARY,
   LSA_EXTERNAL,
   LSA_NETWORK,
@@ -20,6 +19,7 @@ import type { Slot } from "./lsdb.ts";
 import { spfDelay } from "./machine.ts";
 import type { Area, Ospf } from "./model.ts";
 import { bestPath } from "./paths.ts";
+import type { Attached } from "./shape.ts";
 import { type Root, shortestPaths } from "./spf.ts";
 
 /** Destinations at most: what comes beyond is dropped and counted. */
@@ -146,7 +146,7 @@ export class Routing {
     const graph = this.#graph(area);
     area.spfRuns++;
     shortestPaths(graph, this.#root(area), (v) => {
-      this.#eachPrefix(v, v.lsa, (dest) => this.touch(dest));
+      for (const dest of v.dests) this.touch(dest);
       if (!v.network && v.flags !== 0) this.#claimsStale = true;
     });
   }
@@ -177,34 +177,25 @@ export class Routing {
     const alive = slot.age < MAX_AGE;
     if (!alive && v.lsa !== undefined && v.lsa.adv !== slot.lsa.adv) return; // a former designated router's
     const now = alive ? slot.lsa : undefined;
-    if (!sameEdges(v.lsa, now)) this.#stale.add(area);
+    const same = v.lsa === undefined || now === undefined ? v.lsa === now : now.leadsAs(v.lsa);
+    if (!same) this.#stale.add(area);
     this.#contribute(v, now);
   }
 
   /** What a router or network attaches: taken back as it was, put in as it is. */
   #contribute(v: Vertex, now: Lsa | undefined): void {
-    this.#eachPrefix(v, v.lsa, (dest, cost) => {
-      dest.detach(v, cost);
-      this.touch(dest);
-    });
+    const before = v.lsa?.shape.attached ?? [];
+    const after = now?.shape.attached ?? [];
     v.lsa = now;
-    this.#eachPrefix(v, now, (dest, cost) => {
-      dest.attach(v, cost);
+    if (sameAttached(before, after)) return;
+    for (const [i, dest] of v.dests.entries()) {
+      dest.detach(v, (before[i] as Attached).cost);
       this.touch(dest);
-    });
-  }
-
-  #eachPrefix(_v: Vertex, lsa: Lsa | undefined, visit: (dest: Dest, cost: number) => void): void {
-    const body = lsa?.body;
-    if (body?.kind === "network" && lsa !== undefined) {
-      const length = lengthOfMask(body.mask);
-      if (length !== undefined) this.#visit(networkOf(lsa.id, length), length, 0, visit);
     }
-    if (body?.kind !== "router") return;
-    for (const link of body.links) {
-      if (link.type !== LINK_STUB) continue;
-      const length = lengthOfMask(link.data);
-      if (length !== undefined) this.#visit((link.id & link.data) >>> 0, length, link.metric, visit);
+    v.dests = after.length === 0 ? NO_DESTS : after.map(({ address, length }) => this.dests.get(address, length));
+    for (const [i, dest] of v.dests.entries()) {
+      dest.attach(v, (after[i] as Attached).cost);
+      this.touch(dest);
     }
   }
 
@@ -323,6 +314,14 @@ export class Routing {
     };
   }
 }
+
+const sameAttached = (a: readonly Attached[], b: readonly Attached[]): boolean =>
+  a === b ||
+  (a.length === b.length &&
+    a.every((x, i) => {
+      const y = b[i] as Attached;
+      return x.address === y.address && x.length === y.length && x.cost === y.cost;
+    }));
 
 type Placed = { readonly area: Area | undefined; readonly slot: Slot };
 function put(list: Placed[], area: Area | undefined, slot: Slot): void {

@@ -21,6 +21,9 @@ import {
 const TOS = 0xc0;
 const NO_AUTH = new Uint8Array(8);
 
+/** Where packets are put together: sockets copy what they send. */
+const SCRATCH = new Uint8Array(0x1_0000);
+
 /** Makes a packet of an interface, without checksum and digest; room for the digest is behind it. */
 export function makePacket(oi: OspfInterface, body: Body): Uint8Array {
   const b = new Uint8Array(HEADER + bodyLength(body) + digestLength(oi));
@@ -30,9 +33,10 @@ export function makePacket(oi: OspfInterface, body: Body): Uint8Array {
   return b;
 }
 
-/** An empty packet of `type` with `body` octets, for who fills it itself. */
+/** An empty packet of `type` with `body` octets, for who fills all of it and sends it at once. */
 export function blankPacket(oi: OspfInterface, type: number, body: number): Uint8Array {
-  const b = new Uint8Array(HEADER + body + digestLength(oi));
+  const b = SCRATCH.subarray(0, HEADER + body + digestLength(oi));
+  b.fill(0, 0, HEADER);
   b[0] = 2;
   b[1] = type;
   setU16(b, 2, HEADER + body);

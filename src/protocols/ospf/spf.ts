@@ -1,8 +1,8 @@
 import type { Ipv4 } from "../../core/addr.ts";
-import { type Edge, type Graph, hasBack, UNREACHED, type Vertex } from "./graph.ts";
+import { type Graph, UNREACHED, type Vertex } from "./graph.ts";
 import type { Hop, HopSet, HopSets } from "./hops.ts";
 import type { RouterLink } from "./lsa-codec.ts";
-import { LINK_TRANSIT } from "./lsa-codec.ts";
+import { leadsTo, type Way } from "./shape.ts";
 
 /** Shortest paths through an area: RFC 2328 §16.1, the first stage. */
 
@@ -30,7 +30,7 @@ export function shortestPaths(graph: Graph, root: Root, changed: (v: Vertex) => 
   }
   for (let v = pop(heap); v !== undefined; v = pop(heap)) {
     settled.push(v);
-    for (const e of v.edges) relax(graph, root, heap, v, e);
+    for (const way of v.lsa?.shape.ways ?? []) relax(graph, root, heap, v, way);
   }
   for (const v of settled) {
     if (v.dist === v.nextDist && v.hops === v.nextHops) continue;
@@ -47,13 +47,14 @@ export function shortestPaths(graph: Graph, root: Root, changed: (v: Vertex) => 
       }
 }
 
-function relax(graph: Graph, root: Root, heap: Vertex[], v: Vertex, e: Edge): void {
-  const { to } = e;
-  if (to.lsa === undefined || !hasBack(v, e)) return;
-  const dist = v.nextDist + e.cost;
+function relax(graph: Graph, root: Root, heap: Vertex[], v: Vertex, way: Way): void {
+  const to = graph.find(way.id, way.toNetwork);
+  if (to?.lsa === undefined) return;
+  const dist = v.nextDist + way.cost;
   const seen = to.round === graph.round;
   if (seen && (dist > to.nextDist || to.heapAt < 0)) return;
-  const hops = hopsOver(root, v, e);
+  if (!leadsTo(to.lsa.shape, v.id, v.network)) return; // §16.1 step 2b: it must lead back
+  const hops = hopsOver(root, v, way, to);
   if (hops === undefined) return;
   if (seen && dist === to.nextDist) {
     to.nextHops = (to.nextHops as HopSet).with(hops);
@@ -69,16 +70,16 @@ function relax(graph: Graph, root: Root, heap: Vertex[], v: Vertex, e: Edge): vo
 }
 
 /** §16.1.1: found out for what is one hop away, inherited by all others. */
-function hopsOver(root: Root, v: Vertex, e: Edge): HopSet | undefined {
+function hopsOver(root: Root, v: Vertex, way: Way, to: Vertex): HopSet | undefined {
   if (!v.network && v.id === root.id) {
-    const link = e.link as RouterLink;
-    const hop = link.type === LINK_TRANSIT ? root.networkHop(link) : root.neighborHop(link, e.to.id);
+    const link = way.link as RouterLink;
+    const hop = way.toNetwork ? root.networkHop(link) : root.neighborHop(link, to.id);
     return hop === undefined ? undefined : root.sets.get([hop]);
   }
   const inherited = v.nextHops as HopSet;
-  if (!v.network || e.to.network || !inherited.hops.every((h) => h.gateway === 0)) return inherited;
+  if (!v.network || !inherited.direct) return inherited;
   // from a network that this router is on: the address that the router beyond has there
-  const back = e.to.edges.find((b) => b.to === v)?.link;
+  const back = to.lsa?.shape.ways.find((w) => w.toNetwork && w.id === v.id)?.link;
   return back === undefined ? undefined : root.sets.get(inherited.hops.map((h) => ({ ...h, gateway: back.data })));
 }
 
