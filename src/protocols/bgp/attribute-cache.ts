@@ -1,6 +1,7 @@
 import { u8, u16 } from "../../core/bytes.ts";
 import { type ReadAttributes, readAttributes, type Sender } from "./attribute-decode.ts";
 import { MP_REACH, MP_UNREACH, NEXT_HOP } from "./attribute-types.ts";
+import type { Attributes } from "./attributes.ts";
 import { ATTRIBUTE_EXTENDED } from "./wire.ts";
 
 /** Attributes by their octets: neighbours of one speaker get the same ones but for the next hop, which does not count here. */
@@ -34,6 +35,27 @@ export function readCached(b: Uint8Array, o: number, end: number, sender: Sender
   if (entries.size >= ENTRIES_MAX) entries.clear();
   entries.set(hash, { octets: b.slice(o, end), sort: sender.sort, as4: sender.as4, read });
   return read;
+}
+
+/**
+ * Octets that this program has written itself, in [o, end): they need not be read. They must be what `readAttributes` would make of them: nothing in
+ * `attributes` that is not sent, and no unknown attribute.
+ */
+export function remember(
+  b: Uint8Array,
+  o: number,
+  end: number,
+  nextHopAt: number,
+  sender: Sender,
+  attributes: Attributes,
+): void {
+  const first = b[nextHopAt] as number;
+  if (entries.size >= ENTRIES_MAX) entries.clear();
+  const hash = hashOf(b, o, end, nextHopAt) ^ (sender.as4 ? 1 : 0);
+  const verdict = "good";
+  const none = undefined;
+  const read = { verdict, answer: none, why: "", attributes, nextHop: first, reach: none, unreach: none } as const;
+  entries.set(hash, { octets: b.slice(o, end), sort: sender.sort, as4: sender.as4, read });
 }
 
 /** Where the address of NEXT_HOP stands; -1: nowhere, or the attributes are of a kind that is not kept. */

@@ -79,6 +79,26 @@ export class Attributes implements AttributeFields {
   with(changes: Partial<AttributeFields>): Attributes {
     return makeAttributes({ ...this.fields(), ...changes });
   }
+  /** As they go to an external neighbour over `asPath`; they have no communities and no cluster list. */
+  withPath(asPath: AsPath): Attributes {
+    const { origin, med, atomicAggregate, aggregator, unknown } = this;
+    return makeAttributes({
+      origin,
+      asPath,
+      med,
+      localPref: undefined,
+      atomicAggregate,
+      aggregator,
+      communities: NONE,
+      originatorId: undefined,
+      clusterList: NONE,
+      extended: NONE,
+      large: NONE,
+      unknown,
+      weight: 0,
+      tag: 0,
+    });
+  }
   private fields(): AttributeFields {
     const { origin, asPath, med, localPref, atomicAggregate, aggregator, communities, originatorId } = this;
     const { clusterList, extended, large, unknown, weight, tag } = this;

@@ -7,18 +7,14 @@ import { answer, CEASE, CEASE_RESET, shutdownData } from "./notification.ts";
 import type { Peer } from "./peer.ts";
 import { softIn } from "./policy-changes.ts";
 
-const WHOM = "<*|A.B.C.D$peer|(1-4294967295)$as|external|peer-group WORD$group>";
+const WHOM = "<*|A.B.C.D$peer|ASNUM$as|external|peer-group WORD$group>";
 
 /** `clear ip bgp …` in its spellings. */
 export function installClear(set: CommandSet<BgpDaemon>): void {
   for (const head of ["clear ip bgp", "clear bgp", "clear bgp ipv4 [unicast]", "clear ip bgp ipv4 [unicast]"]) {
-    set.add(
-      "view",
-      `${head} ${WHOM.replace("*", "all-star")} [<soft [<in|out>]|in|out>]`.replace("all-star|", ""),
-      clear,
-    );
+    set.add("view", `${head} ${WHOM} [<soft [<in|out>]|in|out>]`, clear);
     set.add("view", `${head} all [<soft [<in|out>]|in|out>]`, clear);
-    set.add("view", `${head} ${WHOM.replace("*|", "")} message LINE...$message`, clear);
+    set.add("view", `${head} ${WHOM} message LINE...$message`, clear);
   }
 }
 

@@ -88,6 +88,9 @@ function shutDownGracefully(route: Route): void {
 function dressed(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Attributes {
   const { sendCommunity } = to.settings;
   const external = to.sort === "ebgp";
+  // What nearly all routes are: no communities, nothing of reflectors.
+  if (external && a.communities.length + a.extended.length + a.large.length + a.clusterList.length === 0)
+    return a.withPath(pathFor(bgp, to, a));
   const reflected = to.sort === "ibgp" && from?.sort === "ibgp";
   const extended = external ? a.extended.filter(isTransitive) : a.extended;
   return a.with({

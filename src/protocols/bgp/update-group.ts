@@ -193,7 +193,7 @@ export class UpdateGroup {
   #writer(): UpdateWriter {
     const leader = this.#leader();
     const long = leader?.main.extendedMessages === true;
-    return new UpdateWriter(leader?.as4 === true, long ? EXTENDED_MESSAGE_MAX : MESSAGE_MAX);
+    return new UpdateWriter(leader?.as4 === true, leader?.sort ?? "ebgp", long ? EXTENDED_MESSAGE_MAX : MESSAGE_MAX);
   }
   #sendTo(peers: readonly Peer[], writer: UpdateWriter): void {
     if (writer.length === 0) return;

@@ -1,6 +1,10 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { setU16, setU32 } from "../../core/bytes.ts";
+import { AS_SEQUENCE } from "./as-path.ts";
+import { remember } from "./attribute-cache.ts";
+import type { Sender } from "./attribute-decode.ts";
 import { attributesRoom, writeAttributes } from "./attribute-encode.ts";
+import type { Attributes } from "./attributes.ts";
 import type { AdjOut } from "./egress.ts";
 import type { RibNode } from "./rib.ts";
 import { encodePrefix, HEADER, setHeader, UPDATE } from "./wire.ts";
@@ -10,15 +14,18 @@ const PREFIX_ROOM = 5;
 /** UPDATEs one behind the other in one buffer, for every neighbour of a group: only next hops differ. */
 export class UpdateWriter {
   readonly #as4: boolean;
+  readonly #sort: Sender["sort"];
   readonly #messageMax: number;
-  #b = new Uint8Array(4096);
+  #b = new Uint8Array(512);
   #end = 0;
   /** Where next hops stand that are the sender's own address. */
   #ownHops: number[] = [];
   messages = 0;
 
-  constructor(as4: boolean, messageMax: number) {
+  /** `sort`: which kind of neighbour this router is to those who will read. */
+  constructor(as4: boolean, sort: Sender["sort"], messageMax: number) {
     this.#as4 = as4;
+    this.#sort = sort;
     this.#messageMax = messageMax;
   }
 
@@ -30,11 +37,13 @@ export class UpdateWriter {
   announce(out: AdjOut, nodes: readonly RibNode[]): void {
     const room = attributesRoom(out.attributes) + HEADER + 4;
     for (let i = 0; i < nodes.length; ) {
-      const start = this.#begin(Math.max(this.#messageMax, room + PREFIX_ROOM));
+      const start = this.#begin(room + this.#prefixRoom(nodes.length - i));
       setU16(this.#b, start + HEADER, 0);
       const at = start + HEADER + 4;
       const written = writeAttributes(out.attributes, out.nextHop, { as4: this.#as4 }, this.#b, at);
       setU16(this.#b, at - 2, written.end - at);
+      if (i === 0 && isPlain(out.attributes))
+        remember(this.#b, at, written.end, written.nextHopAt, { as4: this.#as4, sort: this.#sort }, out.attributes);
       // Attributes that leave no room for a prefix cannot be announced at all (RFC 4271 §9.2).
       if (written.end + PREFIX_ROOM > start + this.#messageMax) return;
       if (out.nextHop === 0) this.#ownHops.push(written.nextHopAt);
@@ -43,7 +52,7 @@ export class UpdateWriter {
   }
   withdraw(nodes: readonly RibNode[]): void {
     for (let i = 0; i < nodes.length; ) {
-      const start = this.#begin(this.#messageMax);
+      const start = this.#begin(HEADER + 4 + this.#prefixRoom(nodes.length - i));
       i = this.#prefixes(nodes, i, start, start + HEADER + 2, 2);
       const end = this.#end;
       setU16(this.#b, start + HEADER, end - start - HEADER - 4);
@@ -75,6 +84,10 @@ export class UpdateWriter {
     this.#finish(start, at + tail);
     return n;
   }
+  /** Octets for so many prefixes, as far as one message holds them. */
+  #prefixRoom(count: number): number {
+    return Math.min(this.#messageMax, PREFIX_ROOM * count);
+  }
   #begin(room: number): number {
     const start = this.#end;
     if (start + room > this.#b.length) {
@@ -90,3 +103,13 @@ export class UpdateWriter {
     this.messages++;
   }
 }
+
+/** Whether reading gives back just these: mandatory ones, and nothing that the reader changes. */
+const isPlain = ({ unknown, clusterList, originatorId, localPref, aggregator, asPath }: Attributes): boolean =>
+  unknown.length === 0 &&
+  clusterList.length === 0 &&
+  originatorId === undefined &&
+  localPref === undefined &&
+  aggregator === undefined &&
+  asPath.segments.length === 1 &&
+  asPath.segments[0]?.type === AS_SEQUENCE;
