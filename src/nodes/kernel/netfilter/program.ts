@@ -6,6 +6,7 @@ import { CLASSIFY_MAX, CLASSIFY_MIN, Classifier } from "./classifier.ts";
 import { nameMatcher } from "./names.ts";
 import { CONTINUE, type Matcher, RETURN, type Rule, type RuleSpec } from "./rule.ts";
 import { type HookState, NF_ACCEPT, NF_DROP, PORTS_READ, PORTS_SHORT } from "./state.ts";
+import { LEARN, type Path, VerdictCache } from "./verdict-cache.ts";
 
 const BY_RULE = dropReason("netfilter: dropped by a rule");
 const BY_POLICY = dropReason("netfilter: dropped by a chain's policy");
@@ -46,6 +47,9 @@ const CODE_ACTION = -3;
 const CODE_POLICY = -4;
 const CODE_JUMP = 16;
 
+/** Shorter tables are walked sooner than a packet is looked up. */
+const REMEMBER_MIN = 8;
+
 const STACK_MIN = 64;
 /** Jumps that a packet may be in at once (NFT_JUMP_STACK_SIZE). */
 export const JUMPS_MAX = 16;
@@ -55,6 +59,9 @@ export class Program {
   readonly #cells: Int32Array;
   readonly #rules: (Rule | null)[] = [];
   readonly #matchers: (readonly Matcher[])[] = [[]];
+  /** What packets met at each hook; null where it is not remembered. */
+  readonly #known: (VerdictCache | null)[] = [null, null, null, null, null];
+  readonly #remembers: boolean;
   readonly #names: ((name: string) => boolean)[] = [];
   readonly #chains: Chain[] = [];
   readonly #starts = new Map<string, number>();
@@ -76,6 +83,8 @@ export class Program {
       size += chain.rules.length + 1;
     }
     this.#cells = new Int32Array(STRIDE * size);
+    // Only the first packet of a flow sees the table `nat`.
+    this.#remembers = table !== "nat" && size - chains.length >= REMEMBER_MIN;
     for (const chain of chains) {
       const { rules } = chain;
       const long = rules.length >= CLASSIFY_MIN && rules.length <= CLASSIFY_MAX;
@@ -86,8 +95,30 @@ export class Program {
     }
   }
 
-  /** Walks the built-in chain of the hook; `s.read()` was done (net/ipv4/netfilter/ip_tables.c:ipt_do_table). */
+  /** What the rules of the hook's built-in chain, and of those that it leads to, make of a packet; `s.read()` was done. */
   run(s: HookState): number {
+    if (!this.#remembers || s.p.nfct === 0 || s.p.trail !== null) return this.#walk(s, null);
+    const known = this.#known[s.hook] ?? this.#remember(s);
+    if (known === null) return this.#walk(s, null);
+    const path = known.find(s);
+    return path > 0 ? this.#repeat(s, known.path(path)) : this.#walk(s, path === LEARN ? known : null);
+  }
+
+  /** As packets alike before it. */
+  #repeat(s: HookState, { rules, end }: Path): number {
+    const bytes = s.p.end - s.p.net;
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i] as Rule;
+      rule.packets++;
+      rule.bytes += bytes;
+    }
+    const code = this.#cells[end * STRIDE + C_CODE] as number;
+    return code === NF_ACCEPT ? NF_ACCEPT : this.#decide(s, end, code);
+  }
+
+  /** Rule by rule (net/ipv4/netfilter/ip_tables.c:ipt_do_table). `learner` is told how it went, if all packets alike would go so. */
+  #walk(s: HookState, learner: VerdictCache | null): number {
+    let path = learner === null ? null : learner.start;
     const cells = this.#cells;
     const base = this.#top;
     const { view, net } = s.p;
@@ -113,6 +144,7 @@ export class Program {
         continue;
       }
       const matches = cells[o + C_MATCHES] as number;
+      if (path !== null && matches !== 0 && !this.#isSteady(s, matches)) path = null;
       if (matches !== 0 && !this.#matches(s, matches)) {
         if (s.hotdrop) return this.#abort(s, i, base);
         i++;
@@ -123,9 +155,11 @@ export class Program {
       if (rule !== null) {
         rule.packets++;
         rule.bytes += s.p.end - s.p.net;
+        if (path !== null) path = path.over(i, rule);
         if (s.p.trail !== null) this.#saw(s, i, rule);
       }
       if (code === NF_ACCEPT) {
+        if (path !== null) learn(learner, path, i);
         this.#top = base;
         return NF_ACCEPT;
       }
@@ -135,6 +169,7 @@ export class Program {
         classifier = this.#look(i, s, src, dst);
       } else if (code === CONTINUE) i++;
       else if (code === CODE_ACTION) {
+        path = null;
         s.where = this.#where(i, rule as Rule);
         const verdict = (rule as Rule).action?.run(s) ?? CONTINUE;
         if (verdict === CONTINUE) {
@@ -149,10 +184,23 @@ export class Program {
         i = this.#top > base ? (this.#stack[--this.#top] as number) : this.#endOf(s.hook);
         classifier = this.#classifiers[i] as Classifier | null;
       } else {
+        if (path !== null) learn(learner, path, i);
         this.#top = base;
-        return code === CODE_POLICY ? this.#policy(s, i) : s.refuse(BY_RULE, this.#where(i, rule as Rule));
+        return this.#decide(s, i, code);
       }
     }
+  }
+
+  /** A rule that drops, or the end of a built-in chain. */
+  #decide(s: HookState, i: number, code: number): number {
+    return code === CODE_POLICY ? this.#policy(s, i) : s.refuse(BY_RULE, this.#where(i, this.#rules[i] as Rule));
+  }
+
+  /** The first packet of a flow at its hook: what becomes of others is remembered from now on. */
+  #remember(s: HookState): VerdictCache | null {
+    const { firewall } = s.kernel;
+    if (firewall === null) return null;
+    return (this.#known[s.hook] = new VerdictCache(firewall.conntrack.table, this.#names.length > 0));
   }
 
   /** Enters a chain: if it is a long one, the rules that the packet may match are found at once. */
@@ -202,6 +250,15 @@ export class Program {
 
   #matches(s: HookState, list: number): boolean {
     for (const matcher of this.#matchers[list] as readonly Matcher[]) if (!matcher.test(s)) return false;
+    return true;
+  }
+
+  /** Whether matches would say the same of every packet alike: as far as they are asked. */
+  #isSteady(s: HookState, list: number): boolean {
+    for (const matcher of this.#matchers[list] as readonly Matcher[]) {
+      if (matcher.steady !== true) return false;
+      if (!matcher.test(s)) return true;
+    }
     return true;
   }
 
@@ -281,6 +338,11 @@ export class Program {
         return CODE_ACTION;
     }
   }
+}
+
+function learn(learner: VerdictCache | null, path: Path, end: number): void {
+  const whole = path.endingAt(end);
+  if (whole !== null) learner?.learn(whole);
 }
 
 const inRange = (port: number, range: number): boolean => port >= range >>> 16 && port <= (range & 0xffff);

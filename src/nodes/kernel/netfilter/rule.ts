@@ -49,6 +49,8 @@ export interface Matcher {
   test(s: HookState): boolean;
   /** It asks for a packet's flow: connection tracking must run. */
   readonly tracks?: boolean;
+  /** It asks for nothing but what a `VerdictCache` looks packets up by: of packets alike it says the same. */
+  readonly steady?: boolean;
 }
 
 /** A target that does something: its verdict is one of `NF_…`, `CONTINUE`, or `RETURN`. */

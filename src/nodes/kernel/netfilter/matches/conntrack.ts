@@ -88,7 +88,11 @@ export function makeState(spec: StateMatch, _rule: RuleSpec, context: MatchConte
   if (mask === 0) return refused("EINVAL");
   context.conntrack();
   const invert = spec.invert === true;
-  return granted({ tracks: true, test: ({ p }) => ((stateOf(p.nfct, p.nfctInfo) & mask) !== 0) !== invert });
+  return granted({
+    tracks: true,
+    steady: true,
+    test: ({ p }) => ((stateOf(p.nfct, p.nfctInfo) & mask) !== 0) !== invert,
+  });
 }
 
 export function makeConntrack(spec: ConntrackMatch, _rule: RuleSpec, context: MatchContext): Outcome<Matcher> {
@@ -102,6 +106,7 @@ export function makeConntrack(spec: ConntrackMatch, _rule: RuleSpec, context: Ma
   const tests = rest ? flowTests(spec, ct) : [];
   return granted({
     tracks: true,
+    steady: Object.keys(spec).every((key) => STEADY.has(key)),
     test(s) {
       const { nfct, nfctInfo } = s.p;
       if (state !== undefined) {
@@ -129,6 +134,9 @@ function withNat(ct: Conntrack, nfct: number, state: number): number {
 
 const bits = <K extends string>(names: readonly K[], table: Readonly<Record<K, number>>): number =>
   names.reduce((sum, name) => sum | table[name], 0);
+
+/** Options that ask for nothing but the state and status of the flow, and the direction of the packet. */
+const STEADY: ReadonlySet<string> = new Set(["kind", "state", "status", "direction"]);
 
 type FlowTest = (s: HookState, o: number) => boolean;
 

@@ -22,7 +22,7 @@ export function makeMark(spec: MarkMatch): Outcome<Matcher> {
   const mark = spec.mark | 0;
   const mask = spec.mask | 0;
   const invert = spec.invert === true;
-  return granted({ test: (s) => ((s.p.mark & mask) === mark) !== invert });
+  return granted({ steady: true, test: (s) => ((s.p.mark & mask) === mark) !== invert });
 }
 
 export function makeConnmark(spec: ConnmarkMatch, _rule: RuleSpec, context: MatchContext): Outcome<Matcher> {
@@ -32,6 +32,7 @@ export function makeConnmark(spec: ConnmarkMatch, _rule: RuleSpec, context: Matc
   const { table } = context.conntrack();
   return granted({
     tracks: true,
+    steady: true,
     test: ({ p }) =>
       p.nfct !== 0 && (((table.words[(p.nfct << FLOW_SHIFT) + W_MARK] as number) & mask) === mark) !== invert,
   });

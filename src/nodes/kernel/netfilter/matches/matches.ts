@@ -83,7 +83,8 @@ type Maker<K extends MatchSpec["kind"]> = (
 
 const MAKERS: { readonly [K in MatchSpec["kind"]]: Maker<K> } = {
   addrtype: makeAddrtype,
-  comment: (spec) => (spec.text.length > 255 ? refused("EINVAL") : { ok: true, value: { test: () => true } }),
+  comment: (spec) =>
+    spec.text.length > 255 ? refused("EINVAL") : { ok: true, value: { test: () => true, steady: true } },
   connmark: makeConnmark,
   conntrack: makeConntrack,
   icmp: makeIcmp,

@@ -23,6 +23,7 @@ export function makeMultiport(spec: MultiportMatch, rule: RuleSpec): Outcome<Mat
   const invert = spec.invert === true;
   const has = (port: number): boolean => ports.some((r) => port >= r.low && port <= r.high);
   return granted({
+    steady: true,
     test(s) {
       if (s.ports === PORTS_NONE) return false;
       if (s.ports === PORTS_SHORT) {

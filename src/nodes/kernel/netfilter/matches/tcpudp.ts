@@ -57,6 +57,7 @@ const isSound = (spec: TcpMatch | UdpMatch): boolean =>
 function makePorts(spec: TcpMatch | UdpMatch): Matcher {
   const { sport, dport } = spec;
   return {
+    steady: true,
     test(s) {
       if (s.ports === PORTS_NONE) return noPorts(s);
       if (s.ports === PORTS_SHORT) return drop(s);
