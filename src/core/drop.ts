@@ -105,6 +105,13 @@ export const DROP_REASONS = [
   "tcp: repeated SYN",
   "tcp: backlog full",
   "tcp: accept queue full",
+  "mpls: input is off",
+  "mpls: no route for this label",
+  "mpls: no way that lives",
+  "mpls: malformed",
+  "mpls: TTL exceeded",
+  "mpls: does not fit",
+  "mpls: not IPv4 below the labels",
 ] as const;
 
 export type DropText = (typeof DROP_REASONS)[number];

@@ -40,6 +40,25 @@ export interface OsNexthop {
   /** 1…256. */
   readonly weight: number;
   readonly onlink: boolean;
+  /** MPLS labels that packets get on this way, top first. */
+  readonly labels?: readonly number[];
+}
+
+/** An MPLS label of the kernel's table, and where packets with it go. */
+export interface OsLabelRoute {
+  /** 16…1048575, and below `net.mpls.platform_labels`. */
+  readonly label: number;
+  /** Who made it (RTPROT_*). */
+  readonly protocol: number;
+  readonly nexthops: readonly OsLabelHop[];
+}
+export interface OsLabelHop {
+  /** What takes its place, top first; empty: it is popped. */
+  readonly labels: readonly number[];
+  /** 0: the device itself gets the packet, as the loopback does what ends here. */
+  readonly gateway: Ipv4;
+  /** 0: the kernel is to find it by the gateway. */
+  readonly ifindex: number;
 }
 
 /** A route to be added. What is left out: table main, no preference, a plain way, the scope that fits. */

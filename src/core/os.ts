@@ -1,6 +1,6 @@
 import type { Ipv4, Mac } from "./addr.ts";
 import type { Errno, Outcome } from "./errno.ts";
-import type { NetlinkMessage, OsRouteEntry, OsRouteRequest } from "./netlink.ts";
+import type { NetlinkMessage, OsLabelRoute, OsRouteEntry, OsRouteRequest } from "./netlink.ts";
 import type { OctetList, Octets } from "./octets.ts";
 import type { Payload } from "./payload.ts";
 import type { RandomStream } from "./rng.ts";
@@ -50,6 +50,16 @@ export interface Os {
     /** `net.ipv4.ip_forward`. */
     forwards(): boolean;
     setForwards(on: boolean): void;
+  };
+  /** MPLS: what becomes of packets with a label. */
+  readonly labels: {
+    /** `net.mpls.platform_labels`: labels below it may be used; 0: MPLS is off. */
+    limit(): number;
+    list(): readonly OsLabelRoute[];
+    /** Adds a label's route, in the place of the one that it has. */
+    replace(route: OsLabelRoute): Outcome;
+    /** A label without a route is deleted too. */
+    del(label: number): Outcome;
   };
   /** Tells of changes of links, addresses and routes, later in the same instant. The result ends it. */
   watch(handler: (message: NetlinkMessage) => void): () => void;
@@ -188,6 +198,8 @@ export interface SocketError {
   readonly sourcePort: number;
   /** TTL of the ICMP message itself, as it arrived. */
   readonly ttl: number;
+  /** The extension structure behind the quoted datagram (RFC 4884 §7), where there is one. */
+  readonly extension?: Uint8Array;
 }
 
 interface DatagramSocket {

@@ -134,6 +134,12 @@ export class FakeOs implements Os {
     find: (ifname: string): OsLink | undefined => this.links.find((l) => l.ifname === ifname),
     setUp: () => done,
   };
+  readonly labels = {
+    limit: () => 0,
+    list: () => [],
+    replace: () => refused("EINVAL"),
+    del: () => refused("EINVAL"),
+  };
   readonly route = {
     lookup: (destination: Ipv4, source?: Ipv4, ifname?: string): Outcome<OsRoute> =>
       this.routes(destination, source, ifname),

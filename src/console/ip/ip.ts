@@ -70,7 +70,8 @@ function readGlobals(self: SystemProcess, args: Args): Globals | "version" {
     else if (option === "-4") g.family = "inet";
     else if (option === "-6") throw notBuilt("IPv6");
     else if (option === "-0") g.family = "link";
-    else if (option === "-M" || option === "-B") throw notBuilt(option);
+    else if (option === "-M") g.family = "mpls";
+    else if (option === "-B") throw notBuilt(option);
     else if (is("-human", "-human-readable")) g.human = true;
     else if (is("-iec")) g.iec = true;
     else if (is("-stats", "-statistics")) g.stats++;
@@ -102,9 +103,9 @@ function nextOrUsage(args: Args): string {
 
 function readFamily(name: string): Family {
   if (name === "help") throw usage(USAGE);
-  if (name === "inet" || name === "link") return name;
+  if (name === "inet" || name === "link" || name === "mpls") return name;
   if (name === "inet6") throw notBuilt("IPv6");
-  if (name === "mpls" || name === "bridge") throw notBuilt(`family ${name}`);
+  if (name === "bridge") throw notBuilt(`family ${name}`);
   throw wrong("invalid protocol family", name);
 }
 
@@ -162,6 +163,7 @@ function dispatch(ip: Ip, args: Args): boolean {
   if (found === undefined) throw failure(`Object "${args.word}" is unknown, try "ip help".`);
   const [name, run] = found;
   if (run === undefined) throw notBuilt(`ip ${name}`);
+  if (ip.options.family === "mpls" && run !== route && run !== help) throw notBuilt(`ip -M ${name}`);
   if (ip.options.family === "link" && INTERNET.includes(run)) throw notBuilt(`ip -0 ${name}`);
   return run(ip, new Args(args.rest.slice(1))) === true;
 }
@@ -174,6 +176,6 @@ const USAGE = [
   "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }",
   "where  OBJECT := { address | link | maddress | neighbor | neighbour | netns | route | rule | tunnel }",
   "       OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -h[uman-readable] | -iec | -j[son] | -p[retty] |",
-  "                    -f[amily] { inet | link } | -4 | -0 | -l[oops] { maximum-addr-flush-attempts } |",
+  "                    -f[amily] { inet | link | mpls } | -4 | -0 | -M | -l[oops] { maximum-addr-flush-attempts } |",
   "                    -br[ief] | -o[neline] | -n[etns] name | -c[olor]={ never | auto } }",
 ].join("\n");

@@ -13,6 +13,7 @@ import type { PathException } from "../../nodes/kernel/ipv4/exceptions.ts";
 import type { NetDevice } from "../../nodes/kernel/netdev.ts";
 import { type Args, type Option, option, readOptions, unbuilt } from "./args.ts";
 import { complain, deviceNamed, type Ip } from "./context.ts";
+import { putEncap } from "./encap.ts";
 import { answer, failure, usage, wrong } from "./exit.ts";
 import { dsfieldNumber } from "./names.ts";
 import { metricsOf, putCache } from "./route-cache.ts";
@@ -151,6 +152,7 @@ function putAnswer(q: Question, to: number, d: Dst, iif: NetDevice | undefined, 
   if (type !== "unicast" || details) out.put("type", type, `${type} `);
   putDestination(out, to, 32);
   if (q.from !== undefined) out.put("from", formatIp(q.from), `from ${formatIp(q.from)} `);
+  if (d.type === DST_FORWARD) putEncap(out, d.hop?.encap);
   if ((type === "unicast" || group) && d.nextHop !== to) putGateway(out, d.nextHop);
   putDevice(ip, "dev", iif !== undefined && d.type !== DST_FORWARD ? kernel.loopback.ifindex : d.dev.ifindex);
   const asked = d.route !== null && to !== 0; // else there was no look-up

@@ -10,6 +10,7 @@ import {
   TABLE_MAIN,
 } from "../../nodes/kernel/fib/route.ts";
 import { type Ip, nameOf } from "./context.ts";
+import { putEncap } from "./encap.ts";
 import { dsfieldName } from "./names.ts";
 import type { Printer } from "./printer.ts";
 
@@ -46,8 +47,9 @@ export function putRoute(ip: Ip, route: Route, style: RouteStyle, told: Pick<Rou
   const { type, table } = told;
   if (type !== "unicast" || details) out.put("type", type, `${type} `);
   putDestination(out, route.dst, route.length);
-  if (route.tos !== 0 && !style.tos) out.put("tos", dsfieldName(route.tos), `tos ${dsfieldName(route.tos)} `);
   const only = route.nexthops.length === 1 ? route.nexthops[0] : undefined;
+  putEncap(out, only?.encap);
+  if (route.tos !== 0 && !style.tos) out.put("tos", dsfieldName(route.tos), `tos ${dsfieldName(route.tos)} `);
   if (only !== undefined && only.gateway !== 0 && !style.via) putGateway(out, only.gateway);
   if (only !== undefined && only.ifindex !== 0 && !style.dev) putDevice(ip, "dev", only.ifindex);
   if ((table !== TABLE_MAIN || details) && !style.table) putTable(out, table);
@@ -90,7 +92,7 @@ export function putSource(out: Printer, source: number): void {
 }
 
 /** What ails a way (ip/iproute.c:print_rt_flags). */
-export function putFlags(out: Printer, hop: NextHop | undefined): void {
+export function putFlags(out: Printer, hop: Pick<NextHop, "dead" | "onlink" | "linkdown"> | undefined): void {
   out.array("flags");
   if (hop?.dead) out.item("dead", "dead ");
   if (hop?.onlink) out.item("onlink", "onlink ");
@@ -145,6 +147,7 @@ function putNextHops(ip: Ip, hops: readonly NextHop[]): void {
   for (const hop of hops) {
     out.object();
     out.text(`${out.separator}\tnexthop `);
+    putEncap(out, hop.encap);
     if (hop.gateway !== 0) putGateway(out, hop.gateway);
     putDevice(ip, "dev", hop.ifindex);
     out.put("weight", hop.weight, `weight ${hop.weight} `);

@@ -3,6 +3,7 @@ import { protocolNumber, scopeNumber, tableNumber } from "../../nodes/kernel/fib
 import type { MetricName, NextHopSpec, RouteMetrics, RouteSpec } from "../../nodes/kernel/fib/route.ts";
 import { Args, type Option, option, readOptions, STOP, unbuilt } from "./args.ts";
 import { deviceNamed, type Ip } from "./context.ts";
+import { readEncap } from "./encap.ts";
 import { garbage, notBuilt, usage, wrong } from "./exit.ts";
 import { dsfieldNumber, routeType } from "./names.ts";
 import { type Family, isAnyWord, type PrefixArgument, parseAddress, parsePrefix, parseUnsigned } from "./values.ts";
@@ -84,7 +85,8 @@ const OPTIONS: readonly Option<Draft>[] = [
   }),
   unbuilt("vrf"),
   option("=dev|=oif", (r, args) => (r.dev = args.next())),
-  unbuilt("pref|=encap|=ttl-propagate|fastopen_no_cookie"),
+  option("=encap", (r, args) => (r.encap = readEncap(args))),
+  unbuilt("pref|=ttl-propagate|fastopen_no_cookie"),
 ];
 
 /** What `ip route add` and its like say (ip/iproute.c:iproute_modify); what they leave out is left out. */
@@ -155,13 +157,15 @@ function readNextHop(r: Draft, args: Args): NextHopSpec {
       hop.weight = unsigned("weight", args.next());
       if (hop.weight === 0 || hop.weight > 256) throw wrong('"weight" is invalid\n', args.word);
     } else if (args.is("onlink")) hop.onlink = true;
-    else if (args.abbreviates("realms") || args.is("encap", "as")) throw notBuilt(`nexthop "${args.word}"`);
+    else if (args.is("encap")) hop.encap = readEncap(args);
+    else if (args.abbreviates("realms") || args.is("as")) throw notBuilt(`nexthop "${args.word}"`);
     else break;
   }
   return hop;
 }
 
-function nextHopDevice(ip: Ip, name: string): number {
+/** The device of a `nexthop`. */
+export function nextHopDevice(ip: Ip, name: string): number {
   const dev = ip.kernel.device(name);
   if (dev === undefined) throw usage(`Cannot find device "${name}"\nError: cannot parse nexthop`);
   return dev.ifindex;
@@ -198,10 +202,12 @@ export const ROUTE_USAGE = [
   "            [ scope SCOPE ] [ dev DEV ] [ via PREFIX ] [ src PREFIX ] [ tos TOS ] [ metric METRIC ]",
   "ROUTE := [ TYPE ] PREFIX [ tos TOS ] [ table TABLE ] [ proto PROTOCOL ] [ scope SCOPE ] [ metric METRIC ]",
   "         [ via ADDRESS ] [ dev DEV ] [ src ADDRESS ] [ onlink ] [ OPTIONS ] [ nexthop NEXTHOP ] ...",
-  "NEXTHOP := [ via ADDRESS ] [ dev DEV ] [ weight NUMBER ] [ onlink ]",
+  "         [ encap mpls LABELS [ ttl TTL ] ]",
+  "NEXTHOP := [ via ADDRESS ] [ dev DEV ] [ weight NUMBER ] [ onlink ] [ encap mpls LABELS [ ttl TTL ] ]",
   "OPTIONS := [ mtu [ lock ] NUMBER ] [ advmss NUMBER ] [ window NUMBER ] [ rtt TIME ] [ rttvar TIME ]",
   "           [ rto_min TIME ] [ ssthresh NUMBER ] [ cwnd NUMBER ] [ initcwnd NUMBER ] [ initrwnd NUMBER ]",
   "           [ hoplimit NUMBER ] [ reordering NUMBER ] [ quickack { 0 | 1 } ] [ features ecn ]",
   "TYPE := { unicast | local | broadcast | multicast | anycast | throw | unreachable | prohibit | blackhole }",
   "TABLE := { local | main | default | all | NUMBER }",
+  "       ip -f mpls route { add | del | change | replace | show | flush } LABEL [ as LABELS ] [ via inet ADDRESS ] dev DEV",
 ].join("\n");

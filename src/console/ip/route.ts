@@ -3,12 +3,14 @@ import type { AddMode } from "../../nodes/kernel/fib/table.ts";
 import { Args } from "./args.ts";
 import type { Ip } from "./context.ts";
 import { answer, notBuilt, usage } from "./exit.ts";
+import { labelRoute } from "./label-route.ts";
 import { getRoute } from "./route-get.ts";
 import { flushRoutes, listRoutes } from "./route-list.ts";
 import { ROUTE_USAGE, readRoute } from "./route-request.ts";
 
 /** `ip route` (ip/iproute.c:do_iproute). */
 export function route(ip: Ip, args: Args): void {
+  if (ip.options.family === "mpls") return labelRoute(ip, args);
   if (!args.more) return listRoutes(ip, args);
   const rest = new Args(args.rest.slice(1));
   if (args.abbreviates("add")) return add(ip, rest, "add");

@@ -1,4 +1,5 @@
 import type { Ipv4, Mac } from "../../core/addr.ts";
+import { LABEL_MAX } from "../../protocols/mpls/wire.ts";
 import { failure, notBuilt } from "./exit.ts";
 
 /** A number of C (`strtoul` with base 0): decimal, hexadecimal after 0x, octal after 0. Undefined above `max`. */
@@ -31,7 +32,7 @@ export function parseHex(text: string, max: number): number | undefined {
 }
 
 /** `-4` and the like; empty: any family. */
-export type Family = "" | "inet" | "link";
+export type Family = "" | "inet" | "link" | "mpls";
 
 /** An address with what was said of its length. */
 export interface PrefixArgument {
@@ -61,6 +62,24 @@ export function parseAddress32(text: string): Ipv4 {
   if (address === undefined) throw failure(`Error: an IP address is expected rather than "${text}"`);
   return address;
 }
+
+/** Labels that one address may have. */
+const LABELS_MAX = 16;
+
+/** MPLS labels, top first (lib/mpls_pton.c): `16001/16002`; undefined when they are none. */
+export function parseLabels(text: string): readonly number[] | undefined {
+  const labels = text.split("/").map((part) => parseUnsigned(part, LABEL_MAX));
+  if (labels.length > LABELS_MAX) throw failure(`Error: too many labels.\n${mplsExpected(text, "address")}`);
+  return labels.every((label) => label !== undefined) ? labels : undefined;
+}
+
+/** Labels where the family says that there must be some. */
+export function parseMpls(text: string, what: "address" | "prefix"): readonly number[] {
+  const labels = parseLabels(text);
+  if (labels === undefined) throw failure(mplsExpected(text, what));
+  return labels;
+}
+const mplsExpected = (text: string, what: string): string => `Error: mpls ${what} is expected rather than "${text}".`;
 
 /** A prefix (lib/utils.c:get_prefix): `10.0.0.0/8`, `10/8`, `10.0.0.0/255.0.0.0`, `default`; without a length 32. */
 export function parsePrefix(text: string, family: Family): PrefixArgument {

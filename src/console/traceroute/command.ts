@@ -29,6 +29,8 @@ export interface TraceCommand {
   /** `--back`. */
   readonly back: boolean;
   readonly numeric: boolean;
+  /** `-e`. */
+  readonly extensions: boolean;
   /** Octets behind the IP header and, for UDP, the UDP header. */
   readonly dataBytes: number;
   readonly headerBytes: number;
@@ -50,6 +52,7 @@ export type ParsedTrace =
 const OPTIONS: readonly { readonly short: string; readonly long: string; readonly takes?: string }[] = [
   { short: "4", long: "" },
   { short: "F", long: "dont-fragment" },
+  { short: "e", long: "extensions" },
   { short: "f", long: "first", takes: "first_ttl" },
   { short: "I", long: "icmp" },
   { short: "U", long: "udp" },
@@ -69,9 +72,10 @@ const OPTIONS: readonly { readonly short: string; readonly long: string; readonl
   { short: "", long: "fwmark", takes: "num" },
 ];
 /** Options of the real program that are refused by name. */
-const UNBUILT_SHORT = "6dgTlreAMODPV";
-const UNBUILT_LONG =
-  "debug gateway tcp flowlabel extensions as-path-lookups module options UL dccp protocol version help".split(" ");
+const UNBUILT_SHORT = "6dgTlrAMODPV";
+const UNBUILT_LONG = "debug gateway tcp flowlabel as-path-lookups module options UL dccp protocol version help".split(
+  " ",
+);
 
 const DATA_BYTES = 40;
 const IP_HEADER = 20;
@@ -208,6 +212,7 @@ function complete(given: ReadonlyMap<string, string>, words: readonly string[]):
       discoverMtu,
       back: given.has("back"),
       numeric: given.has("n"),
+      extensions: given.has("e"),
       headerBytes,
       dataBytes: Math.max(bytes - headerBytes, method === "icmp" ? 8 : 0),
     },

@@ -13,6 +13,8 @@ export interface Answer {
   readonly type: number;
   readonly code: number;
   readonly mtuBytes: number;
+  /** The extension structure behind what an ICMP error quotes. */
+  readonly extension?: Uint8Array | undefined;
 }
 
 /** A call that failed for good, in the words of `perror`. */
@@ -121,6 +123,7 @@ function fromError(e: SocketError): Answer {
     type: e.icmpType,
     code: e.icmpCode,
     mtuBytes: e.mtuBytes,
+    extension: e.extension,
   };
 }
 
@@ -174,7 +177,9 @@ class IcmpMethod implements Method {
     if (message === undefined || n === undefined || message.kind === "hint") return;
     if (message.kind === "reply" && from !== this.#c.destination) return;
     const { kind, type, code, info } = message;
-    this.#answered(n, { kind, from, ttl, type, code, mtuBytes: type === icmp.ICMP_DEST_UNREACH ? info : 0 });
+    const at = icmp.extensionsAt(b, o, end);
+    const extension = at < 0 ? undefined : b.slice(at, end);
+    this.#answered(n, { kind, from, ttl, type, code, mtuBytes: type === icmp.ICMP_DEST_UNREACH ? info : 0, extension });
   }
 
   forget(n: number): void {

@@ -16,6 +16,8 @@ export interface Probe {
   ttl: number;
   /** What is printed behind the time: `!H`, `!F-1400`, `F=1500`. */
   note: string;
+  /** What an answer's ICMP extensions say, if that is wanted: `MPLS:L=16001,E=0,S=1,T=1`. */
+  extension: string;
 }
 
 export const newProbe = (): Probe => ({
@@ -26,6 +28,7 @@ export const newProbe = (): Probe => ({
   from: undefined,
   ttl: 0,
   note: "",
+  extension: "",
 });
 
 /** The round trip of an answered probe; `undefined` for others. */

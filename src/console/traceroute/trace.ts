@@ -4,6 +4,7 @@ import type { OsAlarm, Process } from "../../core/os.ts";
 import { MS, type Nanos, NEVER } from "../../core/time.ts";
 import * as icmp from "../../protocols/icmp/wire.ts";
 import type { TraceCommand } from "./command.ts";
+import { extensionText } from "./extensions.ts";
 import { type Answer, type Method, methodOf, type Sent } from "./method.ts";
 import { adoptFinal, hopsOfTtl, newProbe, type Probe, timeoutOf } from "./probe.ts";
 
@@ -138,6 +139,7 @@ export class Trace {
     }
     probe.receivedAt = at;
     probe.ttl = answer.ttl;
+    if (this.#c.extensions && answer.extension !== undefined) probe.extension = extensionText(answer.extension);
     if (answer.kind !== "local") probe.from = answer.from;
     probe.final =
       answer.kind !== "error" || answer.type !== icmp.ICMP_TIME_EXCEEDED || answer.code !== icmp.ICMP_EXC_TTL;
@@ -160,6 +162,7 @@ export class Trace {
     else if (this.#isNewHere(n, probe)) {
       const address = formatIp(probe.from);
       text += this.#c.numeric ? ` ${address}` : ` ${address} (${address})`;
+      if (probe.extension !== "") text += ` <${probe.extension}>`;
       if (back && probe.ttl > 0 && hopsOfTtl(probe.ttl) !== hop) text += ` '-${hopsOfTtl(probe.ttl)}'`;
     }
     if (probe.receivedAt !== undefined)
@@ -172,7 +175,8 @@ export class Trace {
   #isNewHere(n: number, probe: Probe): boolean {
     const { perHop, back } = this.#c;
     const before = this.#probes.slice(n - (n % perHop), n).findLast((p) => p.from !== undefined);
-    return before === undefined || before.from !== probe.from || (back && before.ttl !== probe.ttl);
+    if (before === undefined || before.from !== probe.from || before.extension !== probe.extension) return true;
+    return back && before.ttl !== probe.ttl;
   }
 
   #succeeded(sent: Sent): boolean {

@@ -184,7 +184,7 @@ export class Arp {
 
   #sourceFor(n: Neighbour, waiting: Packet | undefined): Ipv4 {
     const book = this.#kernel.addresses;
-    const wanted = waiting === undefined ? 0 : ipSource(waiting.buf, waiting.net);
+    const wanted = waiting === undefined || waiting.net === 0 ? 0 : ipSource(waiting.buf, waiting.net);
     const announce = n.dev.inet.max("arp_announce");
     if (announce === 0 && wanted !== 0 && book.isLocal(wanted)) return wanted;
     if (announce === 1 && wanted !== 0 && book.isLocal(wanted) && book.onLinkWith(n.dev.ifindex, n.ip, wanted))

@@ -8,6 +8,7 @@ import { NEVER } from "../../core/time.ts";
 import {
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
+  ETHERTYPE_MPLS,
   ETHERTYPE_QINQ,
   ETHERTYPE_VLAN,
   HEADER,
@@ -23,6 +24,7 @@ import { KernelFibHost } from "./fib-host.ts";
 import { DeviceConf, InDevice, NeighParms } from "./in-device.ts";
 import { Icmp } from "./ipv4/icmp.ts";
 import { Ipv4 } from "./ipv4/ipv4.ts";
+import { Mpls } from "./mpls/mpls.ts";
 import { NeighTable } from "./neigh.ts";
 import type { NetDevice } from "./netdev.ts";
 import type { BridgeHooks } from "./netfilter/ebtables/hooks.ts";
@@ -88,6 +90,7 @@ export class Kernel {
   readonly tcp: Tcp;
   readonly loopback: LoopbackDevice;
   #os: Os | null = null;
+  #mpls: Mpls | null = null;
   /** `ip neigh add proxy`: "ifindex address"; ifindex 0: on every device. */
   readonly proxyNeighbours = new Set<string>();
   /** Rings when an address's lifetime is over. Made when one has a lifetime. */
@@ -123,6 +126,12 @@ export class Kernel {
   get os(): Os {
     this.#os ??= new KernelOs(this);
     return this.#os;
+  }
+
+  /** Label switching. Made when somebody asks for it: until then labelled frames are of a type that nobody knows. */
+  get mpls(): Mpls {
+    this.#mpls ??= new Mpls(this);
+    return this.#mpls;
   }
 
   /** Looked-up routes may be wrong, and the address that ends first may be another. */
@@ -363,6 +372,10 @@ export class Kernel {
     if (type === ETHERTYPE_ARP) {
       p.start += HEADER;
       return this.arp.receive(p, dev);
+    }
+    if (type === ETHERTYPE_MPLS && this.#mpls !== null) {
+      p.start += HEADER;
+      return this.#mpls.receive(p, dev);
     }
     this.drop(p, UNKNOWN_TYPE, dev.name);
   }

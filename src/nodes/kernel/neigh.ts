@@ -11,7 +11,7 @@ import { dropReason } from "../../core/drop.ts";
 import type { Packet } from "../../core/packet.ts";
 import { Alarm, type Simulation } from "../../core/sim.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
-import { ETHERTYPE_IPV4 } from "../../protocols/ethernet/wire.ts";
+import { ETHERTYPE_IPV4, ETHERTYPE_MPLS } from "../../protocols/ethernet/wire.ts";
 import type { Kernel } from "./kernel.ts";
 import { NeighCollector } from "./neigh-gc.ts";
 import type { NetDevice } from "./netdev.ts";
@@ -76,6 +76,14 @@ export class Neighbour {
   output(p: Packet): void {
     if (!this.ready && !this.#resolve(p)) return;
     this.address(p);
+    this.dev.send(p);
+  }
+
+  /** Likewise a packet whose label stack is at `p.start`; `p.net` is 0, which tells it from others while it waits. */
+  outputLabelled(p: Packet): void {
+    if (!this.ready && !this.#resolve(p)) return;
+    this.address(p);
+    p.view.setInt16(p.start + 12, ETHERTYPE_MPLS);
     this.dev.send(p);
   }
 
@@ -200,7 +208,10 @@ export class Neighbour {
 
   #flushQueue(): void {
     const queue = this.#takeQueue();
-    for (const p of queue) this.output(p);
+    for (const p of queue) {
+      if (p.net === 0) this.outputLabelled(p);
+      else this.output(p);
+    }
   }
   #dropQueue(): void {
     for (const p of this.#takeQueue()) this.#table.kernel.drop(p, FAILED, this.dev.name);
@@ -281,7 +292,11 @@ export class Neighbour {
 
   /** net/ipv4/arp.c:arp_error_report: every waiting packet's sender is told. */
   #fail(): void {
-    for (const p of this.#takeQueue()) this.#table.kernel.ipv4.linkFailure(p, FAILED, this.dev);
+    const { kernel } = this.#table;
+    for (const p of this.#takeQueue()) {
+      if (p.net === 0) kernel.drop(p, FAILED, this.dev.name);
+      else kernel.ipv4.linkFailure(p, FAILED, this.dev);
+    }
   }
 }
 

@@ -1,10 +1,10 @@
 import { done, granted, type Outcome, refused } from "../../core/errno.ts";
-import type { NetlinkMessage, OsRouteEntry, OsRouteRequest } from "../../core/netlink.ts";
+import type { NetlinkMessage, OsNexthop, OsRouteEntry, OsRouteRequest } from "../../core/netlink.ts";
 import type { OsAddress, OsLink } from "../../core/os.ts";
 import { Alarm } from "../../core/sim.ts";
 import { NEVER } from "../../core/time.ts";
 import type { Ifaddr } from "./address-routes.ts";
-import type { NextHopSpec, Route, RouteSpec } from "./fib/route.ts";
+import type { NextHop, NextHopSpec, Route, RouteSpec } from "./fib/route.ts";
 import type { Kernel } from "./kernel.ts";
 import type { NetDevice } from "./netdev.ts";
 
@@ -125,15 +125,18 @@ const describeRoute = (r: Route): OsRouteEntry => ({
   type: r.type,
   scope: r.scope,
   source: r.prefsrc,
-  nexthops: r.nexthops,
+  nexthops: r.nexthops.some((hop) => hop.encap !== null) ? r.nexthops.map(labelled) : r.nexthops,
 });
 
+const labelled = (hop: NextHop): OsNexthop => (hop.encap === null ? hop : { ...hop, labels: hop.encap.labels });
+
 function specOf(r: OsRouteRequest): RouteSpec {
-  const hops: NextHopSpec[] = (r.nexthops ?? []).map(({ gateway, ifindex, weight, onlink }) => ({
+  const hops: NextHopSpec[] = (r.nexthops ?? []).map(({ gateway, ifindex, weight, onlink, labels = [] }) => ({
     gateway,
     ifindex,
     weight,
     onlink,
+    ...(labels.length === 0 ? {} : { encap: { labels, ttl: -1 } }),
   }));
   const [only] = hops;
   return {

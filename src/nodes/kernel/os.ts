@@ -1,7 +1,7 @@
 import { formatIp, type Ipv4, type Mac } from "../../core/addr.ts";
 import { done, granted, type Outcome, refused } from "../../core/errno.ts";
 import { LocalTable } from "../../core/local.ts";
-import type { NetlinkMessage, OsRouteEntry, OsRouteRequest } from "../../core/netlink.ts";
+import type { NetlinkMessage, OsLabelRoute, OsRouteEntry, OsRouteRequest } from "../../core/netlink.ts";
 import type {
   Os,
   OsAddress,
@@ -30,6 +30,7 @@ export class KernelOs implements Os {
   readonly addr: Os["addr"];
   readonly link: Os["link"];
   readonly route: Os["route"];
+  readonly labels: Os["labels"];
   readonly local = new LocalTable();
   readonly #kernel: Kernel;
   #files: NodeFiles | null = null;
@@ -41,6 +42,7 @@ export class KernelOs implements Os {
     this.addr = new AddressCalls(kernel);
     this.link = new LinkCalls(kernel);
     this.route = new RouteCalls(kernel);
+    this.labels = new LabelCalls(kernel);
   }
 
   now(): Nanos {
@@ -164,5 +166,35 @@ class RouteCalls {
   }
   setForwards(on: boolean): void {
     if (on !== this.forwards()) this.#kernel.setForwarding(on);
+  }
+}
+
+class LabelCalls {
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  limit(): number {
+    return this.#kernel.mpls.routes.limit;
+  }
+  list(): readonly OsLabelRoute[] {
+    return this.#kernel.mpls.routes.list().map(({ label, protocol, hops }) => ({
+      label,
+      protocol,
+      nexthops: hops.map(({ labels, via = 0, dev }) => ({ labels, gateway: via, ifindex: dev.ifindex })),
+    }));
+  }
+  replace({ label, protocol, nexthops }: OsLabelRoute): Outcome {
+    const hops = nexthops.map(({ labels, gateway, ifindex }) => ({
+      labels,
+      ifindex,
+      ...(gateway === 0 ? {} : { via: gateway }),
+    }));
+    return this.#kernel.mpls.routes.add({ label, protocol, hops }, "replace");
+  }
+  del(label: number): Outcome {
+    return this.#kernel.mpls.routes.delete(label);
   }
 }

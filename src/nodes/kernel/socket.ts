@@ -2,7 +2,8 @@ import { ANY, type Ipv4, isMulticast } from "../../core/addr.ts";
 import { done, type Errno, granted, type Outcome, refused } from "../../core/errno.ts";
 import type { DatagramHandler, DatagramInfo, SendOptions, SocketError } from "../../core/os.ts";
 import type { Packet } from "../../core/packet.ts";
-import { dst, IP_DF, src, tos, ttl } from "../../protocols/ipv4/wire.ts";
+import { extensionsAt } from "../../protocols/icmp/wire.ts";
+import { dst, headerLength, IP_DF, src, tos, ttl } from "../../protocols/ipv4/wire.ts";
 import type { InDevice } from "./in-device.ts";
 import { DST_BROADCAST, DST_ERROR, Dst } from "./ipv4/dst.ts";
 import type { Kernel } from "./kernel.ts";
@@ -273,5 +274,11 @@ export function socketError(
     destinationPort,
     sourcePort,
     ttl: ttl(p.buf, outer),
+    ...extensionOf(p, outer + headerLength(p.buf, outer)),
   };
+}
+
+function extensionOf(p: Packet, message: number): { extension?: Uint8Array } {
+  const at = extensionsAt(p.buf, message, p.end);
+  return at < 0 ? {} : { extension: p.buf.slice(at, p.end) };
 }

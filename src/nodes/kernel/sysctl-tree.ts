@@ -2,6 +2,7 @@ import { CENTIS, MS, type Nanos, S } from "../../core/time.ts";
 import { perKernel } from "./dev/tunnel.ts";
 import type { ConfKey, DeviceConf, InDevice, NeighParms } from "./in-device.ts";
 import type { Kernel } from "./kernel.ts";
+import { mplsSettings } from "./mpls/sysctl.ts";
 import { conntrackSettings } from "./netfilter/conntrack/sysctl-directory.ts";
 import type { Sysctl } from "./sysctl.ts";
 import {
@@ -107,6 +108,7 @@ class Tree {
           wmem_default: this.#field("wmem_default", SEND_BUFFER),
         }),
         ipv4: this.#ipv4(),
+        mpls: mplsSettings(kernel),
         netfilter: conntrackSettings(kernel),
       }),
     });

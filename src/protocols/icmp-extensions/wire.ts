@@ -1,7 +1,8 @@
-import { setU8, setU16, setU32, u8, u16, u32 } from "../../core/bytes.ts";
+import { setU8, setU16, u8, u16, u32 } from "../../core/bytes.ts";
 import { complement16, fold16, sum16 } from "../../core/checksum.ts";
 import { bad, type Decoded, good } from "../../core/result.ts";
 import type { ChecksumStatus } from "../ipv4/wire.ts";
+import { ENTRY, entryAt, type MplsEntry, writeEntry } from "../mpls/wire.ts";
 
 /** The extension structure behind the quoted datagram of an ICMP error (RFC 4884 §7), and the objects of RFC 4950 and RFC 5837. */
 export interface IcmpExtensions {
@@ -21,16 +22,6 @@ export interface ExtensionObject {
   readonly class: number;
   readonly ctype: number;
   readonly data: Uint8Array;
-}
-
-/** An entry of an MPLS label stack (RFC 3032 §2.1). */
-export interface MplsEntry {
-  /** 20 bits. */
-  readonly label: number;
-  /** Traffic class, 3 bits. */
-  readonly tc: number;
-  readonly bottom: boolean;
-  readonly ttl: number;
 }
 
 /** An interface that had to do with the datagram, as far as the router tells (RFC 5837 §4). */
@@ -129,17 +120,12 @@ export function extensions(objects: readonly ExtensionObject[]): IcmpExtensions 
 export function mplsStack(object: ExtensionObject): readonly MplsEntry[] | undefined {
   const { data } = object;
   if (object.class !== CLASS_MPLS || object.ctype !== MPLS_INCOMING || data.length % 4 !== 0) return undefined;
-  return Array.from({ length: data.length / 4 }, (_, i) => {
-    const word = u32(data, 4 * i);
-    return { label: word >>> 12, tc: (word >> 9) & 7, bottom: ((word >> 8) & 1) === 1, ttl: word & 255 };
-  });
+  return Array.from({ length: data.length / ENTRY }, (_, i) => entryAt(data, ENTRY * i));
 }
 
 export function mplsObject(stack: readonly MplsEntry[]): ExtensionObject {
-  const data = new Uint8Array(4 * stack.length);
-  for (const [i, e] of stack.entries()) {
-    setU32(data, 4 * i, (e.label << 12) | (e.tc << 9) | ((e.bottom ? 1 : 0) << 8) | e.ttl);
-  }
+  const data = new Uint8Array(ENTRY * stack.length);
+  for (const [i, e] of stack.entries()) writeEntry(data, ENTRY * i, e.label, e.tc, e.bottom, e.ttl);
   return { class: CLASS_MPLS, ctype: MPLS_INCOMING, data };
 }
 

@@ -170,6 +170,13 @@ export function changeTos(b: Uint8Array, o: number, tos: number): void {
   setU16(b, o + 10, updateChecksum(u16(b, o + 10), before, u16(b, o)));
 }
 
+/** Sets the TTL and updates the checksum. */
+export function changeTtl(b: Uint8Array, o: number, ttl: number): void {
+  const before = u16(b, o + 8);
+  setU8(b, o + 8, ttl);
+  setU16(b, o + 10, updateChecksum(u16(b, o + 10), before, u16(b, o + 8)));
+}
+
 /** Sets the source and updates the header checksum, as translation does; the transport's is the caller's. */
 export const changeSrc = (b: Uint8Array, o: number, address: number): void => changeAddress(b, o, o + 12, address);
 /** Likewise the destination. */

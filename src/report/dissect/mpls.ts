@@ -1,5 +1,6 @@
-import { u8, u32 } from "../../core/bytes.ts";
+import { u8 } from "../../core/bytes.ts";
 import { ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST } from "../../protocols/ethernet/wire.ts";
+import { ENTRY, entryAt } from "../../protocols/mpls/wire.ts";
 import { ip } from "./ip.ts";
 import { ipv6 } from "./ipv6.ts";
 import type { Dissector } from "./walk.ts";
@@ -10,13 +11,12 @@ export const mpls: Dissector = {
   etherTypes: [ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST],
   ipProtocols: [137],
   dissect(w, s) {
-    for (let at = s.o; ; at += 4) {
-      if (s.end - at < 4) return w.short(s, at + 4 - s.o);
-      const entry = u32(s.b, at);
-      const bottom = (entry >>> 8) & 1;
-      w.addRaw("mpls", s.from(at), { label: entry >>> 12, exp: (entry >>> 9) & 7, bottom, ttl: entry & 255 }, 4);
-      if (bottom === 0) continue;
-      const payload = s.from(at + 4);
+    for (let at = s.o; ; at += ENTRY) {
+      if (s.end - at < ENTRY) return w.short(s, at + ENTRY - s.o);
+      const { label, tc, bottom, ttl } = entryAt(s.b, at);
+      w.addRaw("mpls", s.from(at), { label, exp: tc, bottom: bottom ? 1 : 0, ttl }, ENTRY);
+      if (!bottom) continue;
+      const payload = s.from(at + ENTRY);
       const version = payload.captured > 0 ? u8(s.b, payload.o) >> 4 : 0;
       return w.next(version === 4 ? ip : version === 6 ? ipv6 : undefined, payload);
     }

@@ -28,7 +28,13 @@ const fields = (kernel: Kernel): Record<string, number> => {
   const { conf, neighParms } = device(kernel, "e1").inet;
   const { gcThresh1, gcThresh2, gcThresh3 } = neigh;
   const parts = { sysctl, all: sysctl.all, default: sysctl.default, neigh: { gcThresh1, gcThresh2, gcThresh3 } };
-  const named = Object.entries({ ...parts, neighDefault: sysctl.neighDefault, conf, neighParms }).flatMap(
+  const { mpls } = kernel;
+  const labels = {
+    mpls,
+    table: { limit: mpls.routes.limit },
+    input: { input: mpls.device(device(kernel, "e1")).input },
+  };
+  const named = Object.entries({ ...parts, ...labels, neighDefault: sysctl.neighDefault, conf, neighParms }).flatMap(
     ([part, object]) => Object.entries(object).map(([name, value]) => [`${part}.${name}`, value] as const),
   );
   return Object.fromEntries(named.filter(([, value]) => typeof value === "number"));

@@ -1,4 +1,5 @@
 import type { Ipv4 } from "../../../core/addr.ts";
+import { sameEncap } from "./encap.ts";
 import type { FibHost } from "./host.ts";
 import { METRIC_NAMES, type NextHop, type RouteInfo, SCOPE_NOWHERE, TABLE_MAIN } from "./route.ts";
 
@@ -175,4 +176,5 @@ const sameHop = (a: NextHop, b: NextHop): boolean =>
   a.gateway === b.gateway &&
   a.weight === b.weight &&
   a.onlink === b.onlink &&
-  a.scope === b.scope;
+  a.scope === b.scope &&
+  sameEncap(a.encap, b.encap);

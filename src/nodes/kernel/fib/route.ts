@@ -1,5 +1,6 @@
 import type { Ipv4 } from "../../../core/addr.ts";
 import type { Errno } from "../../../core/errno.ts";
+import type { Encap } from "./encap.ts";
 
 /** What a route does with the packets that it covers, under iproute2's names. */
 export type RouteType =
@@ -34,6 +35,8 @@ export interface NextHop {
   readonly onlink: boolean;
   /** What the way leads to: 253 a gateway on the link, 254 the destination on the link, 255 this host itself (`nh_scope`). */
   readonly scope: number;
+  /** What it puts on the packets; null: nothing. */
+  readonly encap: Encap | null;
   /** The device went down, or lost its last address. */
   dead: boolean;
   /** The device has no carrier. */
@@ -86,6 +89,7 @@ export interface NextHopSpec {
   readonly ifindex?: number;
   readonly weight?: number;
   readonly onlink?: boolean;
+  readonly encap?: Encap;
 }
 
 /** A request about a route, as `ip route` would put it. What is left out gets iproute2's default, or on deletion matches anything. */
@@ -103,6 +107,7 @@ export interface RouteSpec {
   readonly gateway?: Ipv4;
   readonly ifindex?: number;
   readonly onlink?: boolean;
+  readonly encap?: Encap;
   readonly nexthops?: readonly NextHopSpec[];
   readonly metrics?: Partial<RouteMetrics>;
 }

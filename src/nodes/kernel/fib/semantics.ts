@@ -1,5 +1,6 @@
 import type { Ipv4 } from "../../../core/addr.ts";
-import { granted, type Outcome, type Refused, refused } from "../../../core/errno.ts";
+import { done, granted, type Outcome, type Refused, refused } from "../../../core/errno.ts";
+import { checkLabels, sameEncap } from "./encap.ts";
 import type { FibDevice } from "./host.ts";
 import {
   METRIC_NAMES,
@@ -52,6 +53,8 @@ export function createInfo(spec: RouteSpec, want: RouteRequest, around: Surround
   const hops: NextHop[] = [];
   for (const leg of legs) {
     if (leg.weight !== undefined && !(leg.weight >= 1 && leg.weight <= 256)) return refused("EINVAL");
+    const labels = leg.encap === undefined ? done : checkLabels(leg.encap.labels);
+    if (!labels.ok) return labels;
     const hop = want.scope === SCOPE_HOST ? hostHop(leg, legs.length, around) : checkHop(leg, want, around);
     if (!hop.ok) return hop;
     hops.push(hop.value);
@@ -68,7 +71,8 @@ export function matchesWay(spec: RouteSpec, info: RouteInfo): boolean {
   if (!sameMetrics(spec.metrics, info.metrics)) return false;
   const hops = info.nexthops.length === 0 ? [NO_WAY] : info.nexthops;
   if (spec.ifindex || spec.gateway) {
-    const first = hops[0] as Pick<NextHop, "ifindex" | "gateway">;
+    const first = hops[0] as Pick<NextHop, "ifindex" | "gateway" | "encap">;
+    if (spec.encap !== undefined && !sameEncap(spec.encap, first.encap)) return false;
     if (spec.ifindex && spec.ifindex !== first.ifindex) return false;
     return !spec.gateway || spec.gateway === first.gateway;
   }
@@ -77,12 +81,13 @@ export function matchesWay(spec: RouteSpec, info: RouteInfo): boolean {
   if (spec.nexthops.length < hops.length) return false;
   return hops.every((hop, i) => {
     const leg = spec.nexthops?.[i] as NextHopSpec;
+    if (leg.encap !== undefined && !sameEncap(leg.encap, hop.encap)) return false;
     return (!leg.ifindex || leg.ifindex === hop.ifindex) && (leg.gateway === undefined || leg.gateway === hop.gateway);
   });
 }
 
 /** What a route that only refuses has in place of a next hop. */
-const NO_WAY = { ifindex: 0, gateway: 0 };
+const NO_WAY = { ifindex: 0, gateway: 0, encap: null };
 
 /** A device or gateway given beside the next hops must be the first one's (`fib_get_nhs`). */
 function checkFirstLeg(spec: RouteSpec, first: NextHopSpec): Refused | undefined {
@@ -149,6 +154,7 @@ const makeHop = (leg: NextHopSpec, ifindex: number, scope: number, linkdown: boo
   weight: leg.weight ?? 1,
   onlink: leg.onlink ?? false,
   scope,
+  encap: leg.encap ?? null,
   dead: false,
   linkdown,
 });

@@ -35,10 +35,14 @@ const TOS_MASK = 0x1e;
 /** RFC 1812 §4.3.2.5. */
 const PRECEDENCE_INTERNETCONTROL = 0xc0;
 const SCOPE_LINK = 253;
+/** RFC 4884 §3: what is quoted before an extension is padded to this. */
+const QUOTE_MIN = 128;
+export const NO_EXTENSION = new Uint8Array(0);
 
 /**
  * Tells the sender of `p` (its IP header at `p.net`) what went wrong with it, unless one of the rules of RFC 1122 §3.2.2 or a
- * limit forbids it (net/ipv4/icmp.c:__icmp_send). `info`: the second word of the message. Looks only.
+ * limit forbids it (net/ipv4/icmp.c:__icmp_send). `info`: the second word of the message;
+ * `extension`: a structure of RFC 4884 §7 that follows what is quoted. Looks only.
  */
 export function sendError(
   kernel: Kernel,
@@ -48,6 +52,7 @@ export function sendError(
   type: number,
   code: number,
   info: number,
+  extension: Uint8Array,
 ): void {
   if (!mayBeAnswered(kernel, p)) return;
   const limited = p.iif !== LOOPBACK_IFINDEX && limits.applies(type, code);
@@ -67,7 +72,7 @@ export function sendError(
     }
     limits.consume();
   }
-  quote(kernel, p, d, type, code, info, to, tos, stats);
+  quote(kernel, p, d, type, code, info, to, tos, stats, extension);
 }
 
 /** Writes and sends the message: as much of the datagram as 576 octets hold (RFC 1812 §4.3.2.3). */
@@ -81,16 +86,22 @@ function quote(
   to: Ipv4,
   tos: number,
   stats: IcmpStats,
+  extension: Uint8Array,
 ): void {
   const { buf, net } = p;
   const options = headerLength(buf, net) > IP_HEADER ? echoOptions(buf, net) : NO_OPTIONS;
-  const room = Math.min(d.mtu, ERROR_MAX) - IP_HEADER - options.length - HEADER;
-  if (room <= IP_HEADER) return;
+  const room = Math.min(d.mtu, ERROR_MAX) - IP_HEADER - options.length - HEADER - extension.length;
+  if (room <= (extension.length > 0 ? QUOTE_MIN : IP_HEADER)) return;
   const quoted = Math.min(p.end - net, room);
-  const e = kernel.sim.pool.alloc(HEADER + quoted);
-  e.buf.set(buf.subarray(net, net + quoted), e.start + HEADER);
-  e.cacheSum(e.start + HEADER);
-  writeHeader(e.buf, e.start, type, code, info);
+  const field = extension.length > 0 ? Math.max(QUOTE_MIN, Math.min((quoted + 3) & ~3, room & ~3)) : quoted;
+  const e = kernel.sim.pool.alloc(HEADER + field + extension.length);
+  const from = e.start + HEADER;
+  if (quoted < field) e.buf.fill(0, from + quoted, from + field);
+  e.buf.set(buf.subarray(net, net + Math.min(quoted, field)), from);
+  e.buf.set(extension, from + field);
+  e.cacheSum(from);
+  const words = extension.length > 0 ? field >> 2 : 0; // RFC 4884 §4.1, §4.2: the length of what is quoted
+  writeHeader(e.buf, e.start, type, code, info | (words << 16));
   sealSum(e.buf, e.start, e.sum);
   countOut(stats, type);
   if (p.nfct !== 0) kernel.netfilter?.attach(e, p);

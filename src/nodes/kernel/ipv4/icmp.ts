@@ -40,7 +40,7 @@ import {
 import type { Kernel } from "../kernel.ts";
 import type { NetDevice } from "../netdev.ts";
 import { DST_ERROR, DST_LOCAL, type Dst, TOS_ROUTING } from "./dst.ts";
-import { sendError } from "./icmp-error.ts";
+import { NO_EXTENSION, sendError } from "./icmp-error.ts";
 import { hearError, hearRedirect, MALFORMED } from "./icmp-heard.ts";
 import { IcmpLimits } from "./icmp-limits.ts";
 import { redirectIsDue } from "./icmp-redirect.ts";
@@ -106,9 +106,9 @@ export class Icmp {
 
   // --- what this node tells others -------------------------------------------------------------------------------
 
-  /** Tells the sender of `p` (its IP header at `p.net`) of an error. `info`: the second word of the message. Looks only. */
-  error(p: Packet, type: number, code: number, info: number): void {
-    sendError(this.#kernel, this.#limits, this.stats, p, type, code, info);
+  /** Tells the sender of `p` (its IP header at `p.net`) of an error. `info`: the second word of the message; `extension` follows what it quotes. Looks only. */
+  error(p: Packet, type: number, code: number, info: number, extension = NO_EXTENSION): void {
+    sendError(this.#kernel, this.#limits, this.stats, p, type, code, info, extension);
   }
 
   /** A packet has no route, for that reason (net/ipv4/route.c:ip_error). Looks only. */

@@ -316,6 +316,8 @@ export class Ipv4 {
   #finish(p: Packet, d: Dst): void {
     let n = d.neigh;
     if (n === null || n.dead) {
+      if (d.hop !== null && d.hop.encap !== null && d.type === DST_FORWARD)
+        return this.#kernel.mpls.push(p, d, d.hop.encap);
       if (d.dev.headerLength === 0) return d.dev.send(p);
       const found = this.#kernel.neigh.findOrCreate(d.dev, d.nextHop >>> 0);
       if (found === undefined) return this.#kernel.drop(p, NEIGH_FULL, d.dev.name);

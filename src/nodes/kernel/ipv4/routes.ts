@@ -2,6 +2,7 @@ import { ANY, type Ipv4, isLoopback, isMulticast, LIMITED_BROADCAST } from "../.
 import type { Errno } from "../../../core/errno.ts";
 import { NEVER } from "../../../core/time.ts";
 import { IP_DF } from "../../../protocols/ipv4/wire.ts";
+import { ENTRY } from "../../../protocols/mpls/wire.ts";
 import type { Flow } from "../fib/fib.ts";
 import { type NextHop, SCOPE_GLOBAL, SCOPE_HOST, SCOPE_LINK } from "../fib/route.ts";
 import { FibResult } from "../fib/search.ts";
@@ -324,6 +325,7 @@ export class Routes {
       d.expiresAt = known.expiresAt;
       d.expires = known.expiresAt !== NEVER;
     }
+    if (hop.encap !== null) d.mtu = Math.max(d.mtu - ENTRY * hop.encap.labels.length, 0); // lwtunnel_headroom
     return true;
   }
 
