@@ -130,7 +130,7 @@ export class Clients {
   }
   routeNotify(session: number, prefix: Prefix, installed: boolean): void {
     const c = this.of(session);
-    if (c !== undefined) this.#tell(c, (client) => client.routeNotify?.(prefix, installed));
+    if (c?.client.routeNotify !== undefined) this.#tell(c, (client) => client.routeNotify?.(prefix, installed));
   }
 
   /** The selected route of a prefix is another one, or has changed (zebra/redistribute.c:redistribute_update, redistribute_delete). */

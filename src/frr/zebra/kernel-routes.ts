@@ -2,7 +2,7 @@ import { type NetlinkMessage, type OsNexthop, type OsRouteEntry, RTPROT_KERNEL }
 import type { Os } from "../../core/os.ts";
 import type { RouteKind, ZebraNexthop } from "../zapi.ts";
 import type { Interfaces } from "./interfaces.ts";
-import type { Nexthop, RibNode, RouteEntry, RouteFacts } from "./rib.ts";
+import type { KernelImage, Nexthop, RibNode, RouteEntry, RouteFacts } from "./rib.ts";
 
 /** The metric of all routes that zebra puts into the kernel (zebra/rt_netlink.c:NL_DEFAULT_ROUTE_METRIC). */
 const METRIC = 20;
@@ -27,23 +27,27 @@ export function syncKernel(os: Os, node: RibNode, interfaces: Interfaces): boole
     node.inKernel = undefined;
     return false;
   }
-  const ways = want.ways().slice(0, MULTIPATH_MAX);
   const protocol = PROTOCOLS.get(want.kind) ?? 11;
-  const key = wayKey(ways, want.source);
-  if (node.inKernel?.key === key && node.inKernel.protocol === protocol) return true;
-  const [first] = ways;
-  const nowhere = first?.blackhole;
+  const image = want.resolution.image(protocol, want.source, () => imageOf(want, protocol, interfaces));
+  const known = node.inKernel;
+  if (known !== undefined && (known === image || (known.key === image.key && known.protocol === protocol))) return true;
   const set = os.route.replace({
     ...route,
     protocol,
     scope: 0,
     source: want.source,
-    ...(nowhere === undefined
-      ? { nexthops: ways.map((way) => osHop(way, interfaces)) }
-      : { type: nowhere === "reject" ? "unreachable" : "blackhole" }),
+    ...(image.nowhere === undefined
+      ? { nexthops: image.hops }
+      : { type: image.nowhere === "reject" ? "unreachable" : "blackhole" }),
   });
-  if (set.ok) node.inKernel = { key, protocol };
+  if (set.ok) node.inKernel = image;
   return set.ok;
+}
+
+function imageOf(e: RouteEntry, protocol: number, interfaces: Interfaces): KernelImage {
+  const ways = e.ways().slice(0, MULTIPATH_MAX);
+  const hops = ways.map((way) => osHop(way, interfaces));
+  return { key: wayKey(ways, e.source), protocol, source: e.source, hops, nowhere: ways[0]?.blackhole };
 }
 
 const wayKey = (ways: readonly Nexthop[], source: number): string =>

@@ -1,6 +1,6 @@
-import type { Ipv4, Prefix } from "../../core/addr.ts";
+import { type Ipv4, networkOf, type Prefix } from "../../core/addr.ts";
 import type { ZebraNexthop } from "../zapi.ts";
-import type { Nexthop, RibTable, RouteEntry } from "./rib.ts";
+import { type Nexthop, Resolution, type RibTable, type RouteEntry } from "./rib.ts";
 
 /** What the search for a way asks of its surroundings. */
 export interface Surroundings {
@@ -11,9 +11,66 @@ export interface Surroundings {
   viaDefault(): boolean;
 }
 
-/** Finds the ways of a route's next hops (zebra/zebra_nhg.c:nexthop_active). `prefix`: the route's own, which resolves nothing of it. */
-export const resolveAll = (around: Surroundings, entry: RouteEntry, prefix: Prefix): readonly Nexthop[] =>
-  entry.facts.nexthops.map((h) => resolve(around, h, entry, prefix));
+/** Resolutions that are kept, at most. */
+const KEPT_MAX = 10_000;
+
+/**
+ * Finds where next hops lead (zebra/zebra_nhg.c:nexthop_active), once for all routes that share them. What it found holds until `forget`, or until a
+ * route changes that one of the gateways lies behind.
+ */
+export class Resolver {
+  readonly #around: Surroundings;
+  readonly #known = new Map<readonly ZebraNexthop[], { readonly of: RouteEntry; readonly resolution: Resolution }>();
+  readonly #lists = new Map<string, readonly ZebraNexthop[]>();
+  /** Gateways of routes, those of routes that are gone among them. */
+  readonly #gateways = new Set<Ipv4>();
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  /** One list for all that are equal. */
+  shared(hops: readonly ZebraNexthop[]): readonly ZebraNexthop[] {
+    const key = hops.map(textOf).join();
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
+    if (this.#lists.size >= KEPT_MAX) this.#lists.clear();
+    this.#lists.set(key, hops);
+    for (const h of hops) if (h.gateway !== 0) this.#gateways.add(h.gateway);
+    return hops;
+  }
+
+  /** Where a route leads. `prefix`: its own, which resolves nothing of it. */
+  resolve(entry: RouteEntry, prefix: Prefix): Resolution {
+    const { nexthops, recursive } = entry.facts;
+    const known = this.#known.get(nexthops);
+    const holds = known?.of.kind === entry.kind && known.of.facts.recursive === recursive;
+    const own = nexthops.some((h) => h.gateway !== 0 && networkOf(h.gateway, prefix.length) === prefix.address);
+    if (known !== undefined && holds && !own) return known.resolution;
+    const resolution = new Resolution(nexthops.map((h) => resolve(this.#around, h, entry, prefix)));
+    if (own) return resolution;
+    if (this.#known.size >= KEPT_MAX) this.#known.clear();
+    this.#known.set(nexthops, { of: entry, resolution });
+    return resolution;
+  }
+
+  /** The routes of `prefix` changed. Returns the gateways that lie behind it. */
+  changed(prefix: Prefix): readonly Ipv4[] {
+    const behind: Ipv4[] = [];
+    for (const gateway of this.#gateways)
+      if (networkOf(gateway, prefix.length) === prefix.address) behind.push(gateway);
+    if (behind.length > 0) this.forget();
+    return behind;
+  }
+
+  /** Nothing that was found holds any longer. */
+  forget(): void {
+    this.#known.clear();
+  }
+}
+
+const textOf = (h: ZebraNexthop): string =>
+  `${h.gateway} ${h.ifname ?? ""} ${h.weight ?? 1} ${h.onlink ?? false} ${h.blackhole ?? ""} ${h.source ?? 0} ${h.labels?.join("/") ?? ""}`;
 
 function resolve(around: Surroundings, hop: ZebraNexthop, entry: RouteEntry, prefix: Prefix): Nexthop {
   const base: Nexthop = { ...hop, ifname: hop.ifname ?? "", weight: hop.weight ?? 1, active: false, resolved: [] };

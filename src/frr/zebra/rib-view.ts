@@ -46,9 +46,3 @@ const hopView = (h: Nexthop): NexthopView => ({
   active: h.active,
   weight: h.weight,
 });
-
-/** Where a route leads, as one text: two that are equal lead to the same. */
-export const waysText = (e: RouteEntry): string =>
-  `${e.source};${e.nexthops.map((h) => [h, ...h.resolved].map(hopText).join(">")).join(",")}`;
-const hopText = (h: Nexthop): string =>
-  `${h.gateway} ${h.ifname} ${h.weight} ${h.active} ${h.onlink ?? false} ${h.blackhole ?? ""}`;

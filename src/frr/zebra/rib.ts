@@ -1,4 +1,5 @@
 import { type Ipv4, networkOf, type Prefix } from "../../core/addr.ts";
+import type { OsNexthop } from "../../core/netlink.ts";
 import type { Nanos } from "../../core/time.ts";
 import type { RouteKind, ZebraNexthop } from "../zapi.ts";
 
@@ -28,12 +29,66 @@ export interface RouteFacts {
   readonly byDistance: boolean;
 }
 
+/** Where next hops lead, as it was found at one time: one object for all routes that have the same next hops (zebra/zebra_nhg.c). */
+export class Resolution {
+  readonly hops: readonly Nexthop[];
+  #ways: readonly Nexthop[] | undefined;
+  #text: string | undefined;
+  #image: KernelImage | undefined;
+
+  constructor(hops: readonly Nexthop[]) {
+    this.hops = hops;
+  }
+
+  /** Some of them leads somewhere. */
+  get active(): boolean {
+    return this.hops.some((h) => h.active);
+  }
+  /** The ways that packets take: resolved ones in the place of what they resolve, each once. */
+  get ways(): readonly Nexthop[] {
+    if (this.#ways === undefined) {
+      const seen = new Set<string>();
+      this.#ways = this.hops
+        .flatMap((h) => (h.resolved.length > 0 ? h.resolved : [h]))
+        .filter((h) => {
+          const key = `${h.gateway} ${h.ifname} ${h.blackhole ?? ""}`;
+          if (!h.active || seen.has(key)) return false;
+          seen.add(key);
+          return true;
+        });
+    }
+    return this.#ways;
+  }
+  /** The hops as one text: two that are equal lead to the same. */
+  get text(): string {
+    return (this.#text ??= this.hops.map((h) => [h, ...h.resolved].map(hopText).join(">")).join(","));
+  }
+  /** What the kernel is given for it. */
+  image(protocol: number, source: Ipv4, make: () => KernelImage): KernelImage {
+    const known = this.#image;
+    if (known !== undefined && known.protocol === protocol && known.source === source) return known;
+    return (this.#image = make());
+  }
+}
+
+/** A route as it was put into the kernel. `key`: where it leads; two that are equal are one route. */
+export interface KernelImage {
+  readonly key: string;
+  readonly protocol: number;
+  readonly source: Ipv4;
+  readonly hops: readonly OsNexthop[];
+  readonly nowhere: ZebraNexthop["blackhole"];
+}
+
+const hopText = (h: Nexthop): string =>
+  `${h.gateway} ${h.ifname} ${h.weight} ${h.active} ${h.onlink ?? false} ${h.blackhole ?? ""}`;
+
 /** A route of one prefix (`struct route_entry`). */
 export class RouteEntry {
   readonly facts: RouteFacts;
   /** When it came. */
   readonly since: Nanos;
-  nexthops: readonly Nexthop[];
+  resolution: Resolution;
   selected = false;
   /** The kernel has it. */
   installed = false;
@@ -48,7 +103,7 @@ export class RouteEntry {
   constructor(facts: RouteFacts, since: Nanos) {
     this.facts = facts;
     this.since = since;
-    this.nexthops = facts.nexthops.map(unknownHop);
+    this.resolution = UNKNOWN;
   }
 
   get kind(): RouteKind {
@@ -58,19 +113,17 @@ export class RouteEntry {
   get system(): boolean {
     return this.kind === "kernel" || this.kind === "connected" || this.kind === "local";
   }
-  /** The ways that packets take: resolved ones in the place of what they resolve, each once. */
+  get nexthops(): readonly Nexthop[] {
+    return this.resolution.hops;
+  }
+  /** The ways that packets take. */
   ways(): readonly Nexthop[] {
-    const seen = new Set<string>();
-    return this.nexthops
-      .flatMap((h) => (h.resolved.length > 0 ? h.resolved : [h]))
-      .filter((h) => {
-        const key = `${h.gateway} ${h.ifname} ${h.blackhole ?? ""}`;
-        if (!h.active || seen.has(key)) return false;
-        seen.add(key);
-        return true;
-      });
+    return this.resolution.ways;
   }
 }
+
+/** Before anybody has looked where the next hops lead. */
+const UNKNOWN = new Resolution([]);
 
 /** The routes of one prefix, the newest first. */
 export class RibNode {
@@ -78,7 +131,7 @@ export class RibNode {
   readonly prefix: Prefix;
   entries: readonly RouteEntry[] = [];
   /** What zebra has put into the kernel for it; undefined: nothing. */
-  inKernel: { readonly key: string; readonly protocol: number } | undefined = undefined;
+  inKernel: KernelImage | undefined = undefined;
 
   constructor(table: number, prefix: Prefix) {
     this.table = table;
@@ -162,11 +215,3 @@ export function replaces(a: RouteFacts, b: RouteFacts): boolean {
   if (a.kind === "connected" || a.kind === "local") return a.nexthops[0]?.ifname === b.nexthops[0]?.ifname;
   return true;
 }
-
-const unknownHop = (h: ZebraNexthop): Nexthop => ({
-  ...h,
-  ifname: h.ifname ?? "",
-  weight: h.weight ?? 1,
-  active: false,
-  resolved: [],
-});

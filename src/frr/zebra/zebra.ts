@@ -1,4 +1,4 @@
-import { type Ipv4, networkOf, type Prefix } from "../../core/addr.ts";
+import type { Ipv4, Prefix } from "../../core/addr.ts";
 import type { NetlinkMessage } from "../../core/netlink.ts";
 import { TABLE_MAIN } from "../../core/netlink.ts";
 import type { Os, OsAlarm } from "../../core/os.ts";
@@ -10,9 +10,9 @@ import type { RouteKind, ZebraClient, ZebraRoute, ZebraSession, Zserv } from "..
 import { Clients } from "./clients.ts";
 import { chooseRouterId, connectedPrefix, type Interface, Interfaces } from "./interfaces.ts";
 import { type LearntRoutes, learnRoutes, marked, sweepKernel, syncKernel } from "./kernel-routes.ts";
-import { resolveAll } from "./resolve.ts";
-import { better, type Nexthop, type RibNode, RibTable, RouteEntry, type RouteFacts, replaces } from "./rib.ts";
-import { type RibView, ribView, waysText } from "./rib-view.ts";
+import { Resolver } from "./resolve.ts";
+import { better, Resolution, type RibNode, RibTable, RouteEntry, type RouteFacts, replaces } from "./rib.ts";
+import { type RibView, ribView } from "./rib-view.ts";
 import { newPolicy, type ZebraPolicy } from "./subject.ts";
 import { writeZebraConfig } from "./write-config.ts";
 
@@ -68,6 +68,11 @@ export class Zebra implements FrrInstance, Zserv, Views {
   readonly #mapDelay: OsAlarm;
   readonly #unwatch: () => void;
   readonly #learnt: LearntRoutes;
+  readonly #resolver = new Resolver({
+    main: this.main,
+    operative: (ifname: string): boolean => this.interfaces.find(ifname)?.operative ?? false,
+    viaDefault: () => this.#viaDefault,
+  });
   #started = false;
 
   constructor(os: Os, options: ZebraOptions) {
@@ -166,6 +171,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
   }
   /** Every route is to be looked at again. */
   reconsider(): void {
+    this.#resolver.forget();
     for (const table of this.tables.values()) for (const node of table.nodes()) this.#queue(node);
   }
 
@@ -177,7 +183,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
       distance: route.distance ?? DISTANCES[kind],
       metric: route.metric,
       tag: route.tag ?? 0,
-      nexthops: route.nexthops,
+      nexthops: this.#resolver.shared(route.nexthops),
       recursive: route.recursive ?? false,
       byDistance: kind === "static",
     });
@@ -238,7 +244,11 @@ export class Zebra implements FrrInstance, Zserv, Views {
     this.#dirty.clear();
     batch.sort((a, b) => a.rank - b.rank || a.i - b.i);
     const changed: RibNode[] = [];
-    for (const { node } of batch) if (this.#choose(node)) changed.push(node);
+    for (const { node } of batch) {
+      if (!this.#choose(node)) continue;
+      changed.push(node);
+      if (node.table === TABLE_MAIN) this.#resolver.changed(node.prefix);
+    }
     if (changed.length === 0) return;
     this.#queueDependants(changed);
     this.clients.evaluate();
@@ -247,10 +257,11 @@ export class Zebra implements FrrInstance, Zserv, Views {
   /** zebra/zebra_rib.c:rib_process. Returns whether the selected route is another one, or leads elsewhere. */
   #choose(node: RibNode): boolean {
     const old = node.selected;
-    const before = old === undefined ? "" : waysText(old);
+    const before = old?.resolution;
+    const source = old?.source ?? 0;
     node.entries = node.entries.filter((e) => !e.removed);
-    for (const e of node.entries) e.nexthops = this.#mapped(node, e, resolveAll(this.#surroundings, e, node.prefix));
-    const live = node.entries.filter((e) => e.nexthops.some((h) => h.active));
+    for (const e of node.entries) e.resolution = this.#mapped(node, e, this.#resolver.resolve(e, node.prefix));
+    const live = node.entries.filter((e) => e.resolution.active);
     const best = live.length === 0 ? undefined : live.reduceRight((a, b) => better(b, a));
     for (const e of node.entries) e.selected = e === best;
     for (const e of live) if (e.kind === "local") e.installed = true; // the kernel has it in table local, chosen or not
@@ -258,7 +269,8 @@ export class Zebra implements FrrInstance, Zserv, Views {
     if (
       best === old &&
       best !== undefined &&
-      waysText(best) === before &&
+      best.source === source &&
+      (best.resolution === before || best.resolution.text === before?.text) &&
       (best.installed || best.failed || best.queued)
     )
       return false;
@@ -301,29 +313,21 @@ export class Zebra implements FrrInstance, Zserv, Views {
 
   /** Routes whose gateways lie behind prefixes that changed are to be looked at again. */
   #queueDependants(changed: readonly RibNode[]): void {
-    const covers = (gateway: Ipv4): boolean =>
-      changed.some((n) => n.table === TABLE_MAIN && networkOf(gateway, n.prefix.length) === n.prefix.address);
+    const behind = new Set(changed.flatMap((n) => (n.table === TABLE_MAIN ? this.#resolver.changed(n.prefix) : [])));
+    if (behind.size === 0) return;
     const just = new Set(changed);
-    const answers = new Map<Ipv4, boolean>();
-    const depends = (gateway: Ipv4): boolean => {
-      const known = answers.get(gateway);
-      if (known !== undefined) return known;
-      const answer = covers(gateway);
-      answers.set(gateway, answer);
-      return answer;
-    };
     for (const table of this.tables.values())
       for (const node of table.nodes())
-        if (node.entries.some((e) => !e.system && e.facts.nexthops.some((h) => h.gateway !== 0 && depends(h.gateway))))
+        if (node.entries.some((e) => !e.system && e.facts.nexthops.some((h) => behind.has(h.gateway))))
           if (!just.has(node)) this.#queue(node);
   }
 
   /** `ip protocol X route-map`: next hops that the map denies lead nowhere (zebra/zebra_nhg.c:nexthop_active_check). */
-  #mapped(node: RibNode, e: RouteEntry, hops: readonly Nexthop[]): readonly Nexthop[] {
+  #mapped(node: RibNode, e: RouteEntry, found: Resolution): Resolution {
     e.source = e.facts.nexthops[0]?.source ?? 0;
     const name = this.protocolMaps.get(e.kind) ?? this.protocolMaps.get("any");
-    if (name === undefined || this.policy.routeMaps.find(name) === undefined) return hops;
-    return hops.map((nexthop) => {
+    if (name === undefined || this.policy.routeMaps.find(name) === undefined) return found;
+    const hops = found.hops.map((nexthop) => {
       const subject = {
         prefix: node.prefix,
         kind: e.kind,
@@ -336,12 +340,8 @@ export class Zebra implements FrrInstance, Zserv, Views {
       if (subject.source !== 0) e.source = subject.source;
       return nexthop;
     });
+    return new Resolution(hops);
   }
-  readonly #surroundings = {
-    main: this.main,
-    operative: (ifname: string): boolean => this.interfaces.find(ifname)?.operative ?? false,
-    viaDefault: () => this.#viaDefault,
-  };
 
   #mapsChanged(): void {
     this.#mapDelay.set(NEVER);
