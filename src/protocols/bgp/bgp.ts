@@ -127,8 +127,8 @@ export class Bgp {
       const { role } = peer;
       if (role === "opensent" || role === "openconfirm") return true;
       if (role === "connect" && peer.main.socket !== undefined) return true;
-      // A neighbour that can be reached, and that starts within a second or so.
-      const hopeful = peer.reachable || peer.nextHop === undefined;
+      // A neighbour that starts within a second or so, and may well answer.
+      const hopeful = (peer.reachable || peer.nextHop === undefined) && peer.failures === 0;
       if (role === "idle" && peer.main.state.startAt !== NEVER && hopeful) return true;
       if (peer.main.queuedBytes > 0 || (peer.main.socket?.unacked ?? 0) > 0) return true;
     }

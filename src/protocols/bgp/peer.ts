@@ -76,6 +76,8 @@ export class Peer implements SessionOwner, PathSource {
   resetWhy = "";
   established = 0;
   dropped = 0;
+  /** Attempts that have come to nothing since the last session, or since somebody asked for one. */
+  failures = 0;
   lastNotification: { readonly owed: Answer; readonly sent: boolean } | undefined;
   /** Paths of it in the table. */
   accepted = 0;
@@ -159,6 +161,7 @@ export class Peer implements SessionOwner, PathSource {
     this.other?.feed({ kind: "stop", owed, again: false });
     this.other = undefined;
     this.main.feed({ kind: "stop", owed, again });
+    this.failures = 0;
     if (again) this.start();
   }
   /** The shutdown of this neighbour, with its message. */
@@ -280,7 +283,7 @@ export class Peer implements SessionOwner, PathSource {
   update(session: Session, b: Uint8Array, o: number, end: number): void {
     this.#received(UPDATE);
     const owed = this.bgp.inbound.update(this, b, o, end);
-    if (owed !== undefined) session.fault(owed);
+    if (owed !== undefined) session.fault(owed, !this.overflowed);
   }
 
   #open(session: Session, m: BgpOpen): void {
@@ -330,6 +333,7 @@ export class Peer implements SessionOwner, PathSource {
     this.resetAt = this.now();
     this.#explain(effect);
     if (effect.was === "established") this.#lost();
+    else this.failures++;
     if (this.dynamic && this.other === undefined) this.bgp.forget(this);
   }
 
@@ -361,6 +365,7 @@ export class Peer implements SessionOwner, PathSource {
       this.other = undefined;
     }
     this.established++;
+    this.failures = 0;
     this.establishedAt = this.now();
     this.lastNotification = undefined;
     this.endOfRibReceived = false;

@@ -17,7 +17,7 @@ export const rawAttribute: fc.Arbitrary<RawAttribute> = fc
   .tuple(fc.constantFrom(0x40, 0x80, 0xc0, 0xe0, 0x50, 0xd0), fc.nat(40), octets(20))
   .map(([flags, type, value]) => ({ flags, type, value }));
 
-const parameter: fc.Arbitrary<Parameter> = fc.record({ type: fc.nat(255), value: octets(30) });
+const parameter: fc.Arbitrary<Parameter> = fc.record({ type: fc.nat(254), value: octets(30) });
 
 export const message: fc.Arbitrary<BgpMessage> = fc.oneof(
   fc.record({
