@@ -2,7 +2,7 @@ import { type Ipv4, type Prefix, parseIp } from "../core/addr.ts";
 
 /**
  * The language in which FRR's sources write commands (lib/command_parse.y): `keyword`, `WORD`, `IFNAME`, `LINE...`, `A.B.C.D`,
- * `A.B.C.D/M`, `X:X:X:X:X:X` (a MAC), `(1-65535)`, `<a|b c>` one of, `[a]` perhaps, `{a|b}` some in any order. `$name` behind a token names its value;
+ * `A.B.C.D/M`, `X:X:X:X:X:X` (a MAC), `ASNUM` (`65536` or `1.0`), `(1-65535)`, `<a|b c>` one of, `[a]` perhaps, `{a|b}` some in any order. `$name` behind a token names its value;
  * a keyword is named after itself.
  */
 export type Pattern =
@@ -18,7 +18,7 @@ export type Pattern =
   | { readonly kind: "choice"; readonly options: readonly Pattern[]; readonly optional: boolean }
   | { readonly kind: "set"; readonly options: readonly Pattern[]; readonly optional: boolean };
 
-export type VariableType = "WORD" | "LINE" | "A.B.C.D" | "A.B.C.D/M" | "MAC" | "range";
+export type VariableType = "WORD" | "LINE" | "A.B.C.D" | "A.B.C.D/M" | "MAC" | "ASNUM" | "range";
 
 /** What a typed word became: how well it fits (the larger the better), and its value. */
 interface Fit {
@@ -37,6 +37,7 @@ const RANKS: { readonly [K in VariableType]: number } = {
   "A.B.C.D": 4,
   "A.B.C.D/M": 4,
   MAC: 4,
+  ASNUM: 3,
   range: 3,
   WORD: 2,
   LINE: 1,
@@ -166,7 +167,7 @@ function leaf(token: string, text: string): Pattern {
     return { kind: "variable", type: "range", name: name || "number", min: Number(range[1]), max: Number(range[2]) };
   const type = VARIABLES.get(body);
   if (type !== undefined) return { kind: "variable", type, name: name || body.toLowerCase(), min: 0, max: 0 };
-  if (!/^[a-z0-9&_:.+-]+$/i.test(body)) throw new Error(`pattern "${text}": cannot read ${token}`);
+  if (!/^[a-z0-9&_:.+*-]+$/i.test(body)) throw new Error(`pattern "${text}": cannot read ${token}`);
   return { kind: "word", text: body, name: name || body };
 }
 
@@ -177,6 +178,7 @@ const VARIABLES: ReadonlyMap<string, VariableType> = new Map([
   ["A.B.C.D", "A.B.C.D"],
   ["A.B.C.D/M", "A.B.C.D/M"],
   ["X:X:X:X:X:X", "MAC"],
+  ["ASNUM", "ASNUM"],
 ]);
 
 interface Walk {
@@ -246,6 +248,7 @@ function fitOf(p: Extract<Pattern, { kind: "word" | "variable" }>, word: string)
     if (word === p.text) return { rank: RANK_EXACT, value: p.text };
     return p.text.startsWith(word) && word !== "" ? { rank: RANK_ABBREVIATED, value: p.text } : undefined;
   }
+  if (p.type === "ASNUM") return asNumber(word);
   return fits(p, word) ? { rank: RANKS[p.type], value: word } : undefined;
 }
 
@@ -263,8 +266,19 @@ function fits(p: Extract<Pattern, { kind: "variable" }>, word: string): boolean 
       return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(word);
     case "WORD":
     case "LINE":
+    case "ASNUM":
       return true;
   }
+}
+
+/** An AS number, plain or with a dot (RFC 5396); its value is the plain one. */
+function asNumber(word: string): Fit | undefined {
+  const m = /^(?:(\d{1,5})\.)?(\d{1,10})$/.exec(word);
+  if (m === null) return undefined;
+  const [high, low] = [Number(m[1] ?? 0), Number(m[2])];
+  const as = high * 0x10000 + low;
+  if (as === 0 || as > 0xffffffff || (m[1] !== undefined && (high > 0xffff || low > 0xffff))) return undefined;
+  return { rank: RANKS.ASNUM, value: String(as) };
 }
 
 const readIp = (text: string): Ipv4 => parseIp(text) ?? 0;
