@@ -44,7 +44,7 @@ interface Wanted {
 /** What a border router of areas tells each of the others: RFC 2328 §12.4.3, RFC 3101 §3 (ospfd/ospf_abr.c). */
 export class Borders {
   /** Told of what lets through and what not, by lists; set by who keeps them. */
-  readonly filters: Filters = { mayLeave: () => true, mayEnter: () => true };
+  filters: Filters = { mayLeave: () => true, mayEnter: () => true };
   /** The prefixes that this router itself puts in as externals: they are not translated. */
   ownExternal: (address: Ipv4, length: number) => boolean = () => false;
   /** Called when this router becomes, or ceases to be, a border router of the system. */

@@ -19,6 +19,7 @@ import { LSA_ROUTER } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import { type Area, Ospf } from "./model.ts";
 import { neighborEvent } from "./neighbor.ts";
+import { installJudges, newPolicy, policyTouched } from "./policy.ts";
 import { receive } from "./receive.ts";
 import { Routing } from "./routing.ts";
 import { selfOriginated } from "./self.ts";
@@ -43,6 +44,7 @@ const START_JITTER_US = 20_000;
 export class OspfDaemon implements FrrInstance, Views {
   readonly ospf: Ospf;
   readonly aging: Aging;
+  readonly policy = newPolicy();
   routing!: Routing;
   borders!: Borders;
   externals!: Externals;
@@ -56,6 +58,9 @@ export class OspfDaemon implements FrrInstance, Views {
     this.aging = new Aging(this.ospf);
     this.#stubTimer = this.ospf.alarm(() => this.updateStubRouter());
     this.#assemble();
+    this.policy.onChange((change) =>
+      this.ospf.run(() => policyTouched(this.ospf, change, this.externals, this.borders)),
+    );
     this.#connect = this.ospf.alarm(() => this.#reachZebra());
   }
 
@@ -69,6 +74,7 @@ export class OspfDaemon implements FrrInstance, Views {
     });
     this.borders = new Borders(this.ospf, this.routing);
     this.externals = new Externals(this.ospf, this.borders);
+    installJudges(this.ospf, this.policy, this.externals, this.borders);
   }
 
   /** The configuration is read: begin. */

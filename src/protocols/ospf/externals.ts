@@ -4,7 +4,7 @@ import { MS, NEVER } from "../../core/time.ts";
 import type { RouteKind, ZebraRouteTold } from "../../frr/zapi.ts";
 import type { Borders } from "./borders.ts";
 import { flush } from "./flood.ts";
-import { EXTERNAL_TYPE2, type ExternalBody, LSA_EXTERNAL, LSA_NSSA, MAX_AGE } from "./lsa-codec.ts";
+import { EXTERNAL_TYPE2, type ExternalBody, LS_INFINITY, LSA_EXTERNAL, LSA_NSSA, MAX_AGE } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import type { Area, Ospf } from "./model.ts";
 import { originateIfChanged } from "./originate.ts";
@@ -23,7 +23,15 @@ export interface ExternalRouteInfo {
   readonly kind: RouteKind;
   readonly prefix: Prefix;
   readonly nexthop: Ipv4;
+  /** The first way's device, or a black hole. */
+  readonly ifname: string;
+  readonly blackhole: boolean;
+  /** The metric that the route itself has. */
+  readonly routeMetric: number;
   metric: number;
+  /** What `set min-metric` and `set max-metric` leave room for. */
+  metricMin: number;
+  metricMax: number;
   type: 1 | 2;
   tag: number;
   forward: Ipv4 | undefined;
@@ -36,6 +44,8 @@ export type Judge = (info: ExternalRouteInfo, settings: RedistributeSettings, is
 export class Externals {
   /** Asked for every route; set by who keeps route maps. */
   judge: Judge = () => true;
+  /** Whether a route map permits a route. */
+  permits: (routeMap: string, info: ExternalRouteInfo) => boolean = () => true;
   readonly #ospf: Ospf;
   readonly #borders: Borders;
   /** By kind and prefix: as zebra told. */
@@ -113,11 +123,17 @@ export class Externals {
       table.set(key, route);
     }
     this.#refresh(route.prefix);
+    this.#defaultAgain(route.prefix);
   }
   untold(route: ZebraRouteTold): void {
     if (route.prefix.length === 0 && this.#default?.kind === route.kind) this.#default = undefined;
     if (this.#told.get(route.kind)?.delete(keyOf(route.prefix))) this.#count--;
     this.#refresh(route.prefix);
+    this.#defaultAgain(route.prefix);
+  }
+  #defaultAgain(changed: Prefix): void {
+    if (changed.length > 0 && this.#ospf.settings.defaultInformation?.routeMap !== undefined)
+      this.#refresh({ address: 0, length: 0 });
   }
 
   /** A list or map has changed: everything is judged again after a while (ospfd/ospf_zebra.c:ospf_distribute_list_update). */
@@ -234,9 +250,22 @@ export class Externals {
     if (words === undefined) return undefined;
     if (!words.always && this.#default === undefined) return undefined;
     const fallback = words.always ? DEFAULT_ALWAYS_METRIC : DEFAULT_ROUTE_METRIC;
-    const metric = words.metric ?? this.#ospf.settings.defaultMetric ?? fallback;
+    // ospfd/ospf_lsa.c:metric_value: default-metric is not for the default route
+    const metric = words.metric ?? fallback;
     const info = infoOf(this.#default?.kind ?? "static", { address: 0, length: 0 }, undefined, words, metric);
+    if (words.routeMap !== undefined && this.#anyPermitted(words.routeMap)) return info;
     return this.judge(info, words, true) ? info : undefined;
+  }
+
+  /** A default route with a route map is told while the map permits any route that is taken over (ospfd/ospf_zebra.c:ospf_external_info_apply_default_routemap). */
+  #anyPermitted(routeMap: string): boolean {
+    for (const [kind, table] of this.#told)
+      for (const route of table.values()) {
+        const words = this.#ospf.settings.redistribute.get(kind);
+        if (words === undefined || route.prefix.length === 0) continue;
+        if (this.permits(routeMap, infoOf(kind, route.prefix, route, words, 0))) return true;
+      }
+    return false;
   }
 }
 
@@ -247,12 +276,17 @@ function infoOf(
   words: RedistributeSettings,
   metric: number,
 ): ExternalRouteInfo {
-  const nexthop = route?.nexthops[0]?.gateway ?? 0;
+  const [first] = route?.nexthops ?? [];
   return {
     kind,
     prefix,
-    nexthop,
+    nexthop: first?.gateway ?? 0,
+    ifname: first?.ifname ?? "",
+    blackhole: first?.blackhole !== undefined,
+    routeMetric: route?.metric ?? 0,
     metric,
+    metricMin: 0,
+    metricMax: LS_INFINITY,
     type: words.metricType,
     tag: words.tag || (route?.tag ?? 0),
     forward: undefined,
