@@ -134,7 +134,7 @@ function attributesOf(bgp: Bgp, a: AggregateSettings, parts: readonly Path[]): A
     origin,
     aggregator: { as: bgp.globals.confederationId ?? bgp.globals.as, address: bgp.routerId },
     weight: AGGREGATE_WEIGHT,
-    ...(a.matchingMedOnly ? { med: parts[0]?.attributes.med } : {}),
+    med: a.matchingMedOnly ? parts[0]?.attributes.med : 0,
   };
   if (!a.asSet)
     return makeAttributes({

@@ -129,6 +129,9 @@ export class BgpDaemon implements FrrInstance, Views {
     bgp.zebra = this.#zserv.connect(clientOf(bgp));
     bgp.nextHops.watchAll();
     bgp.local.askAgain();
+    // Route maps may have come behind the lines that name them.
+    bgp.local.refresh();
+    bgp.aggregates.touchAll();
     for (const peer of bgp.peers.values()) peer.start();
   }
 }

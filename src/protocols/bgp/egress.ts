@@ -67,7 +67,7 @@ function passesReflection(
   const [source, target] = [from.settings.reflectorClient === true, to.settings.reflectorClient === true];
   if (!source && !target) return false;
   if (source && target && !bgp.globals.clientToClient) return false;
-  return !(members.size === 1 && (a.originatorId === to.remoteId || (a.originatorId === undefined && from === to)));
+  return !(members.size === 1 && a.originatorId === to.remoteId);
 }
 
 /** Before the route map: MED and LOCAL_PREF as they may go to this kind of neighbour. */

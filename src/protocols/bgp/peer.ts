@@ -223,7 +223,13 @@ export class Peer implements SessionOwner, PathSource {
       this.nextHop = this.bgp.nextHops.hold(this.address, false);
       this.bgp.reachPeer(this);
     }
-    if (!this.reachable || this.bgp.routerId === 0) return undefined;
+    if (!this.reachable || this.bgp.routerId === 0) {
+      if (this.established === 0) {
+        this.resetAt = this.now();
+        this.resetWhy = "Waiting for NHT";
+      }
+      return undefined;
+    }
     const socket = this.bgp.os.tcpSocket();
     socket.options.ttl = this.ttl;
     socket.options.noDelay = true;

@@ -24,7 +24,7 @@ export function neighborText(bgp: Bgp, p: Peer): string {
   const now = bgp.os.now();
   const times = p.fsmConfig();
   const { state } = p.main;
-  const ago = (at: number): string => uptime(at < 0 ? 0 : at, now);
+  const ago = (at: number): string => uptime(at, now);
   const link = p.sort === "ibgp" ? "internal link" : p.sort === "confed" ? "confed-external link" : "external link";
   const hold = p.up ? state.holdS : times.holdS;
   const keepalive = p.up ? state.keepaliveS : times.keepaliveS;
@@ -38,13 +38,12 @@ export function neighborText(bgp: Bgp, p: Peer): string {
     ...(p.isShut ? [" Administratively shut down"] : []),
     `  BGP version 4, remote router ID ${formatIp(p.up ? p.remoteId : 0)}, local router ID ${formatIp(bgp.routerId)}`,
     `  BGP state = ${roleText(p)}${p.up ? `, up for ${uptime(p.establishedAt, now)}` : ""}`,
-    `  Last read ${ago(p.main.lastReadAt)}, Last write ${ago(p.main.lastWriteAt)}`,
+    `  Last read ${ago(Math.max(0, p.main.lastReadAt))}, Last write ${ago(p.main.lastWriteAt)}`,
     `  Hold time is ${hold} seconds, keepalive interval is ${keepalive} seconds`,
-    ...(p.settings.timers === undefined && bgp.globals.timers === undefined && !p.up
-      ? []
-      : [`  Configured hold time is ${times.holdS} seconds, keepalive interval is ${times.keepaliveS} seconds`]),
+    `  Configured hold time is ${times.holdS} seconds, keepalive interval is ${times.keepaliveS} seconds`,
     "  Configured conditional advertisements interval is 60 seconds",
     ...capabilityLines(bgp, p),
+    ...restartLines(p),
     ...statistics(p),
     `  Minimum time between advertisement runs is ${p.settings.advertisementIntervalS ?? 0} seconds`,
     "",
@@ -83,9 +82,24 @@ function capabilityLines(bgp: Bgp, p: Peer): string[] {
     ...(remote === undefined
       ? []
       : [`      Remote Restart timer is ${remote.timeS} seconds`, "      Address families by peer:", "        none"]),
+  ];
+}
+
+/** What is known of the neighbour's restarts; here this router only helps. */
+function restartLines(p: Peer): string[] {
+  const remote = p.up ? p.capabilities?.gracefulRestart : undefined;
+  const yes = (on: boolean | undefined): string => (on === true ? "True" : "False");
+  return [
     "  Graceful restart information:",
-    ...(p.endOfRibSent ? ["    End-of-RIB send: IPv4 Unicast"] : []),
-    ...(p.endOfRibReceived ? ["    End-of-RIB received: IPv4 Unicast"] : []),
+    ...(p.up && p.endOfRibSent ? ["    End-of-RIB send: IPv4 Unicast"] : []),
+    ...(p.up && p.endOfRibReceived ? ["    End-of-RIB received: IPv4 Unicast"] : []),
+    "    Local GR Mode: Helper*",
+    `    Remote GR Mode: ${remote === undefined ? (p.up ? "Disable" : "NotApplicable") : remote.families.length > 0 ? "Restart" : "Helper"}`,
+    `    R bit: ${yes(remote?.restarted)}`,
+    `    N bit: ${yes(remote?.notification)}`,
+    "    Timers:",
+    "      Configured Restart Time(sec): 120",
+    `      Received Restart Time(sec): ${remote?.timeS ?? 0}`,
   ];
 }
 

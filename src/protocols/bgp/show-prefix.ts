@@ -26,8 +26,9 @@ export function prefixText(bgp: Bgp, node: RibNode): string {
     : held.includes(NO_EXPORT)
       ? ", not advertised to EBGP peer"
       : "";
+  const hidden = best !== undefined && best.suppressed > 0 ? ", Advertisements suppressed by an aggregate." : "";
   return `BGP routing table entry for ${formatPrefix(node)}, version ${node.version}
-Paths: (${paths.length} available, ${chosen}${limits})
+Paths: (${paths.length} available, ${chosen}${limits}${hidden})
 ${toPeers}${paths.map((p) => pathText(bgp, node, p)).join("")}`;
 }
 
@@ -39,7 +40,6 @@ function pathText(bgp: Bgp, node: RibNode, p: Path): string {
   const { attributes: a } = p;
   const peer = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
   const notes = [
-    p.suppressed > 0 ? ", (suppressed due to dampening)".replace("due to dampening", "by aggregate") : "",
     a.aggregator === undefined ? "" : `, (aggregated by ${a.aggregator.as} ${formatIp(a.aggregator.address)})`,
     peer?.settings.reflectorClient === true ? ", (Received from a RR-client)" : "",
     p.stale ? ", (stale)" : "",

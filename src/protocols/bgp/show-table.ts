@@ -70,9 +70,8 @@ export function tableText(bgp: Bgp, wanted: (p: Path) => boolean): string {
   return `${tableHead(bgp)}${text}\nDisplayed  ${routes} routes and ${total} total paths\n`;
 }
 
-/** FRR keeps the best path first (bgpd/bgp_route.c:bgp_best_selection moves it), then the newest. */
-export const ordered = (node: RibNode): readonly Path[] =>
-  node.best === undefined ? node.paths : [node.best, ...node.paths.filter((p) => p !== node.best)];
+/** The newest path first, as FRR 8.4 keeps them. */
+export const ordered = (node: RibNode): readonly Path[] => node.paths;
 
 /** `advertised-routes`: before this router adds itself to the path. */
 export function advertisedText(bgp: Bgp, peer: Peer): string {
