@@ -104,6 +104,7 @@ export class Borders {
           : configured.length > 1 && backbone(active);
     if (is === ospf.abr) return;
     ospf.abr = is;
+    this.asbrChanged();
     this.#stale = true;
     for (const area of ospf.areas.values()) if (area.interfaces.length > 0) ospf.hooks.routerLsa(area);
     this.#routing.recompute();

@@ -143,12 +143,6 @@ function installTimers(on: On): void {
   on("no refresh timer [(10-1800)]", (d) => {
     d.ospf.settings.refreshS = 10;
   });
-  on("ospf write-multiplier (1-100)$value", (d, args) => {
-    d.ospf.settings.writeMultiplier = args.int("value");
-  });
-  on("no ospf write-multiplier [(1-100)]", (d) => {
-    d.ospf.settings.writeMultiplier = 20;
-  });
 }
 
 const KINDS = "<kernel|connected|static|bgp>$kind";

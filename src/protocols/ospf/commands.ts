@@ -1,15 +1,27 @@
 import { CommandSet } from "../../frr/command.ts";
 import { installPolicy } from "../../frr/policy.ts";
+import { installClear } from "./commands-clear.ts";
 import { installInterfaceCommands } from "./commands-interface.ts";
 import { installProcessCommands } from "./commands-process.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { OSPF_RULES } from "./policy.ts";
+import { installShowDatabase } from "./show-database.ts";
+import { installShowInterface } from "./show-interface.ts";
+import { installShowNeighbor } from "./show-neighbor.ts";
+import { installShowProcess } from "./show-process.ts";
+import { installShowRoute } from "./show-route.ts";
 
 function build(): CommandSet<OspfDaemon> {
   const set = new CommandSet<OspfDaemon>("ospfd");
   installInterfaceCommands(set);
   installProcessCommands(set);
   installPolicy(set, (d) => d.policy, OSPF_RULES);
+  installShowNeighbor(set);
+  installShowInterface(set);
+  installShowRoute(set);
+  installShowDatabase(set);
+  installShowProcess(set);
+  installClear(set);
   return set;
 }
 

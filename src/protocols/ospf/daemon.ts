@@ -13,7 +13,7 @@ import { flush, retransmit } from "./flood.ts";
 import type { Hooks } from "./hooks.ts";
 import { installRoute } from "./install-routes.ts";
 import { helloTimer, interfaceEvent } from "./interface.ts";
-import { chooseRouterId, updateInterfaces } from "./interfaces.ts";
+import { chooseRouterId, removeInterface, updateInterfaces } from "./interfaces.ts";
 import { networkLsa, routerLsa } from "./links.ts";
 import { LSA_ROUTER } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
@@ -85,6 +85,7 @@ export class OspfDaemon implements FrrInstance, Views {
     const jitter = ospf.os.rng("ospfd start").int(START_JITTER_US) * 1000;
     this.#connect.set(ospf.now + (delay === undefined ? START_MS * MS + jitter : delay * MS));
     ospf.os.local.provide("views ospfd", this);
+    this.updateStubRouter();
   }
 
   stop(): void {
@@ -130,6 +131,18 @@ export class OspfDaemon implements FrrInstance, Views {
       ospf.abr = ospf.asbr = ospf.stopping = false;
       this.externals.subscribe();
       this.#assemble();
+    });
+  }
+
+  /** `clear ip ospf process`: everything begins anew with the same configuration (ospfd/ospfd.c:ospf_process_reset). */
+  restart(): void {
+    const { ospf } = this;
+    for (const oi of [...ospf.interfaces]) removeInterface(ospf, oi);
+    for (const area of ospf.areas.values()) for (const slot of ownOf(area)) flush(ospf, area, slot);
+    ospf.later(() => {
+      chooseRouterId(ospf);
+      updateInterfaces(ospf);
+      this.externals.refreshAll();
     });
   }
 

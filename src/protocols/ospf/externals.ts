@@ -63,7 +63,10 @@ export class Externals {
     this.#borders = borders;
     this.#timer = ospf.alarm(() => this.refreshAll());
     borders.ownExternal = (address, length) => this.#originated.has(`${address}/${length}`);
-    borders.asbrChanged = () => this.updateAsbr();
+    borders.asbrChanged = () => {
+      this.updateAsbr();
+      this.policyChanged();
+    };
   }
 
   get waiting(): boolean {
@@ -175,6 +178,7 @@ export class Externals {
         this.#put(now, normal, LSA_EXTERNAL, OPTION_E, info, info.forward ?? this.#forward(info.nexthop));
       for (const area of ospf.areas.values()) if (area.settings.kind === "nssa") this.#putNssa(now, area, info);
     }
+    if (prefix.length === 0) this.#nssaDefaults(now);
     for (const { slot, area } of before)
       if (slot.age < MAX_AGE && !now.some((n) => n.slot === slot)) flush(ospf, area, slot);
     if (now.length > 0) this.#originated.set(key, now);
@@ -206,6 +210,20 @@ export class Externals {
     if (own === undefined) return;
     const propagate = this.#ospf.abr ? 0 : OPTION_NP;
     this.#put(now, area, LSA_NSSA, propagate, info, info.forward || this.#forward(info.nexthop) || own);
+  }
+
+  /** `area X nssa default-information-originate`: of a border router, and not to be told on (RFC 3101 §2.7; ospfd/ospf_abr.c:ospf_abr_nssa_type7_defaults). */
+  #nssaDefaults(now: { slot: Slot; area: Area }[]): void {
+    for (const area of this.#ospf.areas.values()) {
+      const { kind, defaultOriginate } = area.settings;
+      if (kind !== "nssa" || defaultOriginate === undefined || !this.#ospf.abr) continue;
+      if (now.some((n) => n.area === area && n.slot.lsa.type === LSA_NSSA)) continue;
+      const prefix = { address: 0, length: 0 };
+      const { metric, type } = defaultOriginate;
+      const words = { metric: undefined, metricType: type, routeMap: undefined, tag: 0 };
+      const info = infoOf("static", prefix, undefined, words, metric);
+      this.#put(now, area, LSA_NSSA, 0, info, 0);
+    }
   }
 
   /** ospfd/ospf_lsa.c:ospf_external_lsa_nexthop_get: gateways on networks of OSPF are told to everybody. */

@@ -11,9 +11,6 @@ import type { Area, Ospf } from "./model.ts";
 /** ospfd/ospfd.h: OSPF_LS_REFRESH_TIME, and its jitter in seconds: between 1,680 and 1,740 s pass. */
 const REFRESH_S = 1800;
 const REFRESH_JITTER_S = 60;
-/** Refreshes are looked for this often (ospfd/ospfd.h:OSPF_LSA_REFRESHER_GRANULARITY). */
-const REFRESH_GRANULARITY_S = 10;
-
 /** What is to be originated. */
 export interface Origin {
   readonly type: number;
@@ -65,7 +62,8 @@ export function originateIfChanged(ospf: Ospf, area: Area, origin: Origin): Slot
 /** ospfd/ospf_lsa.c:ospf_refresher_register_lsa. */
 function scheduleRefresh(ospf: Ospf, slot: Slot): void {
   const delay = REFRESH_S - 2 * REFRESH_JITTER_S + ospf.rng.int(REFRESH_JITTER_S);
-  const due = ospf.now + Math.floor(delay / REFRESH_GRANULARITY_S) * REFRESH_GRANULARITY_S * S;
+  const { refreshS } = ospf.settings; // refreshes are looked for this often
+  const due = ospf.now + Math.max(1, Math.floor(delay / refreshS)) * refreshS * S;
   slot.refreshAt = due;
   if (due < ospf.nextRefreshAt) {
     ospf.nextRefreshAt = due;

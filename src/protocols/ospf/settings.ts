@@ -85,7 +85,6 @@ export class ProcessSettings {
   minLsIntervalMs = 5000;
   minLsArrivalMs = 1000;
   refreshS = 10;
-  writeMultiplier = 20;
   maximumPaths = 256;
   distance = 110;
   distanceIntra: number | undefined;

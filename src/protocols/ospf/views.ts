@@ -1,10 +1,9 @@
 import { formatIp, formatPrefix, lengthOfMask } from "../../core/addr.ts";
 import type { ViewQuery } from "../../frr/views.ts";
+import { borderRouters } from "./border-routers.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import type { Dest, Path } from "./destinations.ts";
-import { UNREACHED } from "./graph.ts";
-import { EXTERNAL_TYPE2, LSA_EXTERNAL, MAX_AGE, ROUTER_B, ROUTER_E } from "./lsa-codec.ts";
-import { asbrPath } from "./paths.ts";
+import { EXTERNAL_TYPE2, LSA_EXTERNAL, MAX_AGE } from "./lsa-codec.ts";
 import { roleOf } from "./roles.ts";
 
 /** Tables of ospfd for checks: see `Views`. */
@@ -48,45 +47,16 @@ function network(dest: Dest, path: Path): { readonly prefix: string } & Record<s
 const hop = (h: { gateway: number; ifname: string }): unknown =>
   h.gateway === 0 ? { iface: h.ifname, connected: true } : { via: formatIp(h.gateway), iface: h.ifname };
 
-/** Border routers, as `show ip ospf border-routers` lists them. */
-export function routers(d: OspfDaemon): readonly Record<string, unknown>[] {
-  const found: Record<string, unknown>[] = [];
-  const seen = new Set<number>();
-  for (const [area, graph] of d.routing.graphs)
-    for (const v of [...graph.routers.values()].sort((a, b) => a.id - b.id)) {
-      if (v.dist === UNREACHED || v.hops === undefined || v.id === d.ospf.routerId) continue;
-      const [abr, asbr] = [(v.flags & ROUTER_B) !== 0, (v.flags & ROUTER_E) !== 0];
-      if (!abr && !asbr) continue;
-      seen.add(v.id);
-      found.push({
-        id: formatIp(v.id),
-        cost: v.dist,
-        area: formatIp(area.id),
-        abr,
-        asbr,
-        ia: false,
-        nexthops: v.hops.hops.map(hop),
-      });
-    }
-  for (const area of d.ospf.areas.values())
-    for (const { lsa } of area.lsdb.sorted(4)) {
-      if (seen.has(lsa.id) || lsa.id === d.ospf.routerId) continue;
-      const path = asbrPath(d.routing, lsa.id);
-      if (path === undefined || !path.inter) continue;
-      seen.add(lsa.id);
-      const { cost, hops } = path;
-      found.push({
-        id: formatIp(lsa.id),
-        cost,
-        area: formatIp(path.area.id),
-        abr: false,
-        asbr: true,
-        ia: true,
-        nexthops: hops.hops.map(hop),
-      });
-    }
-  return found;
-}
+const routers = (d: OspfDaemon): readonly Record<string, unknown>[] =>
+  borderRouters(d).map(({ id, cost, area, abr, asbr, inter, hops }) => ({
+    id: formatIp(id),
+    cost,
+    area: formatIp(area),
+    abr,
+    asbr,
+    ia: inter,
+    nexthops: hops.map(hop),
+  }));
 
 function neighbors(d: OspfDaemon): unknown {
   const table: Record<string, unknown[]> = {};

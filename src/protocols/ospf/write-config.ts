@@ -1,7 +1,141 @@
+import { formatIp, formatPrefix } from "../../core/addr.ts";
 import type { ConfigBlock } from "../../frr/vty.ts";
+import type { RouteKind } from "../../frr/zapi.ts";
+import { areaText } from "./area-id.ts";
 import type { OspfDaemon } from "./daemon.ts";
+import type { Area } from "./model.ts";
+import type { InterfaceSettings, ProcessSettings, RedistributeSettings } from "./settings.ts";
 
-/** ospfd's part of the running configuration (ospfd/ospf_vty.c:ospf_config_write). */
-export function writeConfig(_d: OspfDaemon): readonly ConfigBlock[] {
-  return [];
+/** ospfd's part of the running configuration (ospfd/ospf_vty.c:ospf_config_write), in FRR's order. */
+export function writeConfig(d: OspfDaemon): readonly ConfigBlock[] {
+  const { ospf } = d;
+  const interfaces = [...ospf.interfaceSettings].flatMap(([ifname, settings]): ConfigBlock[] => {
+    const lines = interfaceLines(settings).map((l) => ` ${l}`);
+    return lines.length === 0 ? [] : [{ section: "interface", head: `interface ${ifname}`, lines, end: "exit" }];
+  });
+  const process: ConfigBlock[] = ospf.enabled
+    ? [{ section: "router", head: "router ospf", lines: processLines(d).map((l) => ` ${l}`), end: "exit" }]
+    : [];
+  return [...interfaces, ...process, ...d.policy.writeConfig()];
+}
+
+const when = (value: number | string | undefined | false, words: string): string[] =>
+  value === undefined || value === false ? [] : [`${words} ${value}`];
+const flag = (on: boolean | undefined, line: string): string[] => (on === true ? [line] : []);
+
+/** ospfd/ospf_vty.c:config_write_interface_one. */
+function interfaceLines(s: InterfaceSettings): readonly string[] {
+  const auth =
+    s.auth === undefined ? [] : s.auth === "simple" ? ["ip ospf authentication"] : [`ip ospf authentication ${s.auth}`];
+  const dead =
+    s.helloMultiplier === undefined
+      ? when(s.deadS, "ip ospf dead-interval")
+      : [`ip ospf dead-interval minimal hello-multiplier ${s.helloMultiplier}`];
+  return [
+    ...when(s.network, "ip ospf network"),
+    ...auth,
+    ...when(s.simpleKey, "ip ospf authentication-key"),
+    ...s.keys.map((k) => `ip ospf message-digest-key ${k.id} ${k.algorithm} ${k.secret}`),
+    ...when(s.cost, "ip ospf cost"),
+    ...when(s.helloS, "ip ospf hello-interval"),
+    ...dead,
+    ...when(s.priority, "ip ospf priority"),
+    ...when(s.retransmitS, "ip ospf retransmit-interval"),
+    ...when(s.transmitDelayS, "ip ospf transmit-delay"),
+    ...when(s.area === undefined ? undefined : areaText(s.area, s.areaText), "ip ospf area"),
+    ...flag(s.mtuIgnore, "ip ospf mtu-ignore"),
+    ...flag(s.passive, "ip ospf passive"),
+    ...flag(s.passive === false, "no ip ospf passive"),
+    ...flag(s.prefixSuppression, "ip ospf prefix-suppression"),
+  ].sort(byWords);
+}
+
+/** FRR's order of a block of `interface` as vtysh prints it: sorted (vtysh/vtysh_config.c:config_add_line_uniq). */
+const byWords = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function processLines(d: OspfDaemon): readonly string[] {
+  const { ospf } = d;
+  const s = ospf.settings;
+  return [
+    ...when(s.routerId === undefined ? undefined : formatIp(s.routerId), "ospf router-id"),
+    ...flag(s.abrType !== "cisco", `ospf abr-type ${s.abrType}`),
+    ...flag(s.logChanges !== "off", `log-adjacency-changes${s.logChanges === "detail" ? " detail" : ""}`),
+    ...flag(s.rfc1583, "compatible rfc1583"),
+    ...when(s.referenceBandwidth !== 100_000 && s.referenceBandwidth, "auto-cost reference-bandwidth"),
+    ...when(s.minLsIntervalMs !== 5000 && s.minLsIntervalMs, "timers throttle lsa all"),
+    ...when(s.minLsArrivalMs !== 1000 && s.minLsArrivalMs, "timers lsa min-arrival"),
+    ...flag(
+      s.spf.delayMs !== 0 || s.spf.holdMs !== 50 || s.spf.maxMs !== 5000,
+      `timers throttle spf ${s.spf.delayMs} ${s.spf.holdMs} ${s.spf.maxMs}`,
+    ),
+    ...when(s.maximumPaths !== 256 && s.maximumPaths, "maximum-paths"),
+    ...when(s.maxMetricStartupS, "max-metric router-lsa on-startup"),
+    ...flag(s.maxMetricAdministrative, "max-metric router-lsa administrative"),
+    ...when(s.refreshS !== 10 && s.refreshS, "refresh timer"),
+    ...flag(s.passiveDefault, "passive-interface default"),
+    ...s.networks.map((n) => `network ${formatPrefix(n.prefix)} area ${areaText(n.area, n.areaText)}`),
+    ...[...ospf.areas.values()].sort((a, b) => a.id - b.id).flatMap(areaLines),
+    ...redistributeLines(s),
+    ...flag(s.opaque, "capability opaque"),
+  ];
+}
+
+const KINDS: readonly RouteKind[] = ["kernel", "connected", "static", "bgp"];
+
+function redistributeLines(s: ProcessSettings): readonly string[] {
+  const { defaultInformation: def } = s;
+  const distances = [
+    ["intra-area", s.distanceIntra],
+    ["inter-area", s.distanceInter],
+    ["external", s.distanceExternal],
+  ].flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+  return [
+    ...when(s.defaultMetric, "default-metric"),
+    ...KINDS.flatMap((kind) => {
+      const words = s.redistribute.get(kind);
+      return words === undefined ? [] : [`redistribute ${kind}${wordsOf(words)}`];
+    }),
+    ...[...s.distribute].map(([kind, list]) => `distribute-list ${list} out ${kind}`),
+    ...(def === undefined ? [] : [`default-information originate${def.always ? " always" : ""}${wordsOf(def)}`]),
+    ...when(s.distance !== 110 && s.distance, "distance"),
+    ...flag(distances.length > 0, `distance ospf ${distances.join(" ")}`),
+  ];
+}
+
+const wordsOf = (w: RedistributeSettings): string =>
+  [
+    ...when(w.metric, " metric"),
+    ...(w.metricType === 1 ? [" metric-type 1"] : []),
+    ...when(w.routeMap, " route-map"),
+  ].join("");
+
+/** ospfd/ospf_vty.c:config_write_ospf_area. */
+function areaLines(area: Area): readonly string[] {
+  const { settings: s } = area;
+  const head = `area ${areaText(area.id, area.text)}`;
+  const nssa =
+    (s.translator === "candidate" ? "" : ` translate-${s.translator}`) +
+    (s.defaultOriginate === undefined ? "" : " default-information-originate") +
+    (s.noSummary ? " no-summary" : "");
+  return [
+    ...flag(s.auth === "simple", `${head} authentication`),
+    ...flag(s.auth === "message-digest", `${head} authentication message-digest`),
+    ...flag(s.kind === "stub", `${head} stub${s.noSummary ? " no-summary" : ""}`),
+    ...flag(s.kind === "nssa", `${head} nssa${nssa}`),
+    ...when(s.defaultCost !== 1 && s.defaultCost, `${head} default-cost`),
+    ...[...s.ranges]
+      .sort((a, b) => a.prefix.address - b.prefix.address || a.prefix.length - b.prefix.length)
+      .flatMap((r) => {
+        const range = `${head} range ${formatPrefix(r.prefix)}`;
+        if (!r.advertise) return [`${range} not-advertise`];
+        return [
+          `${range}${r.cost === undefined ? "" : ` cost ${r.cost}`}`,
+          ...(r.substitute === undefined ? [] : [`${range} substitute ${formatPrefix(r.substitute)}`]),
+        ];
+      }),
+    ...when(s.exportList, `${head} export-list`),
+    ...when(s.importList, `${head} import-list`),
+    ...flag(s.filterIn !== undefined, `${head} filter-list prefix ${s.filterIn} in`),
+    ...flag(s.filterOut !== undefined, `${head} filter-list prefix ${s.filterOut} out`),
+  ];
 }
