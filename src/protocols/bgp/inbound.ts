@@ -159,8 +159,11 @@ export class Inbound {
     told: Attributes,
     nextHop: Ipv4,
   ): { readonly attributes: Attributes; readonly nextHop: Ipv4 } | undefined {
-    const { weight } = peer.settings;
+    const { weight, localAs } = peer.settings;
     let attributes = told;
+    // What comes over a session under another AS number shows that number too, unless `no-prepend` (bgpd/bgp_attr.c:bgp_attr_aspath_check).
+    if (localAs !== undefined && !localAs.noPrepend && peer.sort === "ebgp")
+      attributes = attributes.with({ asPath: attributes.asPath.prepend(localAs.as) });
     if (weight !== undefined && weight > 0) attributes = attributes.with({ weight });
     if (peer.sort === "ebgp" && told.communities.includes(GRACEFUL_SHUTDOWN))
       attributes = attributes.with({ localPref: 0 });
@@ -180,8 +183,9 @@ export class Inbound {
     const limit = peer.settings.maximumPrefix;
     if (limit === undefined) return undefined;
     const count = limit.force ? peer.adjIn.size : peer.accepted;
+    if (count > (limit.max * limit.threshold) / 100)
+      this.#bgp.os.trace("bgp.maximum-prefix", { neighbor: peer.address, count, max: limit.max });
     if (count <= limit.max) return undefined;
-    this.#bgp.os.trace("bgp.maximum-prefix", { neighbor: peer.address, count });
     return limit.warningOnly ? undefined : peer.overflow();
   }
 

@@ -96,8 +96,8 @@ export class UpdateGroup {
       this.#queue(node, null);
       return;
     }
-    if (before !== undefined && before.nextHop === told.nextHop && sameAttributes(before.attributes, told.attributes))
-      return;
+    const same = before?.nextHop === told.nextHop && sameAttributes(before.attributes, told.attributes);
+    if (same && this.bgp.globals.suppressDuplicates) return;
     const shared = this.#share(told);
     this.out.set(node, shared);
     this.#queue(node, shared);
