@@ -112,6 +112,7 @@ export const DROP_REASONS = [
   "mpls: TTL exceeded",
   "mpls: does not fit",
   "mpls: not IPv4 below the labels",
+  "tunnel: wrong cookie",
 ] as const;
 
 export type DropText = (typeof DROP_REASONS)[number];

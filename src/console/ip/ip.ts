@@ -3,6 +3,7 @@ import { addr } from "./addr.ts";
 import { Args, abbreviates } from "./args.ts";
 import type { Ip, IpOptions } from "./context.ts";
 import { Exit, failure, notBuilt, usage, wrong } from "./exit.ts";
+import { l2tp } from "./l2tp.ts";
 import { link } from "./link.ts";
 import { maddr } from "./maddr.ts";
 import { neigh } from "./neigh.ts";
@@ -129,7 +130,7 @@ const OBJECTS: readonly (readonly [name: string, run: ((ip: Ip, args: Args) => u
   ["ntable", undefined],
   ["ntbl", undefined],
   ["link", link],
-  ["l2tp", undefined],
+  ["l2tp", l2tp],
   ["fou", undefined],
   ["ila", undefined],
   ["macsec", undefined],
@@ -174,7 +175,7 @@ function help(): never {
 
 const USAGE = [
   "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }",
-  "where  OBJECT := { address | link | maddress | neighbor | neighbour | netns | route | rule | tunnel }",
+  "where  OBJECT := { address | l2tp | link | maddress | neighbor | neighbour | netns | route | rule | tunnel }",
   "       OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -h[uman-readable] | -iec | -j[son] | -p[retty] |",
   "                    -f[amily] { inet | link | mpls } | -4 | -0 | -M | -l[oops] { maximum-addr-flush-attempts } |",
   "                    -br[ief] | -o[neline] | -n[etns] name | -c[olor]={ never | auto } }",
