@@ -309,6 +309,8 @@ it("the examples are built and reach one another", () => {
   for (const [file, from, to] of [
     ["routed", "h1", "10.0.3.2"],
     ["bridge", "h1", "192.168.0.3"],
+    ["mpls", "h1", "10.2.0.2"],
+    ["l2tp", "h1", "192.168.7.2"],
   ] as const) {
     const path = `examples/${file}.clab.yml`;
     const net = new Net();
