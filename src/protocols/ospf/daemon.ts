@@ -249,7 +249,8 @@ export class OspfDaemon implements FrrInstance, Views {
       agingChanged: () => this.aging.changed(),
       checkBorder: () => this.borders.check(),
       areaLeft: (area) => this.borders.areaLeft(area),
-      routerIdChanged: () => this.externals.refreshAll(),
+      routerIdChanged: () => this.externals.refreshSoon(),
+      reachChanged: () => this.externals.refreshSoon(),
     };
   }
 }

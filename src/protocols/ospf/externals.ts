@@ -55,6 +55,7 @@ export class Externals {
   /** What is originated, by prefix, with the advertisements for it. */
   readonly #originated = new Map<string, { slot: Slot; area: Area }[]>();
   #count = 0;
+  #soon = false;
   readonly #timer: OsAlarm;
   readonly #subscribed = new Set<RouteKind | "default">();
 
@@ -152,6 +153,16 @@ export class Externals {
     if (is === ospf.asbr) return;
     ospf.asbr = is;
     for (const area of ospf.areas.values()) if (area.interfaces.length > 0) ospf.hooks.routerLsa(area);
+  }
+
+  /** Judges every route again once this instant's events are done. */
+  refreshSoon(): void {
+    if (this.#soon) return;
+    this.#soon = true;
+    this.#ospf.later(() => {
+      this.#soon = false;
+      this.refreshAll();
+    });
   }
 
   /** Judges every route again. */

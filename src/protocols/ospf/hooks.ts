@@ -37,4 +37,6 @@ export interface Hooks {
   /** This router has no interface in the area any more. */
   areaLeft(area: Area): void;
   routerIdChanged(): void;
+  /** An interface has come up, or gone down: externals may be told where they could not be, or other gateways are at hand. */
+  reachChanged(): void;
 }

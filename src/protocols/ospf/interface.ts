@@ -66,10 +66,10 @@ function change(oi: OspfInterface, state: InterfaceState): void {
     bdr: formatIp(oi.bdr),
   });
   memberships(oi);
-  if (before === "DR" || before === "Backup" || before === "DROther" || state !== "Down") ospf.hooks.routerLsa(oi.area);
-  else if (state === "Down") ospf.hooks.routerLsa(oi.area);
+  ospf.hooks.routerLsa(oi.area);
   ospf.hooks.networkLsa(oi);
   ospf.hooks.checkBorder();
+  if ((before === "Down") !== (state === "Down")) ospf.hooks.reachChanged();
 }
 
 /** ospfd/ospf_interface.c:ospf_if_set_multicast. */
