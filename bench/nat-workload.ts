@@ -2,7 +2,7 @@ import { parseIp } from "../src/core/addr.ts";
 import type { UdpSocket } from "../src/core/os.ts";
 import { Payload } from "../src/core/payload.ts";
 import { Simulation } from "../src/core/sim.ts";
-import { MS, S } from "../src/core/time.ts";
+import { MS, type Nanos, S } from "../src/core/time.ts";
 import { Kernel } from "../src/nodes/kernel/kernel.ts";
 import { viewFlow } from "../src/nodes/kernel/netfilter/conntrack/view.ts";
 import { type Netfilter, netfilter } from "../src/nodes/kernel/netfilter/hooks.ts";
@@ -13,6 +13,8 @@ import { buildPath, type Chain, CountingSink, join, must, PAYLOAD_BYTES, PORT } 
 
 /** Connections that the datagrams of the path belong to, by turns. */
 const FLOWS = 64;
+/** Time from one datagram to the next. */
+const INTERVAL_NS = 10_000;
 const LINE = { rateBps: 10_000_000_000, delayNs: 1_000, queueFrames: 1000 };
 
 /** Host, router, host; the router tracks, masquerades what leaves, and has `rules` rules that every packet passes; -1: it only forwards. */
@@ -36,12 +38,15 @@ export function buildNat(rules: number, packets: number, routers = 1): Chain {
   const send = { label: "h1", fire: () => {} };
   send.fire = () => {
     must((sockets[left % FLOWS] as UdpSocket).send(payload));
-    if (--left > 0) sim.at(sim.now + 10_000, send);
+    if (--left > 0) sim.at(sim.now + INTERVAL_NS, send);
   };
   sim.at(100 * MS, { label: "h1", fire: () => must((sockets[0] as UdpSocket).send(payload)) });
   sim.at(S, send);
   return { sim, kernels, sink, hopsPerPacket: 1 };
 }
+
+/** When so many datagrams of the path were sent. */
+export const sentAt = (packets: number): Nanos => S + packets * INTERVAL_NS;
 
 const masquerade = (nf: Netfilter): void =>
   void must(nf.table("nat").append("POSTROUTING", { out: { name: "eth1" }, target: { kind: "MASQUERADE" } }));

@@ -45,6 +45,10 @@ export function sumView(view: DataView, o: number, end: number): number {
 /** Folds a sum to 16 bits with end-around carry. */
 export function fold16(sum: number): number {
   let s = sum;
+  if (s < 0x7fffffff) {
+    s = (s & 0xffff) + (s >>> 16); // most sums: no division is needed
+    return (s & 0xffff) + (s >>> 16);
+  }
   while (s > 0xffff) s = (s & 0xffff) + Math.floor(s / 0x10000);
   return s;
 }

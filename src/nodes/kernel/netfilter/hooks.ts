@@ -168,8 +168,7 @@ export class Netfilter {
     if (p.nfct !== 0 || p.nfctInfo !== 0) this.#begin(p);
     const fns = this.#hooks[PRE_ROUTING] as HookFunction[];
     if (fns.length === 0) return p;
-    const s = this.enter(PRE_ROUTING, p);
-    s.in = dev;
+    const s = this.enter(PRE_ROUTING, p, dev);
     let verdict = NF_ACCEPT;
     for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
     const passed = verdict === NF_ACCEPT || this.#end(s, verdict);
@@ -182,8 +181,7 @@ export class Netfilter {
   input(p: Packet, dev: NetDevice): boolean {
     const fns = this.#hooks[LOCAL_IN] as HookFunction[];
     if (fns.length === 0) return true;
-    const s = this.enter(LOCAL_IN, p);
-    s.in = dev;
+    const s = this.enter(LOCAL_IN, p, dev);
     this.bridge.showPort(s);
     let verdict = NF_ACCEPT;
     for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
@@ -197,10 +195,7 @@ export class Netfilter {
   forward(p: Packet, dev: NetDevice, d: Dst): boolean {
     const fns = this.#hooks[FORWARD] as HookFunction[];
     if (fns.length === 0) return true;
-    const s = this.enter(FORWARD, p);
-    s.in = dev;
-    s.out = d.dev;
-    s.d = d;
+    const s = this.enter(FORWARD, p, dev, d);
     this.bridge.showPort(s);
     let verdict = NF_ACCEPT;
     for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
@@ -214,9 +209,7 @@ export class Netfilter {
     if (p.nfct !== 0 || p.nfctInfo !== 0) this.#begin(p);
     const fns = this.#hooks[LOCAL_OUT] as HookFunction[];
     if (fns.length === 0) return d;
-    const s = this.enter(LOCAL_OUT, p);
-    s.out = d.dev;
-    s.d = d;
+    const s = this.enter(LOCAL_OUT, p, null, d);
     let verdict = NF_ACCEPT;
     for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
     const passed = verdict === NF_ACCEPT || this.#end(s, verdict);
@@ -229,10 +222,7 @@ export class Netfilter {
   postRouting(p: Packet, d: Dst, dev: NetDevice | null): boolean {
     const fns = this.#hooks[POST_ROUTING] as HookFunction[];
     if (fns.length === 0) return true;
-    const s = this.enter(POST_ROUTING, p);
-    s.in = dev;
-    s.out = d.dev;
-    s.d = d;
+    const s = this.enter(POST_ROUTING, p, dev, d);
     let verdict = NF_ACCEPT;
     for (let i = 0; i < fns.length; i++) if ((verdict = (fns[i] as HookFunction).run(s)) !== NF_ACCEPT) break;
     const passed = verdict === NF_ACCEPT || this.#end(s, verdict);
@@ -256,18 +246,18 @@ export class Netfilter {
 
   // --- inside --------------------------------------------------------------------------------------------------
 
-  /** A state for a packet at a hook; `leave` gives it back. */
-  enter(hook: number, p: Packet): HookState {
+  /** A state for a packet at a hook, which came in by `dev` and leaves by `d`, where it did and does; `leave` gives it back. */
+  enter(hook: number, p: Packet, dev: NetDevice | null = null, d: Dst | null = null): HookState {
     const s = this.#spare ?? new HookState(this.kernel, p);
     this.#spare = s.spare;
     s.spare = null;
     s.hook = hook;
     s.p = p;
-    s.in = null;
-    s.out = null;
+    s.in = dev;
+    s.out = d === null ? null : d.dev;
     s.physIn = null;
     s.physOut = null;
-    s.d = null;
+    s.d = d;
     s.helper = null;
     return s;
   }

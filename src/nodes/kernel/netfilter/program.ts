@@ -95,7 +95,7 @@ export class Program {
     }
   }
 
-  /** What the rules of the hook's built-in chain, and of those that it leads to, make of a packet; `s.read()` was done. */
+  /** What the rules of the hook's built-in chain, and of those that it leads to, make of a packet. */
   run(s: HookState): number {
     if (!this.#remembers || s.p.nfct === 0 || s.p.trail !== null) return this.#walk(s, null);
     const known = this.#known[s.hook] ?? this.#remember(s);
@@ -118,6 +118,7 @@ export class Program {
 
   /** Rule by rule (net/ipv4/netfilter/ip_tables.c:ipt_do_table). `learner` is told how it went, if all packets alike would go so. */
   #walk(s: HookState, learner: VerdictCache | null): number {
+    s.read();
     let path = learner === null ? null : learner.start;
     const cells = this.#cells;
     const base = this.#top;

@@ -48,7 +48,6 @@ export class Table {
 
   /** Walks the chain of a hook. */
   run(s: HookState): number {
-    s.read();
     this.#program ??= new Program(this.name, [...this.#chains.values()]);
     return this.#program.run(s);
   }

@@ -1,8 +1,9 @@
-import { IPPROTO_TCP, IPPROTO_UDP } from "../../../protocols/ipv4/wire.ts";
+import { HEADER as IP_HEADER, IPPROTO_TCP, IPPROTO_UDP } from "../../../protocols/ipv4/wire.ts";
+import { HEADER as TCP_HEADER } from "../../../protocols/tcp/wire.ts";
 import { CT_INFO, directionOf, FLOW_SHIFT, IPS_CONFIRMED, W_MARK, W_STATUS } from "./conntrack/flow.ts";
 import type { FlowTable } from "./conntrack/table.ts";
 import type { Rule } from "./rule.ts";
-import { type HookState, PORTS_READ } from "./state.ts";
+import type { HookState } from "./state.ts";
 
 /** What a packet is looked up by, and what became of it: words of a cell. A cell is one cache line. */
 const CELL_SHIFT = 4;
@@ -18,6 +19,11 @@ const K_MARK = 6;
 const K_REF = 7;
 /** Number of the path; 0: the cell is empty; -1: walk the rules, something in them cannot be known before. */
 const K_PATH = 8;
+
+/** The first octet of an IP header without options; the offset of a fragment; octets of the shortest header that has ports. */
+const PLAIN = 0x45;
+const OFFSET = 0x1fff;
+const PORTS_MIN = 8;
 
 const CELLS_MIN = 64;
 const CELLS_MAX = 1 << 14;
@@ -98,11 +104,20 @@ export class VerdictCache {
     return this.#paths[number] as Path;
   }
 
-  /** The number of the packet's path, `s.read()` done; `LEARN`: walk the rules and call `learn`; `WALK`: walk them. */
+  /** The number of the packet's path; `LEARN`: walk the rules and call `learn`; `WALK`: walk them. */
   find(s: HookState): number {
-    const { p, protocol } = s;
-    const { nfct } = p;
-    if (nfct === 0 || s.ports !== PORTS_READ || (protocol !== IPPROTO_UDP && protocol !== IPPROTO_TCP)) return WALK;
+    const { p } = s;
+    const { nfct, view, net } = p;
+    const ports = net + IP_HEADER;
+    if (
+      nfct === 0 ||
+      p.end - ports < PORTS_MIN ||
+      view.getUint8(net) !== PLAIN ||
+      (view.getUint16(net + 6) & OFFSET) !== 0
+    )
+      return WALK;
+    const protocol = view.getUint8(net + 9);
+    if (protocol !== IPPROTO_UDP && (protocol !== IPPROTO_TCP || p.end - ports < TCP_HEADER)) return WALK;
     const w = this.#table.words;
     const o = nfct << FLOW_SHIFT;
     const status = w[o + W_STATUS] as number;
@@ -113,9 +128,9 @@ export class VerdictCache {
     const at = cell << CELL_SHIFT;
     const c = this.#cells;
     if (
-      c[at + K_SRC] === p.view.getInt32(p.net + 12) &&
-      c[at + K_DST] === p.view.getInt32(p.net + 16) &&
-      c[at + K_PORTS] === ((s.sport << 16) | s.dport) &&
+      c[at + K_SRC] === view.getInt32(net + 12) &&
+      c[at + K_DST] === view.getInt32(net + 16) &&
+      c[at + K_PORTS] === view.getInt32(ports) &&
       c[at + K_INFO] === info &&
       c[at + K_STATUS] === status &&
       c[at + K_CONNMARK] === w[o + W_MARK] &&
@@ -138,9 +153,10 @@ export class VerdictCache {
     const at = cell << CELL_SHIFT;
     const c = this.#cells;
     if (c[at + K_PATH] !== 0 && c[at + K_REF] !== ref && ++this.#refused % RARELY !== 0) return WALK;
-    c[at + K_SRC] = s.p.view.getInt32(s.p.net + 12);
-    c[at + K_DST] = s.p.view.getInt32(s.p.net + 16);
-    c[at + K_PORTS] = (s.sport << 16) | s.dport;
+    const { view, net } = s.p;
+    c[at + K_SRC] = view.getInt32(net + 12);
+    c[at + K_DST] = view.getInt32(net + 16);
+    c[at + K_PORTS] = view.getInt32(net + IP_HEADER);
     c[at + K_INFO] = info;
     c[at + K_STATUS] = status;
     c[at + K_CONNMARK] = connmark;

@@ -1,10 +1,17 @@
 import { dropReason } from "../../../../core/drop.ts";
 import type { Packet } from "../../../../core/packet.ts";
 import { S } from "../../../../core/time.ts";
-import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, isFragment } from "../../../../protocols/ipv4/wire.ts";
+import {
+  HEADER as IP_HEADER,
+  IPPROTO_GRE,
+  IPPROTO_ICMP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  isFragment,
+} from "../../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../../kernel.ts";
 import { saw } from "../../saw.ts";
-import { type HookState, LOCAL_OUT, NF_ACCEPT } from "../state.ts";
+import { type HookState, LOCAL_OUT, NF_ACCEPT, PORTS_READ } from "../state.ts";
 import { ConntrackEvents } from "./events.ts";
 import { Expectations } from "./expect.ts";
 import {
@@ -76,6 +83,19 @@ export type ExpectedFlow = (slot: number, master: number, dir: number, savedPort
 const TUPLE = new Tuple();
 const REPLY = new Tuple();
 
+/** Reads the packet into `TUPLE`: its ports are known already, if it has some. False: it cannot belong to a flow. */
+function readTuple(s: HookState): boolean {
+  const { p, protocol } = s;
+  const { view, net } = p;
+  if (s.ports !== PORTS_READ || (protocol !== IPPROTO_UDP && protocol !== IPPROTO_TCP) || s.transport < net + IP_HEADER)
+    return TUPLE.read(p.buf, view, net, p.end);
+  TUPLE.src = view.getInt32(net + 12);
+  TUPLE.dst = view.getInt32(net + 16);
+  TUPLE.ports = (s.sport << 16) | s.dport;
+  TUPLE.protocol = protocol;
+  return true;
+}
+
 /** Connection tracking of one node (net/netfilter/nf_conntrack_core.c). */
 export class Conntrack {
   readonly kernel: Kernel;
@@ -132,7 +152,7 @@ export class Conntrack {
         return this.#invalid();
       }
     }
-    if (!TUPLE.read(p.buf, p.view, p.net, p.end)) return this.#invalid();
+    if (!readTuple(s)) return this.#invalid();
     let verdict = this.#resolve(s);
     while (verdict === REPEAT) verdict = this.#resolve(s);
     return verdict;

@@ -1,6 +1,7 @@
 import { fold16, pseudoHeader } from "../../../../core/checksum.ts";
+import type { Packet } from "../../../../core/packet.ts";
 import { S } from "../../../../core/time.ts";
-import { dst, IPPROTO_UDP, src } from "../../../../protocols/ipv4/wire.ts";
+import { dstI32, IPPROTO_UDP, srcI32 } from "../../../../protocols/ipv4/wire.ts";
 import { checksum, length, HEADER as UDP_HEADER } from "../../../../protocols/udp/wire.ts";
 import { type HookState, NF_ACCEPT, PRE_ROUTING } from "../state.ts";
 import type { Conntrack } from "./conntrack.ts";
@@ -40,6 +41,14 @@ function isSound(ct: Conntrack, s: HookState): boolean {
   if (s.hook !== PRE_ROUTING || checksum(p.buf, at) === 0 || ct.sysctl.nf_conntrack_checksum === 0) return true;
   if (p.sumFrom < 0) p.cacheSum(at + UDP_HEADER);
   // What stands behind the datagram's own end counts, as in nf_checksum.
-  const pseudo = pseudoHeader(src(p.buf, p.net), dst(p.buf, p.net), IPPROTO_UDP, p.end - at);
-  return fold16(p.sumOf(at) + pseudo) === 0xffff || ct.logInvalid(s, "bad checksum");
+  const pseudo = pseudoHeader(srcI32(p.buf, p.net), dstI32(p.buf, p.net), IPPROTO_UDP, p.end - at);
+  return fold16(sumOf(p, at) + pseudo) === 0xffff || ct.logInvalid(s, "bad checksum");
+}
+
+/** `Packet.sumOf`, at once where the sum of the payload is known: four words are left. */
+function sumOf(p: Packet, at: number): number {
+  if (p.sumFrom !== at + UDP_HEADER) return p.sumOf(at);
+  const ports = p.view.getInt32(at);
+  const rest = p.view.getInt32(at + 4);
+  return p.sum + (ports >>> 16) + (ports & 0xffff) + (rest >>> 16) + (rest & 0xffff);
 }

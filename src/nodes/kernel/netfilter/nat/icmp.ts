@@ -44,7 +44,7 @@ export function translateError(ct: Conntrack, p: Packet, manip: number): boolean
   const high = manip === MANIP_DST || w[o + W_PROTOCOL] === IPPROTO_ICMP;
   // The quoted packet went the other way: its ends change places.
   const inner = manip === MANIP_SRC ? MANIP_DST : MANIP_SRC;
-  if (!mangle(buf, at + ICMP_HEADER, p.end, inner, address, high ? ports >>> 16 : ports & 0xffff)) return false;
+  if (!mangle(p, at + ICMP_HEADER, inner, address, high ? ports >>> 16 : ports & 0xffff)) return false;
   p.sumFrom = -1;
   seal(buf, at, p.end);
   return manglePacket(p, manip, address, 0);

@@ -119,10 +119,10 @@ export class Nat {
       s.read();
       if (s.protocol === IPPROTO_ICMP) return translateError(ct, p, manip) ? NF_ACCEPT : this.#stuck(s);
     }
-    const at = (slot << FLOW_SHIFT) + W_STATUS;
+    const status = ct.table.words[(slot << FLOW_SHIFT) + W_STATUS] as number;
     const done = manip === MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
-    const known = info === CT_ESTABLISHED || info === CT_ESTABLISHED_REPLY;
-    if (!known && ((ct.table.words[at] as number) & done) === 0) {
+    const known = (status & done) !== 0 || info === CT_ESTABLISHED || info === CT_ESTABLISHED_REPLY;
+    if (!known) {
       const verdict = this.setUpFlow(s, slot, manip, done);
       if (verdict !== NF_ACCEPT) return verdict;
     } else if (s.hook === POST_ROUTING && this.#leftElsewhere(slot, info, s)) {
