@@ -48,7 +48,7 @@ describe("r1 of FRR's ring", () => {
     "show ip ospf interface",
     "show ip ospf route",
     "show ip ospf",
-  ])("prints `%s` as FRR does", (command) => {
+  ])("prints %s as FRR does", (command) => {
     expect(attached(plain(show(r1, command)))).toBe(attached(plain(recorded(command))));
   });
 
