@@ -31,14 +31,14 @@ import { writeConfig } from "./write-config.ts";
 
 /** What a program may set beside the configuration. */
 export interface OspfOptions {
-  /** From being started until interfaces are looked at: FRR needs some time to begin. Drawn from 40 to 60 ms unless told. */
+  /** From being started until interfaces are looked at: FRR needs some time to begin. Drawn from 40 to 48 ms unless told. */
   readonly startDelayMs?: number;
 }
 
 /** FRR tries again after that long when zebra is not there (lib/zclient.c:zclient_event). */
 const ZEBRA_RETRY = 10 * S;
 const START_MS = 40;
-const START_JITTER_US = 20_000;
+const START_JITTER_US = 8_000;
 
 /** ospfd, put together from its parts. */
 export class OspfDaemon implements FrrInstance, Views {
