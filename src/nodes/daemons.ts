@@ -5,8 +5,8 @@ import { FrrDaemon, type FrrProgram } from "../frr/daemon.ts";
 import { type OptionRules, readSettings } from "../frr/settings.ts";
 import { STATICD } from "../frr/staticd/program.ts";
 import { ZEBRA } from "../frr/zebra/program.ts";
-import { OSPFD } from "../protocols/ospf/daemon.ts";
 import { BGPD } from "../protocols/bgp/daemon.ts";
+import { OSPFD } from "../protocols/ospf/daemon.ts";
 
 /** Builds a daemon from its configuration, or says what is wrong with it. */
 export type DaemonFactory = (os: Os, config: unknown) => Outcome<Daemon>;
