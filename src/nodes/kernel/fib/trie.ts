@@ -21,6 +21,9 @@ export class TrieNode<T> {
 const SLOTS_12_NODES = 1_024;
 const SLOTS_16_NODES = 16_384;
 
+/** After so many look-ups in forgotten slots without a change of routes they are worked out again. */
+const MISSES_MAX = 64;
+
 /**
  * What a slot's addresses find: pairs of the address, without the slot's bits, from which on something is found, and what.
  * Kept side by side because a look-up among many routes costs as much as the memory it touches.
@@ -36,6 +39,8 @@ export class Trie<T> {
   #root: TrieNode<T> | null = null;
   #nodes = 0;
   #slots: (Ranges<T> | null)[] | null = null;
+  /** Look-ups in forgotten slots since a route came or went. */
+  #misses = 0;
   /** Bits that tell the slot; 0 without slots. */
   #bits = 0;
 
@@ -49,7 +54,8 @@ export class Trie<T> {
     const key = address | 0;
     if (this.#slots === null) return this.find(key)?.first ?? null;
     const slot = key >>> (32 - this.#bits);
-    const ranges = this.#slots[slot] ?? this.#fill(this.#slots, slot);
+    const ranges = this.#slots[slot] ?? this.#missed(this.#slots, slot);
+    if (ranges === null) return this.find(key)?.first ?? null;
     const rest = key & (-1 >>> this.#bits);
     let low = 0;
     let high = ranges.length >> 1;
@@ -180,8 +186,14 @@ export class Trie<T> {
   /** What was worked out for the prefix's addresses does not hold any more. */
   #forget(node: TrieNode<T>): void {
     if (this.#slots === null) return;
+    this.#misses = 0;
     const from = node.key >>> (32 - this.#bits);
     this.#slots.fill(null, from, from + 2 ** Math.max(0, this.#bits - node.length));
+  }
+
+  /** A slot is worked out when routes have stood for a while: as long as they come and go that would cost more than it saves. */
+  #missed(slots: (Ranges<T> | null)[], slot: number): Ranges<T> | null {
+    return ++this.#misses < MISSES_MAX ? null : this.#fill(slots, slot);
   }
 
   #fill(slots: (Ranges<T> | null)[], slot: number): Ranges<T> {
