@@ -248,7 +248,10 @@ function fitOf(p: Extract<Pattern, { kind: "word" | "variable" }>, word: string)
     if (word === p.text) return { rank: RANK_EXACT, value: p.text };
     return p.text.startsWith(word) && word !== "" ? { rank: RANK_ABBREVIATED, value: p.text } : undefined;
   }
-  if (p.type === "ASNUM") return asNumber(word);
+  if (p.type === "ASNUM") {
+    const as = parseAs(word);
+    return as === undefined ? undefined : { rank: RANKS.ASNUM, value: String(as) };
+  }
   return fits(p, word) ? { rank: RANKS[p.type], value: word } : undefined;
 }
 
@@ -271,14 +274,14 @@ function fits(p: Extract<Pattern, { kind: "variable" }>, word: string): boolean 
   }
 }
 
-/** An AS number, plain or with a dot (RFC 5396); its value is the plain one. */
-function asNumber(word: string): Fit | undefined {
+/** An AS number, plain or with a dot (RFC 5396); undefined: it is none. */
+export function parseAs(word: string): number | undefined {
   const m = /^(?:(\d{1,5})\.)?(\d{1,10})$/.exec(word);
   if (m === null) return undefined;
   const [high, low] = [Number(m[1] ?? 0), Number(m[2])];
   const as = high * 0x10000 + low;
   if (as === 0 || as > 0xffffffff || (m[1] !== undefined && (high > 0xffff || low > 0xffff))) return undefined;
-  return { rank: RANKS.ASNUM, value: String(as) };
+  return as;
 }
 
 const readIp = (text: string): Ipv4 => parseIp(text) ?? 0;

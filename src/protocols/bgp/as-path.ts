@@ -123,6 +123,15 @@ const segmentText = ({ type, as }: Segment): string => {
   }
 };
 
+/** AS numbers in some text, as RFC 5396 writes them: `dot+` always with a dot, `dot` only those that need more than 16 bits. */
+export function inNotation(text: string, notation: "plain" | "dot" | "dot+"): string {
+  if (notation === "plain") return text;
+  return text.replace(/\d+/g, (digits) => {
+    const as = Number(digits);
+    return notation === "dot" && as <= 0xffff ? digits : `${as >>> 16}.${as & 0xffff}`;
+  });
+}
+
 export const EMPTY_PATH: AsPath = makePath([]);
 
 /** Reads an AS_PATH's value in [o, end); undefined: it is malformed (RFC 7606 §7.2). `as4`: numbers of four octets. */

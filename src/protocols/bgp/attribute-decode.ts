@@ -3,6 +3,7 @@ import { hex, u8, u16, u32 } from "../../core/bytes.ts";
 import { type AsPath, CONFED_SEQUENCE, decodePath, EMPTY_PATH, mergePaths } from "./as-path.ts";
 import {
   AGGREGATOR,
+  AIGP,
   AS_PATH,
   AS4_AGGREGATOR,
   AS4_PATH,
@@ -19,6 +20,7 @@ import {
   NEXT_HOP,
   ORIGIN,
   ORIGINATOR_ID,
+  OTC,
 } from "./attribute-types.ts";
 import { type Aggregator, type AttributeFields, type Attributes, makeAttributes, PLAIN } from "./attributes.ts";
 import { AS_TRANS } from "./capability.ts";
@@ -214,6 +216,13 @@ function readNewer(r: Reading, type: number, b: Uint8Array, o: number, end: numb
       if (length === 0 || length % 12 !== 0) return true;
       r.fields.large = sortedHex(chunks(b, o, end, 12));
       return false;
+    case OTC: // RFC 9234 §5
+      if (length !== 4) return true;
+      r.fields.otc = u32(b, o);
+      return false;
+    case AIGP:
+      r.fields.aigp = readAigp(b, o, end);
+      return false;
     case AS4_PATH: // RFC 6793 §6: malformed ones are passed over
       if (!r.sender.as4) r.as4Path = decodePath(b, o, end, true);
       return false;
@@ -248,6 +257,18 @@ function readAggregator(b: Uint8Array, o: number, length: number, as4: boolean):
   if (length !== (as4 ? 8 : 6)) return undefined;
   const as = as4 ? u32(b, o) : u16(b, o);
   return as === 0 ? undefined : { as, address: u32(b, o + length - 4) }; // RFC 7607: AS 0 is discarded
+}
+
+/** The metric of the first AIGP TLV; a malformed attribute is passed over (RFC 7311 §3.1). Metrics that a number cannot hold are cut. */
+function readAigp(b: Uint8Array, o: number, end: number): number | undefined {
+  for (let at = o; at + 3 <= end; ) {
+    const length = u16(b, at + 1);
+    if (length < 3 || at + length > end) return undefined;
+    if (u8(b, at) === 1 && length === 11)
+      return Math.min(u32(b, at + 3) * 0x1_0000_0000 + u32(b, at + 7), Number.MAX_SAFE_INTEGER);
+    at += length;
+  }
+  return undefined;
 }
 
 /** RFC 4760 §3. */

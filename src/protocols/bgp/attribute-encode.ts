@@ -3,6 +3,7 @@ import { setU8, setU16, setU32 } from "../../core/bytes.ts";
 import { encodePath, needsAs4, pathLength } from "./as-path.ts";
 import {
   AGGREGATOR,
+  AIGP,
   AS_PATH,
   AS4_AGGREGATOR,
   AS4_PATH,
@@ -16,6 +17,7 @@ import {
   NEXT_HOP,
   ORIGIN,
   ORIGINATOR_ID,
+  OTC,
 } from "./attribute-types.ts";
 import type { Attributes } from "./attributes.ts";
 import { AS_TRANS } from "./capability.ts";
@@ -59,7 +61,9 @@ export function writeAttributes(a: Attributes, nextHop: Ipv4, to: Receiver, b: U
   at = wordList(b, at, 0x80, CLUSTER_LIST, a.clusterList);
   at = hexList(b, at, EXTENDED_COMMUNITIES, a.extended);
   if (!to.as4) at = writeAs4(a, b, at);
+  if (a.aigp !== undefined) at = writeAigp(b, at, a.aigp);
   at = hexList(b, at, LARGE_COMMUNITIES, a.large);
+  if (a.otc !== undefined) at = word(b, at, 0xc0, OTC, a.otc);
   for (const u of a.unknown) at = encodeRaw(u, b, at);
   return { end: at, nextHopAt };
 }
@@ -84,6 +88,16 @@ function word(b: Uint8Array, o: number, flags: number, type: number, value: numb
   const at = head(b, o, flags, type, 4);
   setU32(b, at, value);
   return at + 4;
+}
+
+/** One AIGP TLV (RFC 7311 §3). */
+function writeAigp(b: Uint8Array, o: number, metric: number): number {
+  const at = head(b, o, 0x80, AIGP, 11);
+  setU8(b, at, 1);
+  setU16(b, at + 1, 11);
+  setU32(b, at + 3, Math.floor(metric / 0x1_0000_0000));
+  setU32(b, at + 7, metric % 0x1_0000_0000);
+  return at + 11;
 }
 
 function wordList(b: Uint8Array, o: number, flags: number, type: number, values: readonly number[]): number {

@@ -15,7 +15,11 @@ export const MP_UNREACH = 15;
 export const EXTENDED_COMMUNITIES = 16;
 export const AS4_PATH = 17;
 export const AS4_AGGREGATOR = 18;
+/** RFC 7311. */
+export const AIGP = 26;
 export const LARGE_COMMUNITIES = 32;
+/** Only to Customer (RFC 9234 §5). */
+export const OTC = 35;
 
 const WELL_KNOWN = 0x40;
 const TRANSITIVE = 0xc0;
@@ -38,5 +42,7 @@ export const ATTRIBUTE_FLAGS: ReadonlyMap<number, number> = new Map([
   [EXTENDED_COMMUNITIES, TRANSITIVE],
   [AS4_PATH, TRANSITIVE],
   [AS4_AGGREGATOR, TRANSITIVE],
+  [AIGP, NON_TRANSITIVE],
   [LARGE_COMMUNITIES, TRANSITIVE],
+  [OTC, TRANSITIVE],
 ]);

@@ -32,6 +32,10 @@ export interface AttributeFields {
   readonly extended: readonly string[];
   /** Twelve octets each. */
   readonly large: readonly string[];
+  /** Accumulated IGP metric (RFC 7311). */
+  readonly aigp: number | undefined;
+  /** The AS that passed it on to a customer, a peer or a client of a route server (RFC 9234 §5: Only to Customer). */
+  readonly otc: number | undefined;
   /** Transitive ones that are not known here: passed on with the partial bit (§5). */
   readonly unknown: readonly RawAttribute[];
   /** Of this router alone, never sent. */
@@ -52,6 +56,8 @@ export class Attributes implements AttributeFields {
   readonly clusterList: readonly Ipv4[];
   readonly extended: readonly string[];
   readonly large: readonly string[];
+  readonly aigp: number | undefined;
+  readonly otc: number | undefined;
   readonly unknown: readonly RawAttribute[];
   readonly weight: number;
   readonly tag: number;
@@ -70,6 +76,8 @@ export class Attributes implements AttributeFields {
     this.clusterList = f.clusterList;
     this.extended = f.extended;
     this.large = f.large;
+    this.aigp = f.aigp;
+    this.otc = f.otc;
     this.unknown = f.unknown;
     this.weight = f.weight;
     this.tag = f.tag;
@@ -81,7 +89,7 @@ export class Attributes implements AttributeFields {
   }
   /** As they go to an external neighbour over `asPath`; they have no communities and no cluster list. */
   withPath(asPath: AsPath): Attributes {
-    const { origin, med, atomicAggregate, aggregator, unknown } = this;
+    const { origin, med, atomicAggregate, aggregator, aigp, otc, unknown } = this;
     return makeAttributes({
       origin,
       asPath,
@@ -94,6 +102,8 @@ export class Attributes implements AttributeFields {
       clusterList: NONE,
       extended: NONE,
       large: NONE,
+      aigp,
+      otc,
       unknown,
       weight: 0,
       tag: 0,
@@ -101,10 +111,10 @@ export class Attributes implements AttributeFields {
   }
   private fields(): AttributeFields {
     const { origin, asPath, med, localPref, atomicAggregate, aggregator, communities, originatorId } = this;
-    const { clusterList, extended, large, unknown, weight, tag } = this;
+    const { clusterList, extended, large, aigp, otc, unknown, weight, tag } = this;
     return {
       ...{ origin, asPath, med, localPref, atomicAggregate, aggregator, communities, originatorId },
-      ...{ clusterList, extended, large, unknown, weight, tag },
+      ...{ clusterList, extended, large, aigp, otc, unknown, weight, tag },
     };
   }
 }
@@ -124,6 +134,8 @@ export const PLAIN: AttributeFields = {
   clusterList: NONE,
   extended: NONE,
   large: NONE,
+  aigp: undefined,
+  otc: undefined,
   unknown: NONE,
   weight: 0,
   tag: 0,
@@ -156,6 +168,8 @@ function keyOf(f: AttributeFields): string {
   if (f.clusterList.length > 0) key += `|l${f.clusterList.join()}`;
   if (f.extended.length > 0) key += `|e${f.extended.join()}`;
   if (f.large.length > 0) key += `|L${f.large.join()}`;
+  if (f.aigp !== undefined) key += `|i${f.aigp}`;
+  if (f.otc !== undefined) key += `|O${f.otc}`;
   if (f.weight !== 0) key += `|w${f.weight}`;
   if (f.tag !== 0) key += `|t${f.tag}`;
   for (const u of f.unknown) key += `|u${u.flags},${u.type},${hex(u.value)}`;

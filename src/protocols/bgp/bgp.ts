@@ -6,6 +6,8 @@ import { MS, NEVER } from "../../core/time.ts";
 import type { Policy } from "../../frr/policy.ts";
 import type { NexthopState, ZebraInterface, ZebraSession } from "../../frr/zapi.ts";
 import { Aggregates } from "./aggregates.ts";
+import { type AsPath, inNotation } from "./as-path.ts";
+import { Conditions } from "./conditions.ts";
 import { type DecisionRules, decide, MULTIPATH_MAX, multipaths } from "./decision.ts";
 import { Inbound } from "./inbound.ts";
 import type { PolicyListTable } from "./lists.ts";
@@ -43,6 +45,7 @@ export class Bgp {
   readonly local: LocalRoutes;
   readonly aggregates: Aggregates;
   readonly installer: Installer;
+  readonly conditions: Conditions;
   readonly interfaces = new Map<string, ZebraInterface>();
   readonly self: PathSource = { sort: "self", address: 0, as: 0, remoteId: 0, serial: 0 };
   zebra: ZebraSession | undefined;
@@ -52,6 +55,7 @@ export class Bgp {
   #queue: RibNode[] = [];
   readonly #decide: OsAlarm;
   #serial = 0;
+  #pathIds = 0;
   #rules: DecisionRules | undefined;
   #random: RandomStream | undefined;
 
@@ -69,6 +73,7 @@ export class Bgp {
     this.local = new LocalRoutes(this);
     this.aggregates = new Aggregates(this);
     this.installer = new Installer(this);
+    this.conditions = new Conditions(this);
     this.#decide = os.alarm(() => this.#run());
   }
 
@@ -87,12 +92,17 @@ export class Bgp {
     this.#rules = {
       ...{ alwaysCompareMed: g.alwaysCompareMed, medMissingAsWorst: g.medMissingAsWorst, medConfed: g.medConfed },
       ...{ asPathIgnore: g.asPathIgnore, asPathConfed: g.asPathConfed, multipathRelax: g.multipathRelax },
-      ...{ compareRouterId: g.compareRouterId, defaultLocalPref: g.localPref },
+      ...{ compareRouterId: g.compareRouterId, defaultLocalPref: g.localPref, peerTypeRelax: g.peerTypeRelax },
+      ...{ compareAigp: g.compareAigp, equalClusterLength: g.equalClusterLength },
       deterministicMed: g.deterministicMed ?? this.profile.deterministicMed,
       maxPathsEbgp: g.maxPaths ?? MULTIPATH_MAX,
       maxPathsIbgp: g.maxPathsIbgp ?? MULTIPATH_MAX,
     };
     return this.#rules;
+  }
+  /** An AS number, or a whole path, as it is printed. */
+  asText(as: number | AsPath): string {
+    return inNotation(typeof as === "number" ? String(as) : as.text, this.globals.asNotation);
   }
   /** Changes settings of the process. `reset`: the sessions begin anew. */
   change(changes: Partial<Globals>): void {
@@ -133,6 +143,11 @@ export class Bgp {
       if (peer.main.queuedBytes > 0 || (peer.main.socket?.unacked ?? 0) > 0) return true;
     }
     return false;
+  }
+
+  /** A number for a path that is told of beside others. */
+  nextPathId(): number {
+    return ++this.#pathIds;
   }
 
   addPeer(address: Ipv4, dynamic = false): Peer | undefined {
@@ -197,6 +212,7 @@ export class Bgp {
 
   established(peer: Peer): void {
     this.outbound.join(peer);
+    this.conditions.touched();
   }
   lost(peer: Peer): void {
     this.outbound.leave(peer);
@@ -268,8 +284,9 @@ export class Bgp {
     const used = best === undefined ? [] : multipaths(best, this.rules);
     for (const p of node.paths) p.multipath = used.length > 1 && used.includes(p);
     this.installer.install(node, used);
-    if (best !== before || node.changed) {
-      this.outbound.offer(node);
+    const another = best !== before || node.changed;
+    this.outbound.offer(node, another);
+    if (another) {
       if (this.aggregates.all.size > 0) this.aggregates.touched(node);
     }
     node.changed = false;
@@ -303,6 +320,7 @@ export class Bgp {
       this.forget(peer);
     }
     this.#decide.set(NEVER);
+    this.conditions.stop();
   }
 }
 

@@ -5,7 +5,9 @@ import type { BgpOpen, Parameter } from "./wire.ts";
 
 export const MULTIPROTOCOL = 1;
 export const REFRESH = 2;
+export const OUTBOUND_FILTER = 3;
 export const EXTENDED_MESSAGE = 6;
+export const ROLE = 9;
 export const GRACEFUL_RESTART = 64;
 export const FOUR_OCTET_AS = 65;
 export const ADD_PATH = 69;
@@ -37,7 +39,13 @@ export interface Capabilities {
   readonly longLived: boolean;
   readonly hostname: string | undefined;
   readonly domain: string | undefined;
-  readonly addPath: boolean;
+  /** For IPv4 unicast (RFC 7911 §4): it sends several paths, takes them. */
+  readonly addPath: { readonly sends: boolean; readonly takes: boolean };
+  /** Number of its role (RFC 9234 §4.1); `roleFault`: it tells two different ones. */
+  readonly role: number | undefined;
+  readonly roleFault: boolean;
+  /** For IPv4 unicast (RFC 5291): it sends outbound route filters, takes them. */
+  readonly orf: { readonly sends: boolean; readonly takes: boolean };
   /** All of them in their order, unknown ones too. */
   readonly raw: readonly RawCapability[];
 }
@@ -88,7 +96,10 @@ export function capabilitiesOf(open: BgpOpen): Capabilities {
     gracefulRestart: gracefulRestart(find(GRACEFUL_RESTART, 2)),
     longLived: find(LONG_LIVED_RESTART) !== undefined,
     ...names,
-    addPath: find(ADD_PATH) !== undefined,
+    addPath: addPath(find(ADD_PATH)),
+    role: find(ROLE, 1)?.[0],
+    roleFault: new Set(raw.filter((c) => c.code === ROLE && c.value.length === 1).map((c) => c.value[0])).size > 1,
+    orf: outboundFilter(find(OUTBOUND_FILTER)),
     raw,
   };
 }
@@ -100,6 +111,35 @@ function gracefulRestart(v: Uint8Array | undefined): GracefulRestart | undefined
     families.push({ afi: u16(v, at), safi: u8(v, at + 2), preserved: (u8(v, at + 3) & 0x80) !== 0 });
   const flags = u16(v, 0);
   return { restarted: (flags & 0x8000) !== 0, notification: (flags & 0x4000) !== 0, timeS: flags & 0xfff, families };
+}
+
+const RECEIVE = 1;
+const SEND = 2;
+
+function addPath(v: Uint8Array | undefined): { readonly sends: boolean; readonly takes: boolean } {
+  for (let at = 0; v !== undefined && at + 4 <= v.length; at += 4) {
+    const how = u8(v, at + 3);
+    if (u16(v, at) === 1 && u8(v, at + 2) === 1 && how <= 3)
+      return { sends: (how & SEND) !== 0, takes: (how & RECEIVE) !== 0 };
+  }
+  return { sends: false, takes: false };
+}
+
+/** The only type of outbound route filter that is known: prefixes (RFC 5292). */
+export const ORF_PREFIX = 64;
+
+/** RFC 5291 §5: families, each with types and who sends. */
+function outboundFilter(v: Uint8Array | undefined): { readonly sends: boolean; readonly takes: boolean } {
+  for (let at = 0; v !== undefined && at + 5 <= v.length; ) {
+    const count = u8(v, at + 4);
+    const family = u16(v, at) === 1 && u8(v, at + 3) === 1;
+    for (let i = at + 5; i + 2 <= Math.min(v.length, at + 5 + 2 * count); i += 2) {
+      const how = u8(v, i + 1);
+      if (family && u8(v, i) === ORF_PREFIX) return { sends: (how & SEND) !== 0, takes: (how & RECEIVE) !== 0 };
+    }
+    at += 5 + 2 * count;
+  }
+  return { sends: false, takes: false };
 }
 
 function hostNames(v: Uint8Array | undefined): { hostname: string | undefined; domain: string | undefined } {
@@ -119,15 +159,26 @@ export interface Announced {
   readonly as: number;
   readonly hostname: string;
   readonly extendedMessage: boolean;
+  /** Number of the role; undefined: none is told. */
+  readonly role?: number | undefined;
+  readonly addPath?: { readonly sends: boolean; readonly takes: boolean };
+  readonly orf?: { readonly sends: boolean; readonly takes: boolean } | undefined;
+  /** Undefined: restarts are not spoken of at all. */
+  readonly restart?: RestartAnnounced | undefined;
+}
+export interface RestartAnnounced {
+  readonly restarted: boolean;
+  readonly notification: boolean;
+  readonly timeS: number;
+  /** Routes of IPv4 unicast are kept through a restart; `preserved`: and packets were forwarded meanwhile. Undefined: helper only. */
+  readonly ipv4?: { readonly preserved: boolean } | undefined;
+  /** Seconds that stale routes may be kept beyond that (RFC 9494); undefined: not at all. */
+  readonly longLivedS?: number | undefined;
 }
 
 /** The parameters of FRR's OPEN, one capability each, in its order (bgpd/bgp_open.c:bgp_open_capability). */
-export function announce({ as, hostname, extendedMessage }: Announced): Parameter[] {
+export function announce({ as, hostname, extendedMessage, role, addPath, orf, restart }: Announced): Parameter[] {
   const name = new TextEncoder().encode(hostname).subarray(0, 64);
-  const capability = (code: number, ...value: number[]): Parameter => ({
-    type: 2,
-    value: Uint8Array.from([code, value.length, ...value]),
-  });
   return [
     capability(MULTIPROTOCOL, 0, 1, 0, 1),
     capability(OLD_REFRESH),
@@ -135,10 +186,32 @@ export function announce({ as, hostname, extendedMessage }: Announced): Paramete
     capability(ENHANCED_REFRESH),
     capability(FOUR_OCTET_AS, (as >>> 24) & 255, (as >>> 16) & 255, (as >>> 8) & 255, as & 255),
     ...(extendedMessage ? [capability(EXTENDED_MESSAGE)] : []),
+    ...(role === undefined ? [] : [capability(ROLE, role)]),
+    ...(addPath === undefined ? [] : [capability(ADD_PATH, 0, 1, 1, directions(addPath))]),
+    ...(orf === undefined ? [] : [capability(OUTBOUND_FILTER, 0, 1, 0, 1, 1, ORF_PREFIX, directions(orf))]),
     capability(FQDN, name.length, ...name, 0),
-    // Helper only: no address family, 120 s (RFC 4724 §3). FRR sets the bits "restarted" and "notification" as well.
-    capability(GRACEFUL_RESTART, 0xc0, 0x78),
+    ...(restart === undefined ? [] : restartCapabilities(restart)),
   ];
+}
+
+const directions = (d: { readonly sends: boolean; readonly takes: boolean }): number =>
+  (d.sends ? SEND : 0) | (d.takes ? RECEIVE : 0);
+
+const capability = (code: number, ...value: number[]): Parameter => ({
+  type: 2,
+  value: Uint8Array.from([code, value.length, ...value]),
+});
+
+/** RFC 4724 §3, RFC 8538 §2, RFC 9494 §3. */
+function restartCapabilities(r: RestartAnnounced): Parameter[] {
+  const flags = (r.restarted ? 0x80 : 0) | (r.notification ? 0x40 : 0) | (r.timeS >>> 8);
+  const family = r.ipv4 === undefined ? [] : [0, 1, 1, r.ipv4.preserved ? 0x80 : 0];
+  const { longLivedS } = r;
+  const long =
+    longLivedS === undefined
+      ? []
+      : [capability(LONG_LIVED_RESTART, 0, 1, 1, 0x80, longLivedS >>> 16, (longLivedS >>> 8) & 255, longLivedS & 255)];
+  return [capability(GRACEFUL_RESTART, flags, r.timeS & 255, ...family), ...long];
 }
 
 /** A capability for messages to people: `code 9 (0a:0b)`. */

@@ -97,9 +97,9 @@ export function installNeighbors(set: CommandSet<BgpDaemon>): void {
 }
 
 function installExistence(set: CommandSet<BgpDaemon>): void {
-  on(set, `${WHO} remote-as <(1-4294967295)|internal|external>$as`, (bgp, a): Said => {
+  on(set, `${WHO} remote-as <ASNUM|internal|external|auto>$as`, (bgp, a): Said => {
     const text = a.text("as");
-    const remoteAs = text === "internal" || text === "external" ? text : Number(text);
+    const remoteAs = text === "internal" || text === "external" || text === "auto" ? text : Number(text);
     const target = targetOf(bgp, a) ?? make(bgp, a);
     if (target === undefined) return { refused: "% Create the peer-group first\n" };
     if (typeof target === "string") return { refused: target };
@@ -108,7 +108,7 @@ function installExistence(set: CommandSet<BgpDaemon>): void {
     const same = target.own.remoteAs === remoteAs;
     change(bgp, target, { remoteAs }, same ? "none" : "reset");
   });
-  on(set, `no ${WHO} [remote-as <(1-4294967295)|internal|external>]`, (bgp, a) => {
+  on(set, `no ${WHO} [remote-as <ASNUM|internal|external|auto>]`, (bgp, a) => {
     const target = targetOf(bgp, a);
     if (target === undefined) return MISSING;
     if (isPeer(target)) return bgp.removePeer(target);
@@ -182,7 +182,15 @@ function installTransport(set: CommandSet<BgpDaemon>): void {
   );
   flag(set, "disable-connected-check", "disableConnectedCheck", "reset");
   flag(set, "passive", "passive", "reset");
-  flag(set, "enforce-first-as", "enforceFirstAs", "in");
+  setting(
+    set,
+    HERE,
+    "enforce-first-as",
+    "enforce-first-as",
+    "in",
+    () => ({ enforceFirstAs: true }),
+    () => ({ enforceFirstAs: false }),
+  );
   setting(
     set,
     HERE,
@@ -207,13 +215,7 @@ function installTransport(set: CommandSet<BgpDaemon>): void {
 export function flag(
   set: CommandSet<BgpDaemon>,
   words: string,
-  key:
-    | "disableConnectedCheck"
-    | "passive"
-    | "enforceFirstAs"
-    | "asOverride"
-    | "reflectorClient"
-    | "softReconfiguration",
+  key: "disableConnectedCheck" | "passive" | "asOverride" | "reflectorClient" | "softReconfiguration",
   effect: Effect,
   modes: readonly string[] = HERE,
 ): void {
@@ -257,13 +259,20 @@ function installSession(set: CommandSet<BgpDaemon>): void {
   setting(
     set,
     HERE,
-    "local-as (1-4294967295)$as [no-prepend [replace-as]]",
-    "local-as [(1-4294967295) [no-prepend [replace-as]]]",
+    "local-as ASNUM$as [no-prepend [replace-as [dual-as]]]",
+    "local-as [ASNUM [no-prepend [replace-as [dual-as]]]]",
     "reset",
     (a, _own, bgp) =>
       a.int("as") === bgp.globals.as
         ? { refused: "% Cannot have local-as same as BGP AS number\n" }
-        : { localAs: { as: a.int("as"), noPrepend: a.has("no-prepend"), replaceAs: a.has("replace-as") } },
+        : {
+            localAs: {
+              as: a.int("as"),
+              noPrepend: a.has("no-prepend"),
+              replaceAs: a.has("replace-as"),
+              dual: a.has("dual-as"),
+            },
+          },
     () => ({ localAs: undefined }),
   );
   installShutdown(set);

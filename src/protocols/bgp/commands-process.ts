@@ -1,10 +1,10 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import type { CommandSet, Said } from "../../frr/command.ts";
-import type { Args } from "../../frr/pattern.ts";
+import { type Args, parseAs } from "../../frr/pattern.ts";
 import type { Bgp } from "./bgp.ts";
 import type { BgpDaemon } from "./daemon.ts";
 import { type Answer, answer, CEASE, CEASE_CHANGE } from "./notification.ts";
-import { DATACENTER, type Globals, PeerGroup, TRADITIONAL } from "./settings.ts";
+import { type AsNotation, DATACENTER, type Globals, PeerGroup, TRADITIONAL } from "./settings.ts";
 
 export const ROUTER = "router bgp";
 export const FAMILY = "address-family ipv4 unicast";
@@ -19,17 +19,17 @@ export function installProcess(set: CommandSet<BgpDaemon>): void {
       d.profile = a.text("profile") === "datacenter" ? DATACENTER : TRADITIONAL;
       if (d.bgp !== undefined) d.bgp.profile = d.profile;
     })
-    .open<BgpDaemon, Bgp>("config", "router bgp [(1-4294967295)$as]", ROUTER, (d, a) => {
+    .open<BgpDaemon, Bgp>("config", "router bgp [ASNUM$as [as-notation <dot|dot+|plain>$notation]]", ROUTER, (d, a) => {
       const as = a.findInt("as");
-      if (d.bgp === undefined)
-        return as === undefined
-          ? { refused: "% Please specify 'router bgp' with an AS number\n" }
-          : { context: d.create(as) };
-      if (as !== undefined && as !== d.bgp.globals.as)
+      if (d.bgp === undefined && as === undefined)
+        return { refused: "% Please specify 'router bgp' with an AS number\n" };
+      if (d.bgp !== undefined && as !== undefined && as !== d.bgp.globals.as)
         return { refused: `BGP is already running; AS is ${d.bgp.globals.as}\n` };
-      return { context: d.bgp };
+      const bgp = d.bgp ?? d.create(as ?? 0);
+      if (a.has("notation")) bgp.change({ asNotation: a.text("notation") as AsNotation });
+      return { context: bgp };
     })
-    .add("config", "no router bgp [(1-4294967295)$as]", (d, a): Said => {
+    .add("config", "no router bgp [ASNUM$as [as-notation <dot|dot+|plain>]]", (d, a): Said => {
       const as = a.findInt("as");
       if (d.bgp === undefined || (as !== undefined && as !== d.bgp.globals.as))
         return { refused: "% Can't find BGP instance\n" };
@@ -48,11 +48,11 @@ function installIdentity(set: CommandSet<BgpDaemon>): void {
   on(set, "bgp cluster-id A.B.C.D$id", (bgp, a) => resetting(bgp, { clusterId: a.ip("id") }));
   on(set, "bgp cluster-id (1-4294967295)$id", (bgp, a) => resetting(bgp, { clusterId: a.int("id") }));
   on(set, "no bgp cluster-id [<A.B.C.D|(1-4294967295)>]", (bgp) => resettingWithout(bgp, "clusterId"));
-  on(set, "bgp confederation identifier (1-4294967295)$as", (bgp, a) => {
+  on(set, "bgp confederation identifier ASNUM$as", (bgp, a) => {
     bgp.change({ confederationId: a.int("as") });
     identifyAll(bgp);
   });
-  on(set, "no bgp confederation identifier [(1-4294967295)]", (bgp) => {
+  on(set, "no bgp confederation identifier [ASNUM]", (bgp) => {
     const { confederationId: _, ...rest } = bgp.globals;
     bgp.globals = rest;
     identifyAll(bgp);
@@ -80,8 +80,8 @@ function installIdentity(set: CommandSet<BgpDaemon>): void {
 }
 
 const asNumbers = (text: string): number[] | undefined => {
-  const list = text.split(" ").map(Number);
-  return list.every((as) => Number.isInteger(as) && as > 0 && as <= 0xffffffff) ? list : undefined;
+  const list = text.split(" ").map(parseAs);
+  return list.every((as) => as !== undefined) ? list : undefined;
 };
 
 function setRouterId(bgp: Bgp, id: Ipv4 | undefined): void {

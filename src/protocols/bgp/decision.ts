@@ -13,6 +13,11 @@ export interface DecisionRules {
   readonly asPathConfed: boolean;
   readonly multipathRelax: boolean;
   readonly compareRouterId: boolean;
+  /** Internal and external paths may be used together. */
+  readonly peerTypeRelax: boolean;
+  readonly compareAigp: boolean;
+  /** Internal paths are used together only where they came by as many reflectors. */
+  readonly equalClusterLength: boolean;
   readonly defaultLocalPref: number;
   /** Paths that may be used at once. */
   readonly maxPathsEbgp: number;
@@ -31,6 +36,9 @@ export const DEFAULT_RULES: DecisionRules = {
   asPathConfed: false,
   multipathRelax: false,
   compareRouterId: false,
+  peerTypeRelax: false,
+  compareAigp: false,
+  equalClusterLength: false,
   defaultLocalPref: 100,
   maxPathsEbgp: MULTIPATH_MAX,
   maxPathsIbgp: MULTIPATH_MAX,
@@ -63,6 +71,10 @@ export function comparePaths(a: Path, b: Path, rules: DecisionRules): Comparison
   if (xp !== yp) return say(yp - xp, "Local Pref");
   const local = localRank(a) - localRank(b);
   if (local !== 0) return say(local, "Local Route");
+  if (rules.compareAigp && x.aigp !== undefined && y.aigp !== undefined) {
+    const aigp = x.aigp + a.nextHop.metric - y.aigp - b.nextHop.metric; // RFC 7311 §4.1
+    if (aigp !== 0) return say(aigp, "AIGP");
+  }
   if (!rules.asPathIgnore) {
     const hops = pathHops(a, rules) - pathHops(b, rules);
     if (hops !== 0) return say(hops, "AS Path");
@@ -73,9 +85,14 @@ export function comparePaths(a: Path, b: Path, rules: DecisionRules): Comparison
     if (med !== 0) return say(med, "MED");
   }
   const sort = sortRank(a) - sortRank(b);
-  if (sort !== 0) return say(sort, "Peer Type");
+  if (sort !== 0 && !rules.peerTypeRelax) return say(sort, "Peer Type");
   const metric = a.nextHop.metric - b.nextHop.metric;
   if (metric !== 0) return say(metric, "IGP Metric");
+  if (rules.equalClusterLength && a.source.sort === "ibgp" && b.source.sort === "ibgp") {
+    const cluster = x.clusterList.length - y.clusterList.length;
+    if (cluster !== 0) return say(cluster, "Cluster length");
+  }
+  if (sort !== 0) return say(sort, "Peer Type", maxPaths(a, rules) > 1 && alike(a, b, rules));
   return compareTies(a, b, rules);
 }
 
@@ -95,7 +112,7 @@ function compareTies(a: Path, b: Path, rules: DecisionRules): Comparison {
   if (cluster !== 0) return say(cluster, "Cluster length", equal);
   const address = a.source.address - b.source.address;
   if (address !== 0) return say(address, "Neighbor IP", equal);
-  return say(a.source.serial - b.source.serial || a.kind - b.kind, "Nothing left to compare", equal);
+  return say(a.source.serial - b.source.serial || a.kind - b.kind || a.id - b.id, "Nothing left to compare", equal);
 }
 
 /** Lower is better: what this router announces itself, in whatever way, comes first. */

@@ -6,6 +6,7 @@ import { GRACEFUL_SHUTDOWN, isTransitive, LOCAL_AS, NO_ADVERTISE, NO_EXPORT, sor
 import { hasPolicy, passesLists } from "./filter.ts";
 import type { Peer } from "./peer.ts";
 import { FROM_PEER, type Path } from "./rib.ts";
+import { otcOut } from "./roles.ts";
 import { Route } from "./route.ts";
 
 /** What neighbours are told of a path: FRR's bgpd/bgp_route.c:subgroup_announce_check, and the AS path of bgp_packet_attribute. */
@@ -26,7 +27,9 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   if (isHeldBack(attributes, peer) || !passesReflection(bgp, from, peer, members, attributes)) return undefined;
   const external = peer.sort === "ebgp";
   if (external && bgp.requiresPolicy && !hasPolicy(peer, "out")) return undefined; // RFC 8212
+  if (settings.senderLoops === true && attributes.asPath.count(peer.as) > 0) return undefined;
   if (!passesLists(bgp, peer, "out", path.node, attributes)) return undefined;
+  if (settings.conditional !== undefined && !bgp.conditions.admits(peer, path, attributes)) return undefined;
   const route = new Route(
     bgp,
     path.node,
@@ -38,13 +41,33 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   );
   if (path.suppressed > 0 && bgp.policy.routeMaps.apply(settings.unsuppressMap ?? "", route) === "deny")
     return undefined;
-  const map = settings.routeMaps?.out;
-  if (map !== undefined && bgp.policy.routeMaps.apply(map, route) === "deny") return undefined;
-  if (bgp.globals.gracefulShutdown && external) shutDownGracefully(route);
-  return {
-    attributes: dressed(bgp, peer, from, route.attributes),
-    nextHop: nextHopFor(bgp, peer, members, path, route, from),
-  };
+  if (!passesMap(bgp, peer, from, route)) return undefined;
+  if (bgp.globals.gracefulShutdown || settings.gracefulShutdown === true) shutDownGracefully(route, external);
+  const nextHop = nextHopFor(bgp, peer, members, path, route, from);
+  const dry = otcOut(peer, dressed(bgp, peer, from, route.attributes));
+  if (dry === undefined) return undefined;
+  return { attributes: dry.aigp === undefined ? dry : accumulated(peer, path, nextHop, dry), nextHop };
+}
+
+/** What a neighbour is told of the default route that `default-originate` makes: no outbound policy is asked. */
+export const egressDefault = (bgp: Bgp, peer: Peer, attributes: Attributes): AdjOut => ({
+  attributes: dressed(bgp, peer, undefined, attributes),
+  nextHop: 0,
+});
+
+/** The outbound route map. What it changes of reflected routes does not count, unless that is allowed (`subgroup_announce_check`). */
+function passesMap(bgp: Bgp, to: Peer, from: Peer | undefined, route: Route): boolean {
+  const map = to.settings.routeMaps?.out;
+  if (map === undefined) return true;
+  const reflected = to.sort === "ibgp" && from?.sort === "ibgp";
+  if (!reflected || bgp.globals.allowOutboundPolicy) return bgp.policy.routeMaps.apply(map, route) !== "deny";
+  return bgp.policy.routeMaps.apply(map, route.copy()) !== "deny";
+}
+
+/** RFC 7311 §3.4: whoever becomes the next hop adds its distance to the one before. To foreign ASes it goes only where that is asked for. */
+function accumulated(to: Peer, path: Path, nextHop: Ipv4, a: Attributes): Attributes {
+  if (to.sort === "ebgp" && to.settings.aigp !== true) return a.with({ aigp: undefined });
+  return nextHop === 0 && path.nextHop.metric > 0 ? a.with({ aigp: (a.aigp ?? 0) + path.nextHop.metric }) : a;
 }
 
 /** RFC 1997 and `local-AS`. */
@@ -74,12 +97,18 @@ function passesReflection(
 function prepared(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Attributes {
   if (to.sort !== "ebgp") return a.localPref === undefined ? a.with({ localPref: bgp.globals.localPref }) : a;
   // A MED does not go on to a third AS (RFC 4271 §5.1.4).
-  const foreign = a.med !== undefined && from !== undefined && to.settings.unchanged?.med !== true;
+  const kept = to.settings.unchanged?.med === true || isTransparent(to, from);
+  const foreign = a.med !== undefined && from !== undefined && !kept;
   return foreign ? a.with({ med: undefined }) : a;
 }
 
-function shutDownGracefully(route: Route): void {
+/** Between clients of a route server (RFC 7947 §2.2). */
+const isTransparent = (to: Peer, from: Peer | undefined): boolean =>
+  to.settings.routeServerClient === true && from?.settings.routeServerClient === true;
+
+function shutDownGracefully(route: Route, external: boolean): void {
   const { communities } = route.attributes;
+  if (!external) return route.change({ localPref: 0 });
   if (communities.includes(GRACEFUL_SHUTDOWN)) return;
   route.change({ communities: sortedCommunities([...communities, GRACEFUL_SHUTDOWN]) }); // RFC 8326
 }
@@ -110,10 +139,12 @@ function pathFor(bgp: Bgp, to: Peer, a: Attributes): AsPath {
   const { globals } = bgp;
   if (to.sort === "ibgp") return a.asPath;
   if (to.sort === "confed") return a.asPath.prepend(globals.as, 1, CONFED_SEQUENCE); // RFC 5065 §4
-  const { localAs, removePrivateAs, asOverride, unchanged } = to.settings;
+  const { removePrivateAs, asOverride, unchanged, routeServerClient } = to.settings;
+  const localAs = to.realAs ? undefined : to.settings.localAs;
   let path = a.asPath.withoutConfed();
   if (removePrivateAs !== undefined) path = withoutPrivate(path, removePrivateAs, globals.as, to.as);
   if (asOverride === true && path.count(to.as) > 0) path = path.map((as) => (as === to.as ? globals.as : as));
+  if (routeServerClient === true) return path;
   if (unchanged?.asPath === true && path.segments.length > 0) return path;
   if (globals.confederationId !== undefined) return path.prepend(globals.confederationId);
   if (localAs === undefined) return path.prepend(globals.as);
@@ -146,6 +177,6 @@ function nextHopFor(
   const { nextHopSelf } = to.settings;
   const reflected = to.sort === "ibgp" && from?.sort === "ibgp";
   if (nextHopSelf !== undefined && (!reflected || nextHopSelf === "force")) return 0;
-  if (to.sort !== "ebgp") return address;
+  if (to.sort !== "ebgp" || isTransparent(to, from)) return address;
   return bgp.isThirdParty(address, members, from) ? address : 0; // RFC 4271 §5.1.3
 }

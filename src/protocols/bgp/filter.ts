@@ -27,7 +27,7 @@ export function passesLists(bgp: Bgp, peer: Peer, direction: Direction, prefix: 
   const list = prefixLists?.[direction];
   if (list !== undefined && policy.prefixLists.find(list)?.decide(prefix) !== "permit") return false;
   const filter = filterLists?.[direction];
-  return filter === undefined || bgp.lists.asPaths.find(filter)?.decide(a.asPath.text) === "permit";
+  return filter === undefined || bgp.lists.asPaths.find(filter)?.decide(bgp.asText(a.asPath)) === "permit";
 }
 
 /** What becomes of a received route; undefined: it is denied. */

@@ -1,18 +1,24 @@
 import { type Ipv4, networkOf } from "../../core/addr.ts";
 import { u8, u16, u32 } from "../../core/bytes.ts";
+import { AS_SET, CONFED_SET } from "./as-path.ts";
 import { findNextHop, readCached } from "./attribute-cache.ts";
 import type { ReadAttributes, Sender } from "./attribute-decode.ts";
 import { type Attributes, sameAttributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
-import { GRACEFUL_SHUTDOWN } from "./community.ts";
+import { GRACEFUL_SHUTDOWN, sortedCommunities } from "./community.ts";
 import { filterIn, hasPolicy } from "./filter.ts";
 import { type Answer, answer, UPDATE_BAD_NETWORK, UPDATE_ERROR, UPDATE_MALFORMED } from "./notification.ts";
 import type { AdjIn, Peer } from "./peer.ts";
 import { FROM_PEER, findPath, Path, type RibNode, saysSame } from "./rib.ts";
+import { otcIn } from "./roles.ts";
 import { attributesAt, HEADER, prefixAddress, prefixEnd } from "./wire.ts";
 
 /** A prefix as one number: keys of tables by neighbour. */
 export const prefixKey = (address: Ipv4, length: number): number => address * 64 + length;
+
+/** The same with the identifier of a path, where there is one. */
+const pathKey = (address: Ipv4, length: number, id: number): number | string =>
+  id === 0 ? prefixKey(address, length) : `${prefixKey(address, length)}/${id}`;
 
 /** UPDATEs on their way into the table: what they say, whether it is taken, and what policy makes of it. */
 export class Inbound {
@@ -28,7 +34,8 @@ export class Inbound {
     if (at < 0) return answer(UPDATE_ERROR, UPDATE_MALFORMED);
     const attributesEnd = at + u16(b, at - 2);
     const withdrawnFrom = o + HEADER + 2;
-    if (!isSound(b, withdrawnFrom, at - 2) || !isSound(b, attributesEnd, end))
+    const skip = peer.takesSeveral ? 4 : 0;
+    if (!isSound(b, withdrawnFrom, at - 2, skip) || !isSound(b, attributesEnd, end, skip))
       return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK); // RFC 7606 §5.3
     this.#withdrawAll(peer, b, withdrawnFrom, at - 2);
     if (attributesEnd === at) {
@@ -42,7 +49,7 @@ export class Inbound {
     if (read.verdict === "reset") return read.answer;
     const { unreach, reach } = read;
     if (unreach !== undefined && unreach.afi === 1 && unreach.safi === 1) {
-      if (!isSound(b, unreach.o, unreach.end)) return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK);
+      if (!isSound(b, unreach.o, unreach.end, skip)) return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK);
       if (unreach.o === unreach.end && reach === undefined && attributesEnd === end) this.#endOfRib(peer);
       this.#withdrawAll(peer, b, unreach.o, unreach.end);
     }
@@ -50,16 +57,19 @@ export class Inbound {
     const nextHop = nextHopAt < 0 ? (read.nextHop ?? 0) : u32(b, nextHopAt);
     this.#announceAll(peer, read, nextHop, b, attributesEnd, end);
     if (reach !== undefined && reach.afi === 1 && reach.safi === 1) {
-      if (!isSound(b, reach.o, reach.end)) return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK);
+      if (!isSound(b, reach.o, reach.end, skip)) return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK);
       this.#announceAll(peer, read, reach.nextHop ?? 0, b, reach.o, reach.end);
     }
     return this.#limit(peer);
   }
 
   #withdrawAll(peer: Peer, b: Uint8Array, o: number, end: number): void {
+    const ids = peer.takesSeveral;
     for (let at = o; at < end; at = prefixEnd(b, at, end)) {
+      const id = ids ? u32(b, at) : 0;
+      if (ids) at += 4;
       const length = u8(b, at);
-      this.withdraw(peer, networkOf(prefixAddress(b, at), length), length);
+      this.withdraw(peer, networkOf(prefixAddress(b, at), length), length, id);
     }
   }
 
@@ -72,24 +82,27 @@ export class Inbound {
     const { attributes } = read;
     const keeps = peer.settings.softReconfiguration === true;
     const since = keeps ? this.#bgp.os.now() : 0;
+    const ids = peer.takesSeveral;
     for (let at = o; at < end; at = prefixEnd(b, at, end)) {
+      const id = ids ? u32(b, at) : 0;
+      if (ids) at += 4;
       const length = u8(b, at);
       const address = networkOf(prefixAddress(b, at), length);
-      if (keeps) peer.adjIn.set(prefixKey(address, length), { address, length, attributes, nextHop, since });
-      this.announce(peer, address, length, attributes, nextHop);
+      if (keeps) peer.adjIn.set(pathKey(address, length, id), { address, length, attributes, nextHop, since, id });
+      this.announce(peer, address, length, attributes, nextHop, id);
     }
   }
 
   /** A route that a neighbour announces, before policy. */
-  announce(peer: Peer, address: Ipv4, length: number, told: Attributes, toldHop: Ipv4): void {
+  announce(peer: Peer, address: Ipv4, length: number, told: Attributes, toldHop: Ipv4, id = 0): void {
     const kept = this.isAcceptable(peer, told, toldHop)
       ? this.#policy(peer, address, length, told, toldHop)
       : undefined;
-    if (kept === undefined) return this.#remove(peer, address, length);
+    if (kept === undefined) return this.#remove(peer, address, length, id);
     const node = this.#bgp.rib.reach(address, length);
     if (node === undefined) return;
     const nextHop = this.#bgp.nextHops.hold(kept.nextHop, peer.singleHop);
-    const path = findPath(node, peer, FROM_PEER);
+    const path = findPath(node, peer, FROM_PEER, id);
     if (path !== undefined) {
       if (saysSame(path, kept.attributes, nextHop)) return this.#bgp.nextHops.release(nextHop);
       this.#bgp.nextHops.release(path.nextHop);
@@ -100,18 +113,18 @@ export class Inbound {
       node.changed = true;
     } else {
       peer.accepted++;
-      node.paths.unshift(new Path(node, peer, FROM_PEER, kept.attributes, nextHop, this.#bgp.os.now()));
+      node.paths.unshift(new Path(node, peer, FROM_PEER, kept.attributes, nextHop, this.#bgp.os.now(), id));
     }
     this.#bgp.enqueue(node);
   }
 
-  withdraw(peer: Peer, address: Ipv4, length: number): void {
-    peer.adjIn.delete(prefixKey(address, length));
-    this.#remove(peer, address, length);
+  withdraw(peer: Peer, address: Ipv4, length: number, id = 0): void {
+    peer.adjIn.delete(pathKey(address, length, id));
+    this.#remove(peer, address, length, id);
   }
-  #remove(peer: Peer, address: Ipv4, length: number): void {
+  #remove(peer: Peer, address: Ipv4, length: number, id: number): void {
     const node = this.#bgp.rib.find(address, length);
-    const path = node === undefined ? undefined : findPath(node, peer, FROM_PEER);
+    const path = node === undefined ? undefined : findPath(node, peer, FROM_PEER, id);
     if (node !== undefined && path !== undefined) this.removePath(node, path);
   }
   removePath(node: RibNode, path: Path): void {
@@ -126,27 +139,28 @@ export class Inbound {
     if (!staleOnly) peer.adjIn.clear();
     if (peer.accepted === 0) return;
     for (const node of this.#bgp.rib) {
-      const path = findPath(node, peer, FROM_PEER);
-      if (path !== undefined && (!staleOnly || path.stale)) this.removePath(node, path);
+      for (const path of node.paths)
+        if (path.source === peer && (!staleOnly || path.stale)) this.removePath(node, path);
     }
   }
 
   /** Policy of this neighbour has changed: what it sent is judged anew, where it was kept. */
   softReconfigure(peer: Peer): void {
-    for (const a of peer.adjIn.values()) this.announce(peer, a.address, a.length, a.attributes, a.nextHop);
+    for (const a of peer.adjIn.values()) this.announce(peer, a.address, a.length, a.attributes, a.nextHop, a.id);
   }
 
   /** What no policy may admit: loops, and next hops that are ourselves (§9.1.2, RFC 4456 §8, RFC 5065 §5). */
   isAcceptable(peer: Peer, a: Attributes, nextHop: Ipv4): boolean {
     const { globals } = this.#bgp;
-    const { allowAsIn, localAs, enforceFirstAs } = peer.settings;
+    const { allowAsIn, localAs, enforceFirstAs = globals.enforceFirstAs } = peer.settings;
+    if (globals.rejectAsSets && a.asPath.segments.some((s) => s.type === AS_SET || s.type === CONFED_SET)) return false;
     const times = a.asPath.count(globals.as);
     if (times > 0 && !admits(allowAsIn, times, a, globals.as)) return false;
     if (localAs !== undefined && a.asPath.count(localAs.as) > (typeof allowAsIn === "number" ? allowAsIn : 0))
       return false;
     const { confederationId } = globals;
     if (confederationId !== undefined && a.asPath.count(confederationId) > 0 && allowAsIn === undefined) return false;
-    if (enforceFirstAs === true && peer.sort === "ebgp" && a.asPath.first !== peer.as) return false;
+    if (enforceFirstAs && peer.sort === "ebgp" && a.asPath.first !== peer.as) return false;
     if (a.originatorId === this.#bgp.routerId) return false;
     if (a.clusterList.length > 0 && a.clusterList.includes(this.#bgp.clusterId)) return false;
     return nextHop !== 0 && !this.#bgp.isOwn(nextHop);
@@ -162,11 +176,14 @@ export class Inbound {
     const { weight, localAs } = peer.settings;
     let attributes = told;
     // What comes over a session under another AS number shows that number too, unless `no-prepend` (bgpd/bgp_attr.c:bgp_attr_aspath_check).
-    if (localAs !== undefined && !localAs.noPrepend && peer.sort === "ebgp")
+    if (localAs !== undefined && !localAs.noPrepend && peer.sort === "ebgp" && !peer.realAs)
       attributes = attributes.with({ asPath: attributes.asPath.prepend(localAs.as) });
     if (weight !== undefined && weight > 0) attributes = attributes.with({ weight });
-    if (peer.sort === "ebgp" && told.communities.includes(GRACEFUL_SHUTDOWN))
-      attributes = attributes.with({ localPref: 0 });
+    if (peer.sort === "ebgp") {
+      const safe = fromOutside(peer, attributes);
+      if (safe === undefined) return undefined;
+      attributes = safe;
+    }
     if (!hasPolicy(peer, "in")) {
       if (peer.sort === "ebgp" && this.#bgp.requiresPolicy) return undefined; // RFC 8212
       return { attributes, nextHop };
@@ -196,9 +213,21 @@ export class Inbound {
   /** Whether policy would change or drop what was received: for shows. */
   isFiltered(peer: Peer, a: AdjIn): boolean {
     const node = this.#bgp.rib.find(a.address, a.length);
-    const path = node === undefined ? undefined : findPath(node, peer, FROM_PEER);
+    const path = node === undefined ? undefined : findPath(node, peer, FROM_PEER, a.id);
     return path === undefined || !sameAttributes(path.attributes, a.attributes);
   }
+}
+
+/** What is made of every route of an external neighbour before policy; undefined: it is a leak (bgpd/bgp_route.c:bgp_update). */
+function fromOutside(peer: Peer, told: Attributes): Attributes | undefined {
+  const { settings } = peer;
+  let a = otcIn(peer, told);
+  if (a === undefined) return undefined;
+  if (a.aigp !== undefined && settings.aigp !== true) a = a.with({ aigp: undefined }); // RFC 7311 §3.3
+  // RFC 8326: what is about to go is the last choice.
+  if (a.communities.includes(GRACEFUL_SHUTDOWN)) return a.with({ localPref: 0 });
+  if (settings.gracefulShutdown !== true && !peer.bgp.globals.gracefulShutdown) return a;
+  return a.with({ localPref: 0, communities: sortedCommunities([...a.communities, GRACEFUL_SHUTDOWN]) });
 }
 
 const NO_PATHS = (): Path[] => [];
@@ -208,10 +237,11 @@ function admits(allow: number | "origin" | undefined, times: number, a: Attribut
   return allow === "origin" ? a.asPath.origin === as && times === 1 : times <= allow;
 }
 
-/** Whether [o, end) holds nothing but whole prefixes. */
-function isSound(b: Uint8Array, o: number, end: number): boolean {
+/** Whether [o, end) holds nothing but whole prefixes, each behind `skip` octets. */
+function isSound(b: Uint8Array, o: number, end: number, skip: number): boolean {
   for (let at = o; at < end; ) {
-    at = prefixEnd(b, at, end);
+    if (at + skip >= end) return false;
+    at = prefixEnd(b, at + skip, end);
     if (at < 0) return false;
   }
   return true;

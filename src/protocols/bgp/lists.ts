@@ -33,7 +33,7 @@ const REGEX_MAX = 400;
  * Undefined: it is none.
  */
 export function asPathRegex(text: string): RegExp | undefined {
-  if (text.length > REGEX_MAX || !/^[\d\s^$.*+?()[\]{}|,_-]*$/.test(text)) return undefined;
+  if (text.length > REGEX_MAX || !/^([\d\s^$.*+?()[\]{}|,_-]|\\[^\w\s])*$/.test(text)) return undefined;
   try {
     return new RegExp(text.replaceAll("_", "(?:^|[,{}() ]|$)"));
   } catch {

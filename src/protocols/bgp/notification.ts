@@ -25,6 +25,8 @@ export const OPEN_BAD_ID = 3;
 export const OPEN_BAD_PARAMETER = 4;
 export const OPEN_BAD_HOLD_TIME = 6;
 export const OPEN_NO_CAPABILITY = 7;
+/** RFC 9234 §4.2. */
+export const OPEN_ROLE_MISMATCH = 11;
 
 export const UPDATE_MALFORMED = 1;
 export const UPDATE_MISSING_WELL_KNOWN = 3;
@@ -66,6 +68,10 @@ const SUBCODES: Readonly<Record<number, readonly string[]>> = {
     "/Authentication Failure",
     "/Unacceptable Hold Time",
     "/Unsupported Capability",
+    "/Unspecific",
+    "/Unspecific",
+    "/Unspecific",
+    "/Role Mismatch",
   ],
   3: [
     "/Unspecific",

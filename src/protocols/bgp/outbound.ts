@@ -14,6 +14,7 @@ export class Outbound {
   readonly #bgp: Bgp;
   readonly #groups = new Map<string, UpdateGroup>();
   readonly #refreshing = new Set<Peer>();
+  readonly #refill = new Set<UpdateGroup>();
   readonly #refresh: OsAlarm;
   #ids = 0;
 
@@ -48,9 +49,9 @@ export class Outbound {
   drop(group: UpdateGroup): void {
     this.#groups.delete(group.key);
   }
-  /** The best path to a prefix is another one, or none. */
-  offer(node: RibNode): void {
-    for (const group of this.#groups.values()) group.offer(node);
+  /** The best path to a prefix is another one, or none; `best` false: only other paths have changed. */
+  offer(node: RibNode, best: boolean): void {
+    for (const group of this.#groups.values()) if (best || group.several) group.offer(node);
   }
   /** Settings or policy of a neighbour have changed: it may belong to another group now. */
   regroup(peer: Peer): void {
@@ -73,7 +74,14 @@ export class Outbound {
   refillAll(): void {
     for (const group of this.#groups.values()) group.refill();
   }
+  /** There is room again for what a group has held back: it is filled with the next decisions. */
+  later(group: UpdateGroup): void {
+    this.#refill.add(group);
+    this.#bgp.poke();
+  }
   defaults(): void {
+    for (const group of this.#refill) group.refill();
+    this.#refill.clear();
     for (const group of this.#groups.values()) group.originateDefault();
   }
 
@@ -97,11 +105,13 @@ export class Outbound {
 /** What all members of a group have in common: everything that what they are told depends on. */
 function groupKey(p: Peer): string {
   const { settings: s } = p;
-  const single = s.asOverride === true || s.removePrivateAs !== undefined;
+  const single = s.asOverride === true || s.removePrivateAs !== undefined || s.senderLoops === true;
   return JSON.stringify([
     ...[p.sort, p.as4, p.main.extendedMessages, p.localAs, single ? p.as : 0, s.localAs, s.reflectorClient],
     ...[s.nextHopSelf, s.defaultOriginate, s.sendCommunity, s.routeMaps?.out, s.prefixLists?.out, s.unsuppressMap],
     ...[s.distributeLists?.out, s.filterLists?.out, s.removePrivateAs, s.asOverride, s.unchanged],
-    ...[s.advertisementIntervalS, p.group?.name],
+    ...[s.advertisementIntervalS, p.group?.name, s.solo === true ? p.address : 0, s.senderLoops, s.aigp, p.realAs],
+    ...[s.localRole, s.gracefulShutdown, s.routeServerClient, s.conditional, s.maximumPrefixOut, s.addPathTx],
+    p.sendsSeveral,
   ]);
 }

@@ -2,6 +2,7 @@ import type { Ipv4 } from "../../core/addr.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import { type Nanos, NEVER, S } from "../../core/time.ts";
+import { announcedTo } from "./announced.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { AS_TRANS, announce, type Capabilities, capabilitiesOf } from "./capability.ts";
@@ -15,6 +16,8 @@ import {
   CEASE_MAX_PREFIXES,
   CEASE_SHUTDOWN,
   HEADER_BAD_TYPE,
+  OPEN_BAD_AS,
+  OPEN_ERROR,
   shutdownData,
 } from "./notification.ts";
 import { openFault } from "./open-check.ts";
@@ -31,6 +34,8 @@ export interface AdjIn {
   readonly attributes: Attributes;
   readonly nextHop: Ipv4;
   readonly since: Nanos;
+  /** Identifier of the path (RFC 7911); 0: none. */
+  readonly id: number;
 }
 
 /** Messages by type, sent and received. */
@@ -76,12 +81,15 @@ export class Peer implements SessionOwner, PathSource {
   resetWhy = "";
   established = 0;
   dropped = 0;
+  /** `local-as … dual-as`: the neighbour has refused the other number, so the real one is shown to it. */
+  realAs = false;
   /** Attempts that have come to nothing since the last session, or since somebody asked for one. */
   failures = 0;
   lastNotification: { readonly owed: Answer; readonly sent: boolean } | undefined;
   /** Paths of it in the table. */
   accepted = 0;
-  readonly adjIn = new Map<number, AdjIn>();
+  /** By prefix, and identifier of the path where there is one. */
+  readonly adjIn = new Map<number | string, AdjIn>();
   updateGroup: UpdateGroup | undefined;
   /** Not yet told all. */
   joining = false;
@@ -132,8 +140,9 @@ export class Peer implements SessionOwner, PathSource {
   get localAs(): number {
     const { globals } = this.bgp;
     const told = this.settings.localAs;
-    if (told !== undefined && this.sort === "ebgp") return told.as;
-    return this.sort === "ebgp" ? (globals.confederationId ?? globals.as) : globals.as;
+    if (told !== undefined && this.sort === "ebgp") return this.realAs ? globals.as : told.as;
+    // Of a neighbour whose AS is still unknown nobody can say that it is outside of the confederation.
+    return this.sort === "ebgp" && this.as !== 0 ? (globals.confederationId ?? globals.as) : globals.as;
   }
   get ttl(): number {
     if (this.sort === "ibgp") return TTL_MAX;
@@ -141,13 +150,25 @@ export class Peer implements SessionOwner, PathSource {
   }
   /** Whether it must be on a connected network. */
   get singleHop(): boolean {
-    return this.sort !== "ibgp" && this.ttl === 1 && this.settings.disableConnectedCheck !== true;
+    if (this.sort === "ibgp" || this.ttl !== 1) return false;
+    return this.settings.disableConnectedCheck !== true && !this.bgp.globals.disableConnectedCheck;
   }
   get localAddress(): Ipv4 {
     return this.main.socket?.localAddress ?? 0;
   }
   get isShut(): boolean {
     return this.settings.shutdown !== undefined || this.bgp.globals.shutdown !== undefined;
+  }
+
+  /** Whether it is told of several paths to a prefix, and tells of several (RFC 7911 §4). */
+  get sendsSeveral(): boolean {
+    return this.settings.addPathTx !== undefined && this.#capable && this.capabilities?.addPath.takes === true;
+  }
+  get takesSeveral(): boolean {
+    return this.settings.disableAddPathRx !== true && this.#capable && this.capabilities?.addPath.sends === true;
+  }
+  get #capable(): boolean {
+    return this.settings.withoutCapabilities !== true;
   }
 
   /** Begins, where it may. */
@@ -250,11 +271,7 @@ export class Peer implements SessionOwner, PathSource {
       as: as > 0xffff ? AS_TRANS : as,
       holdS: this.fsmConfig().holdS,
       id: this.bgp.routerId,
-      parameters: announce({
-        as,
-        hostname: this.bgp.os.hostname,
-        extendedMessage: this.settings.extendedMessage !== false,
-      }),
+      parameters: this.settings.withoutCapabilities === true ? [] : announce(announcedTo(this)),
       extended: false,
     };
   }
@@ -276,6 +293,8 @@ export class Peer implements SessionOwner, PathSource {
       case "notification":
         this.#received(NOTIFICATION);
         this.lastNotification = { owed: m, sent: false };
+        if (m.code === OPEN_ERROR && m.subcode === OPEN_BAD_AS && this.settings.localAs?.dual === true)
+          this.realAs = !this.realAs;
         return session.feed({ kind: "notification" });
       case "refresh":
         this.#received(ROUTE_REFRESH);
@@ -304,9 +323,10 @@ export class Peer implements SessionOwner, PathSource {
     this.#identify();
     this.capabilities = capabilities;
     this.hostname = capabilities.hostname;
-    this.as4 = capabilities.as4 !== undefined;
+    const mute = this.settings.withoutCapabilities === true;
+    this.as4 = capabilities.as4 !== undefined && !mute;
     session.feed({ kind: "open", holdS: m.holdS });
-    session.extendedMessages = capabilities.extendedMessage && this.settings.extendedMessage !== false;
+    session.extendedMessages = capabilities.extendedMessage && this.settings.extendedMessage !== false && !mute;
   }
 
   /** Collision detection (§6.8): of two connections the one stays that the higher identifier has begun. True: this one goes. */
@@ -405,12 +425,14 @@ export class Peer implements SessionOwner, PathSource {
   /** Which kind of neighbour it is (bgpd/bgpd.c:peer_calc_sort). */
   #identify(): void {
     const { remoteAs, localAs } = this.settings;
-    const { globals } = this.bgp;
+    const { as, confederationId, confederationPeers } = this.bgp.globals;
     if (typeof remoteAs === "number") this.as = remoteAs;
-    else if (remoteAs === "internal") this.as = globals.as;
-    const ours = localAs?.as ?? globals.as;
-    if (this.as === ours) this.sort = "ibgp";
-    else this.sort = this.as !== 0 && globals.confederationPeers.includes(this.as) ? "confed" : "ebgp";
+    else if (remoteAs === "internal") this.as = as;
+    const member = this.as === as || confederationPeers.includes(this.as);
+    const ours = localAs?.as ?? (this.as === 0 || member ? as : (confederationId ?? as));
+    // A neighbour that has the number of the confederation, and is no member: an external one.
+    if (this.as === ours) this.sort = ours === confederationId && ours !== as ? "ebgp" : "ibgp";
+    else this.sort = this.as !== 0 && confederationPeers.includes(this.as) ? "confed" : "ebgp";
   }
   dispose(): void {
     this.#restart.set(NEVER);

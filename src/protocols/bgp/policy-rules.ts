@@ -1,5 +1,5 @@
 import { type Ipv4, parseIp } from "../../core/addr.ts";
-import type { Args } from "../../frr/pattern.ts";
+import { type Args, parseAs } from "../../frr/pattern.ts";
 import type { MatchRule, SetRule } from "../../frr/route-map.ts";
 import { byPrefixList, commonMatches, commonSets, newMetric } from "../../frr/route-map-rules.ts";
 import { AS_SEQUENCE, makePath } from "./as-path.ts";
@@ -39,7 +39,7 @@ export const MATCHES: readonly MatchRule<Route>[] = [
     name: "as-path",
     pattern: "WORD$value",
     refers: "as-path-list",
-    compile: (value) => (r) => listsOf(r)?.asPaths.find(value)?.decide(r.attributes.asPath.text) === "permit",
+    compile: (value) => (r) => listsOf(r)?.asPaths.find(value)?.decide(r.pathText) === "permit",
   },
   communityMatch("community", "community-list", "community", (r) => r.attributes.communities),
   communityMatch("large-community", "large-community-list", "large-community", (r) => r.attributes.large),
@@ -120,7 +120,10 @@ export const SETS: readonly SetRule<Route>[] = [
       const words = value.split(" ");
       return (r) => {
         const first = r.attributes.asPath.neighborAs;
-        const as = words[0] === "last-as" ? new Array<number>(Number(words[1])).fill(first) : words.map(Number);
+        const as =
+          words[0] === "last-as"
+            ? new Array<number>(Number(words[1])).fill(first)
+            : words.flatMap((w) => parseAs(w) ?? []);
         if (words[0] === "last-as" && first === 0) return;
         r.change({ asPath: makePath([{ type: AS_SEQUENCE, as }, ...r.attributes.asPath.segments]) });
       };
@@ -131,13 +134,13 @@ export const SETS: readonly SetRule<Route>[] = [
     pattern: "LINE...$value",
     value: (a) => asValue(a),
     compile: (value) => {
-      const out = value.split(" ").map(Number);
+      const out = value.split(" ").map(parseAs);
       return (r) => r.change({ asPath: r.attributes.asPath.map((as) => (out.includes(as) ? undefined : as)) });
     },
   },
   {
     name: "aggregator as",
-    pattern: "(1-4294967295)$as A.B.C.D$address",
+    pattern: "ASNUM$as A.B.C.D$address",
     value: (a) => `${a.int("as")} ${a.text("address")}`,
     compile: (value) => {
       const [as = "0", address = ""] = value.split(" ");
@@ -184,7 +187,7 @@ export const SETS: readonly SetRule<Route>[] = [
 function asValue(a: Args): string | { readonly refused: string } {
   const value = a.text("value").trim().replace(/\s+/g, " ");
   if (/^last-as (10|[1-9])$/.test(value)) return value;
-  const sound = value.split(" ").every((w) => /^\d{1,10}$/.test(w) && Number(w) >= 1 && Number(w) <= 0xffffffff);
+  const sound = value.split(" ").every((w) => parseAs(w) !== undefined);
   return sound && value.split(" ").length <= 255 ? value : { refused: "% Malformed AS path\n" };
 }
 

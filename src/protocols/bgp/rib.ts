@@ -51,8 +51,20 @@ export class Path {
   suppressed: number;
   /** Kept from before its neighbour was lost (graceful restart). */
   stale: boolean;
+  /** The identifier that its neighbour gave it (RFC 7911 §3); 0: none. */
+  readonly id: number;
+  /** As it is told to neighbours that take several paths. */
+  told: ToldPath | undefined;
 
-  constructor(node: RibNode, source: PathSource, kind: number, attributes: Attributes, nextHop: NextHop, since: Nanos) {
+  constructor(
+    node: RibNode,
+    source: PathSource,
+    kind: number,
+    attributes: Attributes,
+    nextHop: NextHop,
+    since: Nanos,
+    id = 0,
+  ) {
     this.node = node;
     this.source = source;
     this.kind = kind;
@@ -62,10 +74,22 @@ export class Path {
     this.multipath = false;
     this.suppressed = 0;
     this.stale = false;
+    this.id = id;
+    this.told = undefined;
   }
   get valid(): boolean {
     return this.nextHop.valid;
   }
+}
+
+/** What neighbours are told of: a prefix, and where they take several paths, one of them. */
+export interface Told extends Prefix {
+  readonly pathId?: number;
+}
+/** One of several paths to a prefix, by the identifier that this router gives it. */
+export interface ToldPath extends Told {
+  readonly node: RibNode;
+  readonly pathId: number;
 }
 
 /** A prefix. */
@@ -144,11 +168,11 @@ export class Rib {
 export const comparePrefixes = (a: Prefix, b: Prefix): number => a.address - b.address || a.length - b.length;
 
 /** The path of a source; a neighbour has one for a prefix, this router one of each kind. */
-export function findPath(node: RibNode, source: PathSource, kind: number): Path | undefined {
+export function findPath(node: RibNode, source: PathSource, kind: number, id = 0): Path | undefined {
   const { paths } = node;
   for (let i = 0; i < paths.length; i++) {
     const p = paths[i] as Path;
-    if (p.source === source && p.kind === kind) return p;
+    if (p.source === source && p.kind === kind && p.id === id) return p;
   }
   return undefined;
 }

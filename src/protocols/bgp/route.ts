@@ -38,6 +38,14 @@ export class Route {
     this.protocol = protocol;
     this.nextHopSet = "";
   }
+  /** To be changed without a trace. */
+  copy(): Route {
+    return new Route(this.#bgp, this.prefix, this.attributes, this.nextHop, this.from, this.to, this.protocol);
+  }
+  /** Its AS path, as regular expressions look at it. */
+  get pathText(): string {
+    return this.#bgp.asText(this.attributes.asPath);
+  }
   get lists(): PolicyListTable {
     return this.#bgp.lists;
   }

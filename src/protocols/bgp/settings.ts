@@ -2,8 +2,8 @@ import type { Ipv4 } from "../../core/addr.ts";
 
 /** What is configured of neighbours, peer groups and the process, as data. */
 
-/** `remote-as 65001`, `internal`, `external`. */
-export type RemoteAs = number | "internal" | "external";
+/** `remote-as 65001`, `internal`, `external`, `auto` (whatever its OPEN says). */
+export type RemoteAs = number | "internal" | "external" | "auto";
 
 export type Direction = "in" | "out";
 /** A list in each direction, by name. */
@@ -27,11 +27,22 @@ export interface PeerSettings {
   readonly disableConnectedCheck?: boolean;
   /** An address, or the name of an interface. */
   readonly updateSource?: Ipv4 | string;
-  readonly localAs?: { readonly as: number; readonly noPrepend: boolean; readonly replaceAs: boolean };
+  readonly localAs?: LocalAs;
   readonly advertisementIntervalS?: number;
   readonly port?: number;
   readonly enforceFirstAs?: boolean;
   readonly extendedMessage?: boolean;
+  /** In an update group of its own. */
+  readonly solo?: boolean;
+  /** RFC 9234. */
+  readonly localRole?: { readonly role: Role; readonly strict: boolean };
+  /** Its OPEN has no capabilities. */
+  readonly withoutCapabilities?: boolean;
+  /** `sender-as-path-loop-detection`: what it would drop is not sent. */
+  readonly senderLoops?: boolean;
+  readonly aigp?: boolean;
+  /** `graceful-shutdown` (RFC 8326). */
+  readonly gracefulShutdown?: boolean;
   // Address family IPv4 unicast.
   readonly activate?: boolean;
   readonly reflectorClient?: boolean;
@@ -52,6 +63,29 @@ export interface PeerSettings {
   readonly allowAsIn?: number | "origin";
   readonly weight?: number;
   readonly unchanged?: Unchanged;
+  readonly routeServerClient?: boolean;
+  readonly addPathTx?: AddPathTx;
+  readonly disableAddPathRx?: boolean;
+  readonly conditional?: Conditional;
+  readonly maximumPrefixOut?: number;
+}
+export interface LocalAs {
+  readonly as: number;
+  readonly noPrepend: boolean;
+  readonly replaceAs: boolean;
+  /** The real AS number is tried too. */
+  readonly dual: boolean;
+}
+/** In the order of their numbers in the capability (RFC 9234 §4.1). */
+export const ROLES = ["provider", "rs-server", "rs-client", "customer", "peer"] as const;
+export type Role = (typeof ROLES)[number];
+/** Which paths go to a neighbour that takes several (RFC 7911); a number: the best so many. */
+export type AddPathTx = "all" | "bestPerAs" | number;
+/** `advertise-map`: what it permits is announced while the other map finds some route, or none. */
+export interface Conditional {
+  readonly map: string;
+  readonly condition: string;
+  readonly exists: boolean;
 }
 export interface Communities {
   readonly standard: boolean;
@@ -93,6 +127,8 @@ export const DATACENTER: Profile = {
   ...{ requiresPolicy: false, deterministicMed: true, showHostname: true },
 };
 
+export type AsNotation = "plain" | "dot" | "dot+";
+
 /** The settings of the process. */
 export interface Globals {
   readonly as: number;
@@ -126,6 +162,18 @@ export interface Globals {
   readonly coalesceMs?: number;
   readonly rmapDelayS: number;
   readonly tableMap?: string;
+  /** How AS numbers are printed (RFC 5396). */
+  readonly asNotation: AsNotation;
+  readonly enforceFirstAs: boolean;
+  /** External neighbours one hop away need no connected route. */
+  readonly disableConnectedCheck: boolean;
+  readonly rejectAsSets: boolean;
+  readonly allowOutboundPolicy: boolean;
+  readonly peerTypeRelax: boolean;
+  readonly compareAigp: boolean;
+  readonly equalClusterLength: boolean;
+  readonly minimumHoldS: number;
+  readonly conditionalS: number;
 }
 
 export const globalsFor = (as: number): Globals => ({
@@ -134,6 +182,9 @@ export const globalsFor = (as: number): Globals => ({
   ...{ clientToClient: true, suppressDuplicates: true, alwaysCompareMed: false, medMissingAsWorst: false },
   ...{ medConfed: false, asPathIgnore: false, asPathConfed: false, multipathRelax: false, compareRouterId: false },
   ...{ confederationPeers: [], gracefulShutdown: false, listenLimit: 100, rmapDelayS: 5 },
+  ...{ asNotation: "plain", enforceFirstAs: false, disableConnectedCheck: false, rejectAsSets: false },
+  ...{ allowOutboundPolicy: false, peerTypeRelax: false, compareAigp: false },
+  ...{ equalClusterLength: false, minimumHoldS: 0, conditionalS: 60 },
 });
 
 /** A `peer-group`. */

@@ -34,7 +34,7 @@ ${toPeers}${paths.map((p) => pathText(bgp, node, p)).join("")}`;
 
 const nameOf = (p: Peer): string => formatIp(p.address);
 const advertisedTo = (bgp: Bgp, node: RibNode): Peer[] =>
-  bgp.sortedPeers().filter((p) => !p.joining && p.updateGroup?.out.has(node) === true);
+  bgp.sortedPeers().filter((p) => !p.joining && p.updateGroup?.tells(node) === true);
 
 function pathText(bgp: Bgp, node: RibNode, p: Path): string {
   const { attributes: a } = p;
@@ -51,7 +51,7 @@ function pathText(bgp: Bgp, node: RibNode, p: Path): string {
       ? `from 0.0.0.0 (${formatIp(bgp.routerId)})`
       : `from ${nameOf(peer)} (${formatIp(a.originatorId ?? peer.remoteId)})`;
   const lines = [
-    `  ${a.asPath.text === "" ? "Local" : a.asPath.text}${notes}`,
+    `  ${a.asPath.text === "" ? "Local" : bgp.asText(a.asPath)}${notes}`,
     `    ${formatIp(p.nextHop.address)}${reach} ${from}`,
     `      ${qualities(node, p, peer)}`,
     ...(a.communities.length > 0 ? [`      Community: ${communitiesText(a.communities)}`] : []),
@@ -114,7 +114,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
   const peer = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
   return {
     aspath: {
-      string: a.asPath.text === "" ? "Local" : a.asPath.text,
+      string: a.asPath.text === "" ? "Local" : bgp.asText(a.asPath),
       segments: a.asPath.segments.map((s) => ({ type: SEGMENTS[s.type] ?? "", list: s.as })),
       length: a.asPath.hops,
     },
@@ -159,7 +159,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
             peerId: nameOf(peer),
             routerId: formatIp(peer.remoteId),
             hostname: peer.hostname,
-            type: peer.sort === "ibgp" ? "internal" : "external",
+            type: kindOf(p, peer)[0] ?? "",
           },
   };
 }

@@ -28,7 +28,7 @@ export function summaryText(bgp: Bgp): string {
   const multipath = bgp.globals.multipathRelax ? "" : "";
   return `
 IPv4 Unicast Summary (VRF default):
-BGP router identifier ${formatIp(bgp.routerId)}, local AS number ${bgp.globals.as} vrf-id 0
+BGP router identifier ${formatIp(bgp.routerId)}, local AS number ${bgp.asText(bgp.globals.as)} vrf-id 0
 BGP table version ${bgp.version}
 ${multipath}RIB entries ${entries}, using ${memory(entries * NODE_BYTES)} of memory
 Peers ${peers.length}, using ${memory(peers.length * PEER_BYTES)} of memory

@@ -12,7 +12,7 @@ const ORIGIN_NAMES = ["IGP", "EGP", "incomplete"];
 /** What stands above every table. */
 export function tableHead(bgp: Bgp): string {
   return `BGP table version is ${bgp.version}, local router ID is ${formatIp(bgp.routerId)}, vrf id 0
-Default local pref ${bgp.globals.localPref}, local AS ${bgp.globals.as}
+Default local pref ${bgp.globals.localPref}, local AS ${bgp.asText(bgp.globals.as)}
 Status codes:  s suppressed, d damped, h history, * valid, > best, = multipath,
                i internal, r RIB-failure, S Stale, R Removed
 Nexthop codes: @NNN nexthop's vrf id, < announce-nh-self
@@ -61,7 +61,7 @@ export function tableText(bgp: Bgp, wanted: (p: Path) => boolean): string {
     for (const p of ordered(node)) {
       if (!wanted(p)) continue;
       const { attributes: a } = p;
-      text += routeLine(statusOf(p), first ? node : undefined, p.nextHop.address, a, a.weight, a.asPath.text);
+      text += routeLine(statusOf(p), first ? node : undefined, p.nextHop.address, a, a.weight, bgp.asText(a.asPath));
       if (first) routes++;
       first = false;
     }
@@ -83,8 +83,9 @@ export function advertisedText(bgp: Bgp, peer: Peer): string {
   text = `${tableHead(bgp).replace(/\n {3}Network/, `\n${text}   Network`)}`;
   for (const [node, out] of entries) {
     if (node === group.defaultNode) continue;
-    const path = withoutOwn(out.attributes.asPath.text, peer);
-    const weight = node.best !== undefined && node.best.kind !== FROM_PEER ? node.best.attributes.weight : 0;
+    const path = withoutOwn(bgp.asText(out.attributes.asPath), peer);
+    const best = bgp.rib.find(node.address, node.length)?.best;
+    const weight = best !== undefined && best.kind !== FROM_PEER ? best.attributes.weight : 0;
     text += routeLine("*> ", node, out.nextHop, out.attributes, weight, path);
   }
   return `${text}\nTotal number of prefixes ${entries.length}\n`;
@@ -95,7 +96,7 @@ const withoutOwn = (path: string, peer: Peer): string =>
 /** `received-routes`. */
 export function receivedText(bgp: Bgp, routes: readonly AdjIn[]): string {
   if (routes.length === 0) return "";
-  const lines = routes.map((r) => routeLine("*> ", r, r.nextHop, r.attributes, 0, r.attributes.asPath.text));
+  const lines = routes.map((r) => routeLine("*> ", r, r.nextHop, r.attributes, 0, bgp.asText(r.attributes.asPath)));
   return `${tableHead(bgp)}${lines.join("")}\nTotal number of prefixes ${routes.length}\n`;
 }
 
@@ -137,7 +138,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Record<string, unknown> {
     ...(a.localPref === undefined ? {} : { locPrf: a.localPref }),
     weight: a.weight,
     peerId: peer === undefined ? "(unspec)" : formatIp(peer.address),
-    path: a.asPath.text,
+    path: bgp.asText(a.asPath),
     origin: ORIGIN_NAMES[a.origin],
     nexthops: [
       {

@@ -43,12 +43,12 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   show("regexp LINE...$regex", (bgp, a) => {
     const regex = asPathRegex(a.text("regex"));
     if (regex === undefined) return { refused: `Can't compile regexp ${a.text("regex")}\n` };
-    return tableText(bgp, (p) => regex.test(p.attributes.asPath.text));
+    return tableText(bgp, (p) => regex.test(bgp.asText(p.attributes.asPath)));
   });
   show("filter-list WORD$name [json]", (bgp, a, d) => {
     const list = d.lists.asPaths.find(a.text("name"));
     if (list === undefined) return { refused: `% ${a.text("name")} is not a valid AS-path access-list name\n` };
-    return table(bgp, a, (p) => list.decide(p.attributes.asPath.text) === "permit");
+    return table(bgp, a, (p) => list.decide(bgp.asText(p.attributes.asPath)) === "permit");
   });
   show("community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.communities.length > 0));
   show("community WORD$value [exact-match] [json]", byCommunity);

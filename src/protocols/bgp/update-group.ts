@@ -2,11 +2,12 @@ import type { OsAlarm } from "../../core/os.ts";
 import { MS, NEVER } from "../../core/time.ts";
 import { type Attributes, makeAttributes, ORIGIN_IGP, PLAIN, sameAttributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
-import { type AdjOut, egress } from "./egress.ts";
-import { SELF } from "./nexthops.ts";
+import { type AdjOut, egress, egressDefault } from "./egress.ts";
 import type { Peer } from "./peer.ts";
-import { FROM_NETWORK, Path, RibNode } from "./rib.ts";
+import { RibNode, type Told, type ToldPath } from "./rib.ts";
 import { Route } from "./route.ts";
+import type { Conditional } from "./settings.ts";
+import { severalOf, toldPath } from "./several.ts";
 import { UpdateWriter } from "./update-writer.ts";
 import { EXTENDED_MESSAGE_MAX, MESSAGE_MAX, UPDATE } from "./wire.ts";
 
@@ -28,13 +29,19 @@ export class UpdateGroup {
   readonly members = new Set<Peer>();
   readonly #joiners = new Set<Peer>();
   /** What the members have been told, or are about to be. */
-  readonly out = new Map<RibNode, AdjOut>();
+  readonly out = new Map<Told, AdjOut>();
   /** Changes that are not written yet; null: withdrawn. */
-  #pending = new Map<RibNode, AdjOut | null>();
+  #pending = new Map<Told, AdjOut | null>();
   /** One object for equal things to send, while they wait. */
   #shared = new Map<string, AdjOut>();
   #filled = false;
-  readonly #toldElsewhere = new Map<Peer, readonly RibNode[]>();
+  readonly #toldElsewhere = new Map<Peer, readonly Told[]>();
+  /** Members take several paths to a prefix. */
+  several = false;
+  /** Where members take several paths: which ones they were told of. */
+  readonly #several = new Map<RibNode, Set<ToldPath>>();
+  /** `maximum-prefix-out` has held something back. */
+  #held = false;
   #default: RibNode | undefined;
   readonly #write: OsAlarm;
   readonly #coalesce: OsAlarm;
@@ -47,6 +54,10 @@ export class UpdateGroup {
     this.#coalesce = bgp.os.alarm(() => this.#admit());
   }
 
+  /** The condition on what some route map permits, if there is one. */
+  get conditional(): Conditional | undefined {
+    return this.#leader()?.settings.conditional;
+  }
   /** Whether something waits to be sent. */
   get busy(): boolean {
     return this.#pending.size > 0 || this.#joiners.size > 0;
@@ -57,6 +68,7 @@ export class UpdateGroup {
 
   join(peer: Peer): void {
     this.members.add(peer);
+    this.several = peer.sendsSeveral;
     this.#joiners.add(peer);
     peer.updateGroup = this;
     peer.joining = true;
@@ -84,16 +96,40 @@ export class UpdateGroup {
     if (!this.#filled) return;
     const leader = this.#leader();
     if (leader === undefined) return;
+    if (this.several) return this.#offerSeveral(node, leader);
     const { best } = node;
     const told = best === undefined ? undefined : egress(this.bgp, leader, this.members, best);
     this.#put(node, told);
   }
-  #put(node: RibNode, told: AdjOut | undefined): void {
+  /** RFC 7911: the paths that are chosen go out, each under its number, and those go that are no longer chosen. */
+  #offerSeveral(node: RibNode, leader: Peer): void {
+    const chosen = new Set<ToldPath>();
+    for (const path of severalOf(node, leader.settings.addPathTx ?? "all", this.bgp.rules)) {
+      const told = egress(this.bgp, leader, this.members, path);
+      const key = toldPath(this.bgp, path);
+      if (told !== undefined) chosen.add(key);
+      this.#put(key, told);
+    }
+    for (const key of this.#several.get(node) ?? []) if (!chosen.has(key)) this.#put(key, undefined);
+    if (chosen.size > 0) this.#several.set(node, chosen);
+    else this.#several.delete(node);
+  }
+  /** Whether members were told of a prefix. */
+  tells(node: RibNode): boolean {
+    return this.out.has(node) || this.#several.has(node);
+  }
+  #put(node: Told, told: AdjOut | undefined): void {
     const before = this.out.get(node);
     if (told === undefined) {
       if (before === undefined) return;
       this.out.delete(node);
       this.#queue(node, null);
+      if (this.#held) this.bgp.outbound.later(this);
+      return;
+    }
+    const max = this.#leader()?.settings.maximumPrefixOut;
+    if (before === undefined && max !== undefined && this.out.size >= max) {
+      this.#held = true;
       return;
     }
     const same = before?.nextHop === told.nextHop && sameAttributes(before.attributes, told.attributes);
@@ -109,7 +145,7 @@ export class UpdateGroup {
     this.#shared.set(key, told);
     return told;
   }
-  #queue(node: RibNode, told: AdjOut | null): void {
+  #queue(node: Told, told: AdjOut | null): void {
     this.#pending.set(node, told);
     if (this.#write.deadline !== NEVER) return;
     const interval = (this.#leader()?.settings.advertisementIntervalS ?? 0) * 1000 * MS;
@@ -119,6 +155,7 @@ export class UpdateGroup {
   /** Policy has changed: everything is worked out anew, and what differs is sent. */
   refill(): void {
     if (!this.#filled) return;
+    this.#held = false;
     for (const node of this.bgp.rib) this.offer(node);
     this.originateDefault();
   }
@@ -130,8 +167,8 @@ export class UpdateGroup {
     if (pending.size === 0) return;
     this.#pending = new Map();
     this.#shared.clear();
-    const withdrawn: RibNode[] = [];
-    const announced = new Map<AdjOut, RibNode[]>();
+    const withdrawn: Told[] = [];
+    const announced = new Map<AdjOut, Told[]>();
     for (const [node, told] of pending) {
       if (told === null) withdrawn.push(node);
       else push(announced, told, node);
@@ -168,7 +205,7 @@ export class UpdateGroup {
   }
 
   /** A neighbour that comes from another group was told of these: what this group does not tell is withdrawn once it is admitted. */
-  withdrawAfter(peer: Peer, told: readonly RibNode[]): void {
+  withdrawAfter(peer: Peer, told: readonly Told[]): void {
     this.#toldElsewhere.set(peer, told);
   }
   #takeBack(peer: Peer): void {
@@ -182,7 +219,7 @@ export class UpdateGroup {
 
   /** Tells neighbours everything (again), and that this was all. */
   resend(peers: readonly Peer[]): void {
-    const announced = new Map<AdjOut, RibNode[]>();
+    const announced = new Map<AdjOut, Told[]>();
     for (const [node, told] of this.out) push(announced, told, node);
     const writer = this.#writer();
     for (const [told, nodes] of announced) writer.announce(told, nodes);
@@ -193,7 +230,8 @@ export class UpdateGroup {
   #writer(): UpdateWriter {
     const leader = this.#leader();
     const long = leader?.main.extendedMessages === true;
-    return new UpdateWriter(leader?.as4 === true, leader?.sort ?? "ebgp", long ? EXTENDED_MESSAGE_MAX : MESSAGE_MAX);
+    const max = long ? EXTENDED_MESSAGE_MAX : MESSAGE_MAX;
+    return new UpdateWriter(leader?.as4 === true, leader?.sort ?? "ebgp", max, this.several);
   }
   #sendTo(peers: readonly Peer[], writer: UpdateWriter): void {
     if (writer.length === 0) return;
@@ -221,8 +259,7 @@ export class UpdateGroup {
       if (changed === undefined) return this.#put(node, undefined);
       attributes = changed;
     }
-    const path = new Path(new RibNode(0, 32), this.bgp.self, FROM_NETWORK, attributes, SELF, 0);
-    this.#put(node, egress(this.bgp, leader, this.members, path));
+    this.#put(node, egressDefault(this.bgp, leader, attributes));
   }
   #permitted(map: string, attributes: Attributes): Attributes | undefined {
     for (const node of this.bgp.rib) {

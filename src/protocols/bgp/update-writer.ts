@@ -6,7 +6,7 @@ import type { Sender } from "./attribute-decode.ts";
 import { attributesRoom, writeAttributes } from "./attribute-encode.ts";
 import type { Attributes } from "./attributes.ts";
 import type { AdjOut } from "./egress.ts";
-import type { RibNode } from "./rib.ts";
+import type { Told } from "./rib.ts";
 import { encodePrefix, HEADER, setHeader, UPDATE } from "./wire.ts";
 
 const PREFIX_ROOM = 5;
@@ -16,6 +16,9 @@ export class UpdateWriter {
   readonly #as4: boolean;
   readonly #sort: Sender["sort"];
   readonly #messageMax: number;
+  /** Prefixes go with the identifiers of their paths (RFC 7911 §3). */
+  readonly #ids: boolean;
+  readonly #perPrefix: number;
   #b = new Uint8Array(512);
   #end = 0;
   /** Where next hops stand that are the sender's own address. */
@@ -23,10 +26,12 @@ export class UpdateWriter {
   messages = 0;
 
   /** `sort`: which kind of neighbour this router is to those who will read. */
-  constructor(as4: boolean, sort: Sender["sort"], messageMax: number) {
+  constructor(as4: boolean, sort: Sender["sort"], messageMax: number, ids = false) {
     this.#as4 = as4;
     this.#sort = sort;
     this.#messageMax = messageMax;
+    this.#ids = ids;
+    this.#perPrefix = ids ? PREFIX_ROOM + 4 : PREFIX_ROOM;
   }
 
   get length(): number {
@@ -34,7 +39,7 @@ export class UpdateWriter {
   }
 
   /** Announces prefixes that share their attributes, in as few messages as hold them. */
-  announce(out: AdjOut, nodes: readonly RibNode[]): void {
+  announce(out: AdjOut, nodes: readonly Told[]): void {
     const room = attributesRoom(out.attributes) + HEADER + 4;
     for (let i = 0; i < nodes.length; ) {
       const start = this.#begin(room + this.#prefixRoom(nodes.length - i));
@@ -45,12 +50,12 @@ export class UpdateWriter {
       if (i === 0 && isPlain(out.attributes))
         remember(this.#b, at, written.end, written.nextHopAt, { as4: this.#as4, sort: this.#sort }, out.attributes);
       // Attributes that leave no room for a prefix cannot be announced at all (RFC 4271 §9.2).
-      if (written.end + PREFIX_ROOM > start + this.#messageMax) return;
+      if (written.end + this.#perPrefix > start + this.#messageMax) return;
       if (out.nextHop === 0) this.#ownHops.push(written.nextHopAt);
       i = this.#prefixes(nodes, i, start, written.end);
     }
   }
-  withdraw(nodes: readonly RibNode[]): void {
+  withdraw(nodes: readonly Told[]): void {
     for (let i = 0; i < nodes.length; ) {
       const start = this.#begin(HEADER + 4 + this.#prefixRoom(nodes.length - i));
       i = this.#prefixes(nodes, i, start, start + HEADER + 2, 2);
@@ -73,12 +78,16 @@ export class UpdateWriter {
   }
 
   /** Writes prefixes from `i` on; returns the first one that did not fit. `tail`: octets that must follow. */
-  #prefixes(nodes: readonly RibNode[], i: number, start: number, from: number, tail = 0): number {
-    const limit = start + this.#messageMax - PREFIX_ROOM - tail;
+  #prefixes(nodes: readonly Told[], i: number, start: number, from: number, tail = 0): number {
+    const limit = start + this.#messageMax - this.#perPrefix - tail;
     let at = from;
     let n = i;
     while (n < nodes.length && at <= limit) {
-      const node = nodes[n++] as RibNode;
+      const node = nodes[n++] as Told;
+      if (this.#ids) {
+        setU32(this.#b, at, node.pathId ?? 0);
+        at += 4;
+      }
       at = encodePrefix(node.address, node.length, this.#b, at);
     }
     this.#finish(start, at + tail);
@@ -86,7 +95,7 @@ export class UpdateWriter {
   }
   /** Octets for so many prefixes, as far as one message holds them. */
   #prefixRoom(count: number): number {
-    return Math.min(this.#messageMax, PREFIX_ROOM * count);
+    return Math.min(this.#messageMax, this.#perPrefix * count);
   }
   #begin(room: number): number {
     const start = this.#end;

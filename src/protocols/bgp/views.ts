@@ -83,7 +83,7 @@ function pathView(bgp: Bgp, node: RibNode, p: Path): Record<string, unknown> {
   return {
     valid: p.valid,
     best,
-    ...attributesView(p.attributes),
+    ...attributesView(bgp, p.attributes),
     // FRR shows the default where a path from an internal neighbour, or of its own, has none.
     ...(p.attributes.localPref === undefined && peer?.sort !== "ebgp" && peer !== undefined
       ? { local_pref: bgp.globals.localPref }
@@ -97,9 +97,9 @@ function pathView(bgp: Bgp, node: RibNode, p: Path): Record<string, unknown> {
   };
 }
 
-function attributesView(a: Attributes): Record<string, unknown> {
+function attributesView(bgp: Bgp, a: Attributes): Record<string, unknown> {
   return {
-    as_path: a.asPath.text,
+    as_path: bgp.asText(a.asPath),
     as_path_len: a.asPath.hops,
     origin: ORIGINS[a.origin],
     ...(a.med === undefined ? {} : { med: a.med }),
@@ -116,7 +116,7 @@ function adjIn(bgp: Bgp, peer: Peer, query: ViewQuery): unknown {
     bgp.inbound.received(peer).flatMap((r) => {
       const prefix = formatPrefix(r);
       if (chosen !== undefined && !chosen.has(prefix)) return [];
-      return [[prefix, { ...attributesView(r.attributes), nexthop: formatIp(r.nextHop) }]];
+      return [[prefix, { ...attributesView(bgp, r.attributes), nexthop: formatIp(r.nextHop) }]];
     }),
   );
 }

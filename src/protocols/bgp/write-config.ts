@@ -3,15 +3,19 @@ import type { ConfigBlock } from "../../frr/vty.ts";
 import type { Bgp } from "./bgp.ts";
 import type { BgpDaemon } from "./daemon.ts";
 import type { Globals, PeerSettings } from "./settings.ts";
+import { familyWords, globalLines, sessionWords } from "./write-config-more.ts";
 
 /** bgpd's part of the running configuration (bgpd/bgp_vty.c:bgp_config_write), in FRR's order. */
 export function writeBgpConfig(d: BgpDaemon): readonly ConfigBlock[] {
   const { bgp } = d;
   const process: ConfigBlock[] =
-    bgp === undefined
-      ? []
-      : [{ section: "router", head: `router bgp ${bgp.globals.as}`, lines: processLines(bgp), end: "exit" }];
+    bgp === undefined ? [] : [{ section: "router", head: headOf(bgp), lines: processLines(bgp), end: "exit" }];
   return [...process, ...lists(d), ...d.policy.writeConfig()];
+}
+
+function headOf(bgp: Bgp): string {
+  const { as, asNotation } = bgp.globals;
+  return `router bgp ${bgp.asText(as)}${asNotation === "plain" ? "" : ` as-notation ${asNotation}`}`;
 }
 
 const when = (on: boolean | undefined, line: string): string[] => (on === true ? [line] : []);
@@ -37,6 +41,7 @@ function processLines(bgp: Bgp): string[] {
     ...bestpathLines(g),
     ...(g.listenLimit === 100 ? [] : [`bgp listen limit ${g.listenLimit}`]),
     ...when(g.gracefulShutdown, "bgp graceful-shutdown"),
+    ...globalLines(g).filter((l) => typeof l === "string"),
     ...(g.timers === undefined ? [] : [`timers bgp ${g.timers.keepaliveS} ${g.timers.holdS}`]),
     ...(g.coalesceMs === undefined ? [] : [`coalesce-time ${g.coalesceMs}`]),
     ...[...bgp.groups.values()].flatMap((group) => [
@@ -72,7 +77,8 @@ const bestpathLines = (g: Globals): string[] => [
 function sessionLines(name: string, s: PeerSettings): string[] {
   const local = s.localAs;
   const localAs =
-    local && `local-as ${local.as}${local.noPrepend ? " no-prepend" : ""}${local.replaceAs ? " replace-as" : ""}`;
+    local &&
+    `local-as ${local.as}${local.noPrepend ? " no-prepend" : ""}${local.replaceAs ? " replace-as" : ""}${local.dual ? " dual-as" : ""}`;
   const source = typeof s.updateSource === "number" ? formatIp(s.updateSource) : s.updateSource;
   const words: (string | false | undefined)[] = [
     s.remoteAs !== undefined && `remote-as ${s.remoteAs}`,
@@ -85,6 +91,7 @@ function sessionLines(name: string, s: PeerSettings): string[] {
     s.multihop !== undefined && `ebgp-multihop${s.multihop === 255 ? "" : ` ${s.multihop}`}`,
     s.disableConnectedCheck && "disable-connected-check",
     s.enforceFirstAs && "enforce-first-as",
+    ...sessionWords(s),
     source !== undefined && `update-source ${source}`,
     s.advertisementIntervalS !== undefined && `advertisement-interval ${s.advertisementIntervalS}`,
     s.timers && `timers ${s.timers.keepaliveS} ${s.timers.holdS}`,
@@ -92,6 +99,7 @@ function sessionLines(name: string, s: PeerSettings): string[] {
     s.delayOpenS !== undefined && `timers delayopen ${s.delayOpenS}`,
   ];
   const lines = said(name, words);
+  if (s.enforceFirstAs === false) lines.push(`no neighbor ${name} enforce-first-as`);
   return s.extendedMessage === false ? [...lines, `no neighbor ${name} capability extended-message`] : lines;
 }
 
@@ -123,7 +131,9 @@ function familyBlock(bgp: Bgp): string[] {
       .sortedPeers()
       .flatMap((p) => (p.dynamic ? [] : familyLines(formatIp(p.address), p.own, g.defaultIpv4Unicast))),
     ...(g.maxPaths === undefined ? [] : [`maximum-paths ${g.maxPaths}`]),
-    ...(g.maxPathsIbgp === undefined ? [] : [`maximum-paths ibgp ${g.maxPathsIbgp}`]),
+    ...(g.maxPathsIbgp === undefined
+      ? []
+      : [`maximum-paths ibgp ${g.maxPathsIbgp}${g.equalClusterLength ? " equal-cluster-length" : ""}`]),
     ...(g.distance === undefined ? [] : [`distance bgp ${g.distance.ebgp} ${g.distance.ibgp} ${g.distance.local}`]),
   ];
   if (lines.length === 0) return [];
@@ -161,6 +171,7 @@ function familyLines(name: string, s: PeerSettings, byDefault: boolean): string[
     s.unsuppressMap !== undefined && `unsuppress-map ${s.unsuppressMap}`,
     ...both("filter-list", s.filterLists),
     kept && `attribute-unchanged ${kept.join(" ")}`,
+    ...familyWords(s),
   ]);
   const c = s.sendCommunity;
   return [

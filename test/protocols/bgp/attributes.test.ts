@@ -53,6 +53,8 @@ const fields: fc.Arbitrary<AttributeFields> = fc.record({
         .sort(([a], [b]) => a - b)
         .map(([type, value]) => ({ flags: value.length > 255 ? 0xf0 : 0xe0, type, value })),
     ),
+  aigp: optional(fc.nat(Number.MAX_SAFE_INTEGER)),
+  otc: optional(u32),
   weight: fc.constant(0),
   tag: fc.constant(0),
 });

@@ -58,19 +58,20 @@ describe("BGP messages", () => {
       oldRefresh: true,
       enhancedRefresh: true,
       extendedMessage: true,
-      addPath: true,
+      addPath: { sends: false, takes: true },
       longLived: true,
       gracefulRestart: { restarted: true, notification: true, timeS: 120, families: [] },
     });
   });
-  it("our OPEN announces FRR's capabilities in FRR's order, but those that are not built", () => {
-    const parameters = announce({ as: 65002, hostname: "r2", extendedMessage: true });
+  it("our OPEN announces FRR's capabilities in FRR's order", () => {
+    const restart = { restarted: true, notification: true, timeS: 120, longLivedS: 0 };
+    const addPath = { sends: false, takes: true };
+    const parameters = announce({ as: 65002, hostname: "r2", extendedMessage: true, addPath, restart });
     const b = encoded({ kind: "open", version: 4, as: 65002, holdS: 180, id: 0x02020202, parameters, extended: false });
     expect(hex(b.subarray(19), 0, undefined, "")).toBe(
-      "04fdea00b402020202" +
-        "2e" +
-        "020601040001000102028000020202000202460002" +
-        "0641040000fdea02020600020649040272320002044002c078",
+      "04fdea00b402020202410206010400010001020280000202020002024600020641040000fdea020206000206450400010101" +
+        "0206490402723200" +
+        "02044002c0780209470700010180000000",
     );
   });
 });
