@@ -1,27 +1,17 @@
-import { broadcastOf, type Ipv4, lengthOfMask, maskOf, networkOf } from "../../core/addr.ts";
+import { broadcastOf, type Ipv4, maskOf, networkOf } from "../../core/addr.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import { NEVER, S } from "../../core/time.ts";
 import { covers, type Dest, type Path } from "./destinations.ts";
 import { flush } from "./flood.ts";
 import { UNREACHED } from "./graph.ts";
-import {
-  LS_INFINITY,
-  LSA_ASBR_SUMMARY,
-  LSA_EXTERNAL,
-  LSA_NSSA,
-  LSA_SUMMARY,
-  MAX_AGE,
-  ROUTER_B,
-  ROUTER_E,
-  ROUTER_NT,
-} from "./lsa-codec.ts";
+import { LS_INFINITY, LSA_ASBR_SUMMARY, LSA_NSSA, LSA_SUMMARY, MAX_AGE, ROUTER_E } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import type { Area, Ospf } from "./model.ts";
+import { Translator } from "./nssa.ts";
 import { originateIfChanged, refresh } from "./originate.ts";
 import { asbrPath } from "./paths.ts";
 import type { Routing } from "./routing.ts";
 import type { RangeSettings } from "./settings.ts";
-import { OPTION_E, OPTION_NP } from "./wire.ts";
 
 /** ospfd/ospf_abr.h:OSPF_ABR_TASK_DELAY. */
 const TASK_DELAY = 5 * S;
@@ -45,16 +35,13 @@ interface Wanted {
 export class Borders {
   /** Told of what lets through and what not, by lists; set by who keeps them. */
   filters: Filters = { mayLeave: () => true, mayEnter: () => true };
-  /** The prefixes that this router itself puts in as externals: they are not translated. */
-  ownExternal: (address: Ipv4, length: number) => boolean = () => false;
+  readonly nssa: Translator;
   /** Called when this router becomes, or ceases to be, a border router of the system. */
   asbrChanged: () => void = () => {};
   readonly #ospf: Ospf;
   readonly #routing: Routing;
   readonly #timer: OsAlarm;
   #stale = true;
-  /** Type 5 that stand for type 7 of other routers, by prefix. */
-  readonly #translated = new Map<string, Slot>();
   /** Ranges that something lies in. */
   #active = new Map<RangeSettings, number>();
   /** Summaries that stand. */
@@ -63,6 +50,7 @@ export class Borders {
   constructor(ospf: Ospf, routing: Routing) {
     this.#ospf = ospf;
     this.#routing = routing;
+    this.nssa = new Translator(ospf, routing, () => this.asbrChanged());
     this.#timer = ospf.alarm(() => this.task());
     routing.hooks.rangeActive = (area, address, length) => this.#rangeActive(area, address, length);
     routing.hooks.discard = (dest) => this.#discards(dest);
@@ -70,9 +58,6 @@ export class Borders {
 
   get waiting(): boolean {
     return this.#timer.deadline !== NEVER;
-  }
-  get translating(): boolean {
-    return [...this.#ospf.areas.values()].some((a) => a.translating);
   }
   /** Looks at everything again in a while, as after a change of configuration. */
   schedule(): void {
@@ -87,7 +72,7 @@ export class Borders {
   }
   /** Routes were computed. */
   computed(): void {
-    if (this.#ospf.abr || this.#translated.size > 0) this.task();
+    if (this.#ospf.abr || this.nssa.busy) this.task();
   }
 
   /** Whether this router is on the border of areas (RFC 3509; ospfd/ospf_abr.c:ospf_check_abr_status). */
@@ -123,23 +108,18 @@ export class Borders {
     if (this.#kept.has(slot) && slot.age < MAX_AGE) refresh(this.#ospf, area, slot);
     this.schedule();
   }
-  /** Whether it stands for another router's type 7. */
-  owns(slot: Slot): boolean {
-    return [...this.#translated.values()].includes(slot);
-  }
-
   /** Makes summaries and translations be what routes say. */
   task(): void {
     const ospf = this.#ospf;
     if (ospf.stopping) return;
     this.#timer.set(NEVER);
-    this.#electTranslators();
+    this.nssa.elect();
     if (this.#stale) {
       this.#stale = false;
       this.#measureRanges();
       for (const area of ospf.areas.values()) this.#summarize(area, ospf.abr ? this.#wanted(area) : []);
     }
-    this.#translate();
+    this.nssa.task();
   }
 
   #summarize(area: Area, wanted: readonly Wanted[]): void {
@@ -254,63 +234,7 @@ export class Borders {
   #discards(dest: Dest): boolean {
     for (const range of this.#active.keys())
       if (range.advertise && range.substitute === undefined && isPrefix(range, dest.address, dest.length)) return true;
-    return false;
-  }
-
-  /** RFC 3101 §3.1: the border router with the highest id translates, unless one always does. */
-  #electTranslators(): void {
-    const ospf = this.#ospf;
-    let moved = false;
-    for (const area of ospf.areas.values()) {
-      const is = area.settings.kind === "nssa" && ospf.abr && this.#translates(area);
-      moved ||= is !== area.translating;
-      area.translating = is;
-    }
-    if (moved) this.asbrChanged();
-  }
-  #translates(area: Area): boolean {
-    if (area.settings.translator !== "candidate") return area.settings.translator === "always";
-    for (const v of this.#routing.graphs.get(area)?.routers.values() ?? []) {
-      if (v.id === this.#ospf.routerId || v.dist === UNREACHED || (v.flags & ROUTER_B) === 0) continue;
-      if ((v.flags & ROUTER_NT) !== 0 || v.id > this.#ospf.routerId) return false;
-    }
-    return true;
-  }
-
-  /** RFC 3101 §3.2. */
-  #translate(): void {
-    const ospf = this.#ospf;
-    const kept = new Set<string>();
-    let anywhere: Area | undefined;
-    for (const area of ospf.areas.values()) {
-      if (area.external && area.interfaces.length > 0) anywhere = area;
-    }
-    for (const area of ospf.areas.values()) {
-      if (!area.translating || anywhere === undefined) continue;
-      for (const slot of area.lsdb.sorted(LSA_NSSA)) {
-        const key = this.#translateOne(anywhere, slot);
-        if (key !== undefined) kept.add(key);
-      }
-    }
-    for (const [key, slot] of this.#translated) {
-      if (kept.has(key)) continue;
-      this.#translated.delete(key);
-      if (anywhere !== undefined && slot.age < MAX_AGE) flush(ospf, anywhere, slot);
-    }
-  }
-  #translateOne(into: Area, slot: Slot): string | undefined {
-    const { body, options, id, adv } = slot.lsa;
-    if (slot.age >= MAX_AGE || (options & OPTION_NP) === 0 || body.kind !== "external") return undefined;
-    const route = body.routes[0];
-    const length = lengthOfMask(body.mask);
-    if (route === undefined || length === undefined || route.forward === 0 || adv === this.#ospf.routerId)
-      return undefined;
-    if (this.ownExternal(networkOf(id, length), length)) return undefined;
-    const made = originateIfChanged(this.#ospf, into, { type: LSA_EXTERNAL, id, options: OPTION_E, body });
-    if (made === undefined) return undefined;
-    const key = `${id}/${length}`;
-    this.#translated.set(key, made);
-    return key;
+    return this.nssa.discards(dest.address, dest.length);
   }
 }
 

@@ -15,6 +15,7 @@ const AREA = "area <A.B.C.D|(0-4294967295)>$area";
 export function installAreaCommands(on: On): void {
   installKinds(on);
   installRanges(on);
+  installNssaRanges(on);
   installLists(on);
   on(`${AREA} authentication [message-digest]`, (d, args) => {
     areaOf(d, args).settings.auth = args.has("message-digest") ? "message-digest" : "simple";
@@ -60,12 +61,13 @@ function installKinds(on: On): void {
     else d.borders.schedule();
   });
   on(
-    `${AREA} nssa [{<translate-candidate|translate-never|translate-always>$role|default-information-originate [{metric (0-16777214)$metric|metric-type (1-2)$type}]|no-summary}]`,
+    `${AREA} nssa [{<translate-candidate|translate-never|translate-always>$role|default-information-originate [{metric (0-16777214)$metric|metric-type (1-2)$type}]|no-summary|suppress-fa}]`,
     (d, args) => {
       const area = areaOf(d, args);
       const { settings } = area;
       if (area.id === 0) return NSSA_BACKBONE;
       settings.noSummary = args.has("no-summary");
+      settings.suppressForward = args.has("suppress-fa");
       const role = args.find("role");
       settings.translator = role === "translate-never" ? "never" : role === "translate-always" ? "always" : "candidate";
       settings.defaultOriginate = args.has("default-information-originate")
@@ -76,10 +78,11 @@ function installKinds(on: On): void {
     },
   );
   on(
-    `no ${AREA} nssa [{<translate-candidate|translate-never|translate-always>|default-information-originate|no-summary}]`,
+    `no ${AREA} nssa [{<translate-candidate|translate-never|translate-always>|default-information-originate [{metric [(0-16777214)]|metric-type [(1-2)]}]|no-summary|suppress-fa}]`,
     (d, args) => {
       const area = areaOf(d, args);
       area.settings.noSummary = false;
+      area.settings.suppressForward = false;
       area.settings.defaultOriginate = undefined;
       become(d, area, "normal");
     },
@@ -90,9 +93,50 @@ function installKinds(on: On): void {
 function become(d: OspfDaemon, area: Area, kind: AreaKind): void {
   const changed = area.settings.kind !== kind;
   area.settings.kind = kind;
+  d.watchDefault();
   if (changed) d.areaKindChanged(area);
   d.borders.schedule();
   d.externals.policyChanged();
+}
+
+/** `area X nssa range …`. */
+function installNssaRanges(on: On): void {
+  const notNssa = (area: Area, args: Args): Said =>
+    area.settings.kind === "nssa" ? undefined : { refused: `% First configure ${args.text("area")} as an NSSA area\n` };
+  on(`${AREA} nssa range A.B.C.D/M$prefix [<not-advertise|cost (0-16777215)$cost>]`, (d, args) => {
+    const area = areaOf(d, args);
+    const prefix = canonical(args.prefix("prefix"));
+    const no = notNssa(area, args);
+    if (no !== undefined) return no;
+    const { nssaRanges } = area.settings;
+    const before = nssaRanges.find((r) => same(r.prefix, prefix));
+    putRange(nssaRanges, {
+      prefix,
+      advertise: !args.has("not-advertise"),
+      cost: args.findInt("cost") ?? before?.cost,
+      substitute: undefined,
+    });
+    d.borders.schedule();
+    return undefined;
+  });
+  on(`no ${AREA} nssa range A.B.C.D/M$prefix [<not-advertise|cost [(0-16777215)]>]`, (d, args) => {
+    const area = areaOf(d, args);
+    const no = notNssa(area, args);
+    if (no !== undefined) return no;
+    const { nssaRanges } = area.settings;
+    const at = nssaRanges.findIndex((r) => same(r.prefix, canonical(args.prefix("prefix"))));
+    if (at >= 0) nssaRanges.splice(at, 1);
+    d.borders.schedule();
+    return undefined;
+  });
+}
+
+/** Puts a range in the place of one of that prefix; the most specific one counts, so it comes first. */
+function putRange(ranges: RangeSettings[], range: RangeSettings): void {
+  const at = ranges.findIndex((r) => same(r.prefix, range.prefix));
+  if (at >= 0) ranges.splice(at, 1);
+  ranges.push(range);
+  ranges.sort((a, b) => b.prefix.length - a.prefix.length || a.prefix.address - b.prefix.address);
 }
 
 function installRanges(on: On): void {
@@ -100,12 +144,8 @@ function installRanges(on: On): void {
     const area = areaOf(d, args);
     const { ranges } = area.settings;
     const prefix = canonical(args.prefix("prefix"));
-    const at = ranges.findIndex((r) => same(r.prefix, prefix));
-    const before: RangeSettings = ranges[at] ?? { prefix, advertise: true, cost: undefined, substitute: undefined };
-    if (at >= 0) ranges.splice(at, 1);
-    ranges.push({ ...before, ...more });
-    // the most specific range counts
-    ranges.sort((a, b) => b.prefix.length - a.prefix.length || a.prefix.address - b.prefix.address);
+    const known = ranges.find((r) => same(r.prefix, prefix));
+    putRange(ranges, { ...(known ?? { prefix, advertise: true, cost: undefined, substitute: undefined }), ...more });
     d.borders.schedule();
   };
   on(`${AREA} range A.B.C.D/M$prefix [advertise] [cost (0-16777215)$cost]`, (d, args) =>

@@ -51,6 +51,8 @@ export class OspfDaemon implements FrrInstance, Views {
   readonly #stubTimer: OsAlarm;
   readonly #connect: OsAlarm;
   readonly #options: OspfOptions;
+  /** zebra was asked for its default route. */
+  #watching = false;
 
   constructor(os: Os, options: OspfOptions) {
     this.#options = options;
@@ -201,6 +203,22 @@ export class OspfDaemon implements FrrInstance, Views {
     ospf.socket.onReceive((b, o, end, info) => ospf.run(() => receive(ospf, b, o, end, info)));
     ospf.zebra = zserv.connect(this.#client());
     this.externals.connected();
+    this.#watching = false;
+    this.watchDefault();
+  }
+
+  /** Default routes inside NSSAs depend on one of this router (ospfd/ospf_zebra.c:ospf_zebra_import_default_route). */
+  watchDefault(): void {
+    const { ospf } = this;
+    const wanted = [...ospf.areas.values()].some((a) => a.settings.kind === "nssa" && a.settings.defaultOriginate);
+    if (ospf.zebra === undefined || wanted === this.#watching) return;
+    this.#watching = wanted;
+    ospf.zebra.watchNexthop(0, wanted, { allowDefault: true });
+  }
+  #defaultChanged(is: boolean): void {
+    if (is === this.ospf.hasDefault) return;
+    this.ospf.hasDefault = is;
+    this.borders.task();
   }
 
   #client(): ZebraClient {
@@ -224,7 +242,8 @@ export class OspfDaemon implements FrrInstance, Views {
         }),
       redistributed: (route: ZebraRouteTold) => ospf.run(() => this.externals.told(route)),
       unredistributed: (route: ZebraRouteTold) => ospf.run(() => this.externals.untold(route)),
-      nexthopChanged: () => {},
+      nexthopChanged: (n) =>
+        ospf.run(() => this.#defaultChanged(n.nexthops.length > 0 && n.prefix?.length === 0 && n.kind !== "ospf")),
     };
   }
 

@@ -63,7 +63,7 @@ export class Externals {
     this.#ospf = ospf;
     this.#borders = borders;
     this.#timer = ospf.alarm(() => this.refreshAll());
-    borders.ownExternal = (address, length) => this.#originated.has(`${address}/${length}`);
+    borders.nssa.ownExternal = (address, length) => this.#originated.has(`${address}/${length}`);
     borders.asbrChanged = () => {
       this.updateAsbr();
       this.policyChanged();
@@ -149,7 +149,8 @@ export class Externals {
   updateAsbr(): void {
     const ospf = this.#ospf;
     const { redistribute, defaultInformation } = ospf.settings;
-    const is = ospf.enabled && (redistribute.size > 0 || defaultInformation !== undefined || this.#borders.translating);
+    const is =
+      ospf.enabled && (redistribute.size > 0 || defaultInformation !== undefined || this.#borders.nssa.translating);
     if (is === ospf.asbr) return;
     ospf.asbr = is;
     for (const area of ospf.areas.values()) if (area.interfaces.length > 0) ospf.hooks.routerLsa(area);
@@ -219,8 +220,10 @@ export class Externals {
   #putNssa(now: { slot: Slot; area: Area }[], area: Area, info: ExternalRouteInfo): void {
     const own = area.interfaces.find((oi) => oi.state !== "Down")?.address;
     if (own === undefined) return;
-    const propagate = this.#ospf.abr ? 0 : OPTION_NP;
-    this.#put(now, area, LSA_NSSA, propagate, info, info.forward || this.#forward(info.nexthop) || own);
+    const forward = info.forward || this.#forward(info.nexthop);
+    // ospfd/ospf_lsa.c:ospf_install_flood_nssa: a border router tells the others itself
+    if (this.#ospf.abr) this.#put(now, area, LSA_NSSA, 0, info, forward);
+    else this.#put(now, area, LSA_NSSA, OPTION_NP, info, forward || own);
   }
 
   /** `area X nssa default-information-originate`: of a border router, and not to be told on (RFC 3101 §2.7; ospfd/ospf_abr.c:ospf_abr_nssa_type7_defaults). */

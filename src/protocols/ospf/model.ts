@@ -247,6 +247,8 @@ export class Ospf {
   startedAt: Nanos = 0;
   spfPace: SpfPace = { ranAt: Number.NEGATIVE_INFINITY, multiplier: 1 };
   stopping = false;
+  /** zebra has a default route that is not OSPF's own. */
+  hasDefault = false;
   /** Says of itself that it is no way through (RFC 6987). */
   stubRouter = false;
   /** No own advertisement is due before. */

@@ -2,11 +2,10 @@ import type { Ipv4 } from "../../core/addr.ts";
 import type { Dest, Path } from "./destinations.ts";
 import { UNREACHED, type Vertex } from "./graph.ts";
 import type { HopSet } from "./hops.ts";
-import { EXTERNAL_TYPE2, LS_INFINITY, LSA_ASBR_SUMMARY, LSA_NSSA, MAX_AGE, ROUTER_B, ROUTER_E } from "./lsa-codec.ts";
+import { EXTERNAL_TYPE2, LS_INFINITY, LSA_ASBR_SUMMARY, MAX_AGE, ROUTER_B, ROUTER_E } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import type { Area } from "./model.ts";
 import type { Routing } from "./routing.ts";
-import { OPTION_NP } from "./wire.ts";
 
 /** Choice of the best way to a destination: RFC 2328 §16.1 (second stage), §16.2, §16.4; RFC 3101 §2.5. */
 
@@ -107,7 +106,7 @@ function preferred(r: Routing, a: RouterPath | undefined, b: RouterPath): Router
 function externalPath(r: Routing, dest: Dest): Path | undefined {
   let best: Path | undefined;
   for (const { area, slot } of dest.claims?.externals ?? []) {
-    const path = usable(r, slot) ? oneExternal(r, dest, area, slot) : undefined;
+    const path = usable(r, slot) ? oneExternal(r, area, slot) : undefined;
     if (path === undefined) continue;
     const order = best === undefined ? -1 : compareExternal(path, best);
     if (order < 0) best = path;
@@ -117,12 +116,10 @@ function externalPath(r: Routing, dest: Dest): Path | undefined {
 }
 
 /** §16.4 steps 1 to 3. */
-function oneExternal(r: Routing, dest: Dest, area: Area | undefined, slot: Slot): Path | undefined {
-  const { body, type, options } = slot.lsa;
+function oneExternal(r: Routing, area: Area | undefined, slot: Slot): Path | undefined {
+  const { body } = slot.lsa;
   const route = body.kind === "external" ? body.routes[0] : undefined;
   if (route === undefined || route.metric >= LS_INFINITY) return undefined;
-  // RFC 3101 §2.5 (3): a border router takes no default that must not be told on
-  if (type === LSA_NSSA && r.ospf.abr && dest.length === 0 && (options & OPTION_NP) === 0) return undefined;
   const border = asbrPath(r, slot.lsa.adv, area);
   if (border === undefined) return undefined;
   const way = route.forward === 0 ? border : r.wayTo(route.forward, area);

@@ -37,7 +37,7 @@ export function selfOriginated(ospf: Ospf, borders: Borders, externals: External
         if (slot.age < MAX_AGE) refresh(ospf, area, slot);
         return externals.refreshAll();
       }
-      if (!borders.owns(slot)) flush(ospf, area, slot);
+      if (!borders.nssa.owns(slot)) flush(ospf, area, slot);
       return;
     default:
       return flush(ospf, area, slot);

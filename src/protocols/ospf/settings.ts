@@ -54,6 +54,10 @@ export class AreaSettings {
   readonly ranges: RangeSettings[] = [];
   /** Of NSSA: who translates, whether a default route is told inside, and with which metric. */
   translator: TranslatorRole = "candidate";
+  /** The forwarding address is left out of what is translated. */
+  suppressForward = false;
+  /** `area X nssa range …`: the most specific first. */
+  readonly nssaRanges: RangeSettings[] = [];
   defaultOriginate: { readonly metric: number; readonly type: 1 | 2 } | undefined;
   /** Names of lists that decide what goes in and out. */
   exportList: string | undefined;

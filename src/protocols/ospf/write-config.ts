@@ -4,7 +4,13 @@ import type { RouteKind } from "../../frr/zapi.ts";
 import { areaText } from "./area-id.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import type { Area } from "./model.ts";
-import type { InterfaceSettings, ProcessSettings, RedistributeSettings } from "./settings.ts";
+import type {
+  AreaSettings,
+  InterfaceSettings,
+  ProcessSettings,
+  RangeSettings,
+  RedistributeSettings,
+} from "./settings.ts";
 
 /** ospfd's part of the running configuration (ospfd/ospf_vty.c:ospf_config_write), in FRR's order. */
 export function writeConfig(d: OspfDaemon): readonly ConfigBlock[] {
@@ -109,30 +115,41 @@ const wordsOf = (w: RedistributeSettings): string =>
     ...when(w.routeMap, " route-map"),
   ].join("");
 
+const byPrefix = (a: RangeSettings, b: RangeSettings): number =>
+  a.prefix.address - b.prefix.address || a.prefix.length - b.prefix.length;
+
+const defaultWords = (w: AreaSettings["defaultOriginate"]): string =>
+  w === undefined
+    ? ""
+    : ` default-information-originate${w.metric === 1 ? "" : ` metric ${w.metric}`}${w.type === 1 ? " metric-type 1" : ""}`;
+
 /** ospfd/ospf_vty.c:config_write_ospf_area. */
 function areaLines(area: Area): readonly string[] {
   const { settings: s } = area;
   const head = `area ${areaText(area.id, area.text)}`;
   const nssa =
     (s.translator === "candidate" ? "" : ` translate-${s.translator}`) +
-    (s.defaultOriginate === undefined ? "" : " default-information-originate") +
-    (s.noSummary ? " no-summary" : "");
+    defaultWords(s.defaultOriginate) +
+    (s.noSummary ? " no-summary" : "") +
+    (s.suppressForward ? " suppress-fa" : "");
   return [
     ...flag(s.auth === "simple", `${head} authentication`),
     ...flag(s.auth === "message-digest", `${head} authentication message-digest`),
     ...flag(s.kind === "stub", `${head} stub${s.noSummary ? " no-summary" : ""}`),
     ...flag(s.kind === "nssa", `${head} nssa${nssa}`),
     ...when(s.defaultCost !== 1 && s.defaultCost, `${head} default-cost`),
-    ...[...s.ranges]
-      .sort((a, b) => a.prefix.address - b.prefix.address || a.prefix.length - b.prefix.length)
-      .flatMap((r) => {
-        const range = `${head} range ${formatPrefix(r.prefix)}`;
-        if (!r.advertise) return [`${range} not-advertise`];
-        return [
-          `${range}${r.cost === undefined ? "" : ` cost ${r.cost}`}`,
-          ...(r.substitute === undefined ? [] : [`${range} substitute ${formatPrefix(r.substitute)}`]),
-        ];
-      }),
+    ...[...s.nssaRanges].sort(byPrefix).map((r) => {
+      const cost = r.cost === undefined ? "" : ` cost ${r.cost}`;
+      return `${head} nssa range ${formatPrefix(r.prefix)}${cost}${r.advertise ? "" : " not-advertise"}`;
+    }),
+    ...[...s.ranges].sort(byPrefix).flatMap((r) => {
+      const range = `${head} range ${formatPrefix(r.prefix)}`;
+      if (!r.advertise) return [`${range} not-advertise`];
+      return [
+        `${range}${r.cost === undefined ? "" : ` cost ${r.cost}`}`,
+        ...(r.substitute === undefined ? [] : [`${range} substitute ${formatPrefix(r.substitute)}`]),
+      ];
+    }),
     ...when(s.exportList, `${head} export-list`),
     ...when(s.importList, `${head} import-list`),
     ...flag(s.filterIn !== undefined, `${head} filter-list prefix ${s.filterIn} in`),
