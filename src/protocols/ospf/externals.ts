@@ -54,6 +54,8 @@ export class Externals {
   #default: ZebraRouteTold | undefined;
   /** What is originated, by prefix, with the advertisements for it. */
   readonly #originated = new Map<string, { slot: Slot; area: Area }[]>();
+  /** The lengths of the prefixes of an address that are originated. */
+  readonly #lengths = new Map<Ipv4, readonly number[]>();
   #count = 0;
   #soon = false;
   readonly #timer: OsAlarm;
@@ -176,25 +178,35 @@ export class Externals {
     for (const prefix of prefixes.values()) this.#refresh(prefix);
   }
 
-  /** Says of one prefix what is to be said now. */
-  #refresh(prefix: Prefix): void {
+  /** Says of one prefix what is to be said now. `taken`: an id that another prefix takes over. */
+  #refresh(prefix: Prefix, taken?: Ipv4): void {
     const ospf = this.#ospf;
     if (ospf.stopping || ospf.routerId === 0) return;
     const key = keyOf(prefix);
     const info = ospf.enabled ? this.#choose(prefix) : undefined;
     const before = this.#originated.get(key) ?? [];
     const now: { slot: Slot; area: Area }[] = [];
+    if (info !== undefined && before.length === 0) this.#takeId(prefix);
     if (info !== undefined) {
       const normal = [...ospf.areas.values()].find((a) => a.external && a.interfaces.length > 0);
       if (normal !== undefined)
         this.#put(now, normal, LSA_EXTERNAL, OPTION_E, info, info.forward ?? this.#forward(info.nexthop));
       for (const area of ospf.areas.values()) if (area.settings.kind === "nssa") this.#putNssa(now, area, info);
     }
-    if (prefix.length === 0) this.#nssaDefaults(now);
     for (const { slot, area } of before)
-      if (slot.age < MAX_AGE && !now.some((n) => n.slot === slot)) flush(ospf, area, slot);
+      if (slot.age < MAX_AGE && slot.lsa.id !== taken && !now.some((n) => n.slot === slot)) flush(ospf, area, slot);
     if (now.length > 0) this.#originated.set(key, now);
     else this.#originated.delete(key);
+    this.#note(prefix, now.length > 0);
+  }
+
+  /** Keeps up which lengths an address has. */
+  #note({ address, length }: Prefix, on: boolean): void {
+    const lengths = this.#lengths.get(address) ?? [];
+    const others = lengths.filter((l) => l !== length);
+    if (on) this.#lengths.set(address, [...others, length]);
+    else if (others.length === 0) this.#lengths.delete(address);
+    else this.#lengths.set(address, others);
   }
 
   #put(
@@ -226,20 +238,6 @@ export class Externals {
     else this.#put(now, area, LSA_NSSA, OPTION_NP, info, forward || own);
   }
 
-  /** `area X nssa default-information-originate`: of a border router, and not to be told on (RFC 3101 §2.7; ospfd/ospf_abr.c:ospf_abr_nssa_type7_defaults). */
-  #nssaDefaults(now: { slot: Slot; area: Area }[]): void {
-    for (const area of this.#ospf.areas.values()) {
-      const { kind, defaultOriginate } = area.settings;
-      if (kind !== "nssa" || defaultOriginate === undefined || !this.#ospf.abr) continue;
-      if (now.some((n) => n.area === area && n.slot.lsa.type === LSA_NSSA)) continue;
-      const prefix = { address: 0, length: 0 };
-      const { metric, type } = defaultOriginate;
-      const words = { metric: undefined, metricType: type, routeMap: undefined, tag: 0 };
-      const info = infoOf("static", prefix, undefined, words, metric);
-      this.#put(now, area, LSA_NSSA, 0, info, 0);
-    }
-  }
-
   /** ospfd/ospf_lsa.c:ospf_external_lsa_nexthop_get: gateways on networks of OSPF are told to everybody. */
   #forward(nexthop: Ipv4): Ipv4 {
     if (nexthop === 0) return 0;
@@ -249,14 +247,21 @@ export class Externals {
     return on ? nexthop : 0;
   }
 
-  /** Two prefixes of one address differ in their host bits (RFC 2328 appendix E). */
+  /** Of prefixes of one address the shortest has the address itself as its id, the others their host bits (RFC 2328 appendix E). */
   #idOf({ address, length }: Prefix): Ipv4 {
-    for (const key of this.#originated.keys()) {
-      if (!key.startsWith(`${address}/`)) continue;
-      const other = prefixOf(key).length;
-      if (other < length) return broadcastOf(address, length);
-    }
-    return address;
+    const known = this.#originated.get(`${address}/${length}`)?.[0]?.slot.lsa.id;
+    const shortest = !(this.#lengths.get(address) ?? []).some((other) => other < length);
+    if (shortest) return known ?? address;
+    return broadcastOf(address, length);
+  }
+  /** Before a shorter prefix is told for the first time, a longer one leaves its id to it (ospfd/ospf_lsa.c:ospf_handle_exnl_lsa_lsId_chg). */
+  #takeId({ address, length }: Prefix): void {
+    const longer = (this.#lengths.get(address) ?? []).filter((other) => other > length);
+    if (longer.length === 0) return;
+    this.#note({ address, length }, true);
+    for (const other of longer)
+      if (this.#originated.get(`${address}/${other}`)?.[0]?.slot.lsa.id === address)
+        this.#refresh({ address, length: other }, address);
   }
 
   #choose(prefix: Prefix): ExternalRouteInfo | undefined {

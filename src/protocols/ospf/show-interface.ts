@@ -113,6 +113,7 @@ function asJson(oi: OspfInterface): Json {
     ospfIfType: "Broadcast",
     localIfUsed: formatIp(broadcastOf(oi.address, prefix.length)),
     area: `${formatIp(oi.area.id)}${kindText(oi)}`,
+    ...(oi.settings.mtuIgnore ? { mtuMismatchDetect: true } : {}),
     routerId: formatIp(ospf.routerId),
     networkType: TYPES[oi.type],
     cost: oi.cost,

@@ -9,11 +9,13 @@ import { millis, optionsText, spanText, timerText } from "./show-text.ts";
 
 /** `show ip ospf neighbor …` (ospfd/ospf_vty.c). */
 export function installShowNeighbor(set: CommandSet<OspfDaemon>): void {
-  set.add("view", "show ip ospf neighbor [json]", (d, args) =>
-    args.has("json") ? prettyJson({ neighbors: grouped(d, brief) }) : table(d),
+  set.add("view", "show ip ospf neighbor [all] [json]", (d, args) =>
+    args.has("json") ? prettyJson(args.has("all") ? grouped(d, brief) : { neighbors: grouped(d, brief) }) : table(d),
   );
-  set.add("view", "show ip ospf neighbor detail [json]", (d, args) =>
-    args.has("json") ? prettyJson({ neighbors: grouped(d, detailJson) }) : `${all(d).map(detail).join("")}\n`,
+  set.add("view", "show ip ospf neighbor detail [all] [json]", (d, args) =>
+    args.has("json")
+      ? prettyJson(args.has("all") ? grouped(d, detailJson) : { neighbors: grouped(d, detailJson) })
+      : `${all(d).map(detail).join("")}\n`,
   );
   set.add("view", "show ip ospf neighbor A.B.C.D$id [detail] [json]", (d, args) => {
     const found = all(d).filter((n) => n.routerId === args.ip("id"));
