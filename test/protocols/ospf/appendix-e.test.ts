@@ -26,23 +26,22 @@ const ids = (r: Router): string[] =>
     .map(({ lsa }) => `${formatIp(lsa.id)} ${formatIp(lsa.body.kind === "external" ? lsa.body.mask : 0)}`);
 
 const NET = 0x0c000000;
-for (const [title, order] of [
+it.each([
   ["the longest first", [24, 16, 8]],
   ["the shortest first", [8, 16, 24]],
-] as const)
-  it(`prefixes of one address have ids of their own, ${title}`, () => {
-    const { lab, r1, r2 } = pair();
-    for (const length of order) {
-      kernelRoute(r1, NET, length);
-      lab.run(10 * S);
-    }
-    const all = ["12.0.0.0 255.0.0.0", "12.0.0.255 255.255.255.0", "12.0.255.255 255.255.0.0"];
-    expect(ids(r2)).toEqual(all);
-    for (const length of order) expect(r2.ospfd.routing.dests.find(NET, length)?.path?.kind).toBe("external2");
-    kernelRoute(r1, NET, 16, false);
+])("prefixes of one address have ids of their own, %s", (_title, order) => {
+  const { lab, r1, r2 } = pair();
+  for (const length of order) {
+    kernelRoute(r1, NET, length);
     lab.run(10 * S);
-    expect(ids(r2)).toEqual(all.slice(0, 2));
-    kernelRoute(r1, NET, 8, false);
-    lab.run(10 * S);
-    expect(ids(r2)).toEqual(["12.0.0.255 255.255.255.0"]);
-  });
+  }
+  const all = ["12.0.0.0 255.0.0.0", "12.0.0.255 255.255.255.0", "12.0.255.255 255.255.0.0"];
+  expect(ids(r2)).toEqual(all);
+  for (const length of order) expect(r2.ospfd.routing.dests.find(NET, length)?.path?.kind).toBe("external2");
+  kernelRoute(r1, NET, 16, false);
+  lab.run(10 * S);
+  expect(ids(r2)).toEqual(all.slice(0, 2));
+  kernelRoute(r1, NET, 8, false);
+  lab.run(10 * S);
+  expect(ids(r2)).toEqual(["12.0.0.255 255.255.255.0"]);
+});
