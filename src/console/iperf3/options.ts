@@ -138,6 +138,7 @@ export function parseIperf3(args: readonly string[]): ParsedIperf3 {
   if (len > 1 << 20) return wrong("block size too large (maximum = 1048576 bytes)");
   if (mss > 9216) return wrong("TCP MSS too large (maximum = 9216 bytes)");
   if (units("w", 1024) > 512 << 20) return wrong("socket buffer size too large (maximum = 536870912 bytes)");
+  if (has("w") && has("u")) return wrong("socket buffer sizes (-w) of UDP are not built");
   if (has("bidir") && has("R")) return wrong("cannot be both reverse and bidirectional");
   const format = value("f") ?? "a";
   if (!/^[kmgtKMGT]$/.test(format) && has("f"))

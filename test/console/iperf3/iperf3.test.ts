@@ -149,6 +149,7 @@ describe("iperf3 ends as the real one", () => {
     expect(first("iperf3 -c x --sctp")).toBe(
       "iperf3: parameter error - an option you are trying to set is not implemented yet: --sctp",
     );
+    expect(first("iperf3 -c x -u -w 1M")).toContain("socket buffer sizes (-w) of UDP are not built");
     expect(first("iperf3 -c x --frob")).toBe("iperf3: unrecognized option '--frob'");
     expect(first("iperf3 -c x -P 200")).toBe(
       "iperf3: parameter error - number of parallel streams too large (maximum = 128)",
