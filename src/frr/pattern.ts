@@ -105,11 +105,11 @@ export class Args {
     return value;
   }
   int(name: string): number {
-    return Number(this.text(name));
+    return numberOf(this.text(name));
   }
   findInt(name: string): number | undefined {
     const value = this.#values.get(name);
-    return value === undefined ? undefined : Number(value);
+    return value === undefined ? undefined : numberOf(value);
   }
   ip(name: string): Ipv4 {
     return readIp(this.text(name));
@@ -123,6 +123,9 @@ export class Args {
     return readPrefix(this.text(name));
   }
 }
+
+/** A number; with a dot it is that of an AS. */
+const numberOf = (text: string): number => (text.includes(".") ? (parseAs(text) ?? 0) : Number(text));
 
 interface Reader {
   readonly tokens: readonly string[];
@@ -248,10 +251,6 @@ function fitOf(p: Extract<Pattern, { kind: "word" | "variable" }>, word: string)
     if (word === p.text) return { rank: RANK_EXACT, value: p.text };
     return p.text.startsWith(word) && word !== "" ? { rank: RANK_ABBREVIATED, value: p.text } : undefined;
   }
-  if (p.type === "ASNUM") {
-    const as = parseAs(word);
-    return as === undefined ? undefined : { rank: RANKS.ASNUM, value: String(as) };
-  }
   return fits(p, word) ? { rank: RANKS[p.type], value: word } : undefined;
 }
 
@@ -269,8 +268,9 @@ function fits(p: Extract<Pattern, { kind: "variable" }>, word: string): boolean 
       return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(word);
     case "WORD":
     case "LINE":
-    case "ASNUM":
       return true;
+    case "ASNUM":
+      return parseAs(word) !== undefined;
   }
 }
 

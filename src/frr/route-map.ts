@@ -139,7 +139,11 @@ export class RouteMapTable<Subject> {
 
   /** What a route map says to a route, which its `set` clauses change. A map that is not there denies (lib/routemap.c:route_map_apply_ext). */
   apply(name: string, subject: Subject): Verdict {
-    return this.#apply(name, subject, 0);
+    return this.#apply(name, subject, 0, subject);
+  }
+  /** The same, but what it sets, it sets of another route. */
+  applyTo(name: string, subject: Subject, changed: Subject): Verdict {
+    return this.#apply(name, subject, 0, changed);
   }
 
   /** The entry of that number, made if need be; undefined: there are too many. */
@@ -185,7 +189,7 @@ export class RouteMapTable<Subject> {
     return this.all().flatMap((map) => map.entries.map(blockOf));
   }
 
-  #apply(name: string, subject: Subject, calls: number): Verdict {
+  #apply(name: string, subject: Subject, calls: number, changed: Subject): Verdict {
     const map = this.#maps.get(name);
     if (map === undefined || calls > CALLS_MAX) return "deny";
     map.invoked++;
@@ -196,8 +200,9 @@ export class RouteMapTable<Subject> {
       if (entry.asks(subject) !== "match") continue;
       if (entry.verdict === "deny") return "deny";
       verdict = "permit";
-      for (const { run } of entry.sets) run?.(subject);
-      if (entry.call !== "" && this.#maps.has(entry.call)) verdict = this.#apply(entry.call, subject, calls + 1);
+      for (const { run } of entry.sets) run?.(changed);
+      if (entry.call !== "" && this.#maps.has(entry.call))
+        verdict = this.#apply(entry.call, subject, calls + 1, changed);
       if (verdict === "deny" || entry.onMatch === "exit") return verdict;
       const { onMatch } = entry;
       if (onMatch === "next") continue;

@@ -1,5 +1,5 @@
 import { networkOf, type Prefix } from "../../core/addr.ts";
-import { AS_SEQUENCE, AS_SET, type AsPath, EMPTY_PATH, makePath } from "./as-path.ts";
+import { AS_SEQUENCE, AS_SET, type AsPath, CONFED_SEQUENCE, CONFED_SET, EMPTY_PATH, makePath } from "./as-path.ts";
 import { type Attributes, makeAttributes, ORIGIN_IGP, PLAIN, sameAttributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { sortedCommunities, sortedHex } from "./community.ts";
@@ -136,7 +136,7 @@ function attributesOf(bgp: Bgp, a: AggregateSettings, parts: readonly Path[]): A
     weight: AGGREGATE_WEIGHT,
     med: a.matchingMedOnly ? parts[0]?.attributes.med : 0,
   };
-  if (!a.asSet)
+  if (!a.asSet || bgp.globals.rejectAsSets)
     return makeAttributes({
       ...common,
       atomicAggregate: parts.some((p) => p.attributes.asPath !== EMPTY_PATH) || true,
@@ -162,9 +162,12 @@ export function mergedPath(paths: readonly AsPath[]): AsPath {
     shared = n;
   }
   const head = first.slice(0, shared);
-  const rest = paths.flatMap((p) => p.segments.flatMap((s) => s.as)).filter((as) => !head.includes(as));
+  const all = paths.flatMap((p) => p.segments);
+  const rest = (confed: boolean): number[] =>
+    all.filter((s) => s.type >= CONFED_SEQUENCE === confed).flatMap((s) => s.as);
   return makePath([
     { type: AS_SEQUENCE, as: head },
-    { type: AS_SET, as: rest },
+    { type: AS_SET, as: rest(false).filter((as) => !head.includes(as)) },
+    { type: CONFED_SET, as: rest(true) }, // RFC 5065 §4
   ]);
 }

@@ -46,6 +46,9 @@ export class AsPath {
     }
     return n;
   }
+  get hasSet(): boolean {
+    return this.segments.some((s) => s.type === AS_SET || s.type === CONFED_SET);
+  }
   /** The first AS number of all, confederation or not; undefined: the path is empty or begins with a set. */
   get first(): number | undefined {
     const s = this.segments[0];

@@ -104,6 +104,10 @@ export class Bgp {
   asText(as: number | AsPath): string {
     return inNotation(typeof as === "number" ? String(as) : as.text, this.globals.asNotation);
   }
+  /** An AS number in JSON: text where it is printed with a dot (lib/asn.c:asn_asn2json). */
+  asJson(as: number): number | string {
+    return this.globals.asNotation === "plain" ? as : this.asText(as);
+  }
   /** Changes settings of the process. `reset`: the sessions begin anew. */
   change(changes: Partial<Globals>): void {
     this.globals = { ...this.globals, ...changes };

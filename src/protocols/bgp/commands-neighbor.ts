@@ -99,7 +99,7 @@ export function installNeighbors(set: CommandSet<BgpDaemon>): void {
 function installExistence(set: CommandSet<BgpDaemon>): void {
   on(set, `${WHO} remote-as <ASNUM|internal|external|auto>$as`, (bgp, a): Said => {
     const text = a.text("as");
-    const remoteAs = text === "internal" || text === "external" || text === "auto" ? text : Number(text);
+    const remoteAs = text === "internal" || text === "external" || text === "auto" ? text : a.int("as");
     const target = targetOf(bgp, a) ?? make(bgp, a);
     if (target === undefined) return { refused: "% Create the peer-group first\n" };
     if (typeof target === "string") return { refused: target };

@@ -26,7 +26,7 @@ export function installProcess(set: CommandSet<BgpDaemon>): void {
       if (d.bgp !== undefined && as !== undefined && as !== d.bgp.globals.as)
         return { refused: `BGP is already running; AS is ${d.bgp.globals.as}\n` };
       const bgp = d.bgp ?? d.create(as ?? 0);
-      if (a.has("notation")) bgp.change({ asNotation: a.text("notation") as AsNotation });
+      if (as !== undefined) bgp.change({ asNotation: notationOf(a) });
       return { context: bgp };
     })
     .add("config", "no router bgp [ASNUM$as [as-notation <dot|dot+|plain>]]", (d, a): Said => {
@@ -40,6 +40,14 @@ export function installProcess(set: CommandSet<BgpDaemon>): void {
   installBestpath(set);
   installFlags(set);
   installGroups(set);
+}
+
+/** As told, or else as the number itself is written (bgpd/bgp_vty.c:router_bgp). */
+function notationOf(a: Args): AsNotation {
+  const told = a.find("notation");
+  if (told !== undefined) return told as AsNotation;
+  const text = a.text("as");
+  return text.includes(".") ? (text.startsWith("0.") ? "dot+" : "dot") : "plain";
 }
 
 function installIdentity(set: CommandSet<BgpDaemon>): void {
@@ -198,6 +206,8 @@ function installFlags(set: CommandSet<BgpDaemon>): void {
     const { coalesceMs: _, ...rest } = bgp.globals;
     bgp.globals = rest;
   });
+  on(set, "bgp route-map delay-timer (0-600)$s", (bgp, a) => bgp.change({ rmapDelayS: a.int("s") }));
+  on(set, "no bgp route-map delay-timer [(0-600)]", (bgp) => bgp.change({ rmapDelayS: 5 }));
   set.add("config", "bgp route-map delay-timer (0-600)$s", (d, a) => {
     d.bgp?.change({ rmapDelayS: a.int("s") });
   });

@@ -27,6 +27,7 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   if (isHeldBack(attributes, peer) || !passesReflection(bgp, from, peer, members, attributes)) return undefined;
   const external = peer.sort === "ebgp";
   if (external && bgp.requiresPolicy && !hasPolicy(peer, "out")) return undefined; // RFC 8212
+  if (bgp.globals.rejectAsSets && attributes.asPath.hasSet) return undefined; // RFC 6472
   if (settings.senderLoops === true && attributes.asPath.count(peer.as) > 0) return undefined;
   if (!passesLists(bgp, peer, "out", path.node, attributes)) return undefined;
   if (settings.conditional !== undefined && !bgp.conditions.admits(peer, path, attributes)) return undefined;
@@ -142,13 +143,16 @@ function pathFor(bgp: Bgp, to: Peer, a: Attributes): AsPath {
   const { removePrivateAs, asOverride, unchanged, routeServerClient } = to.settings;
   const localAs = to.realAs ? undefined : to.settings.localAs;
   let path = a.asPath.withoutConfed();
-  if (removePrivateAs !== undefined) path = withoutPrivate(path, removePrivateAs, globals.as, to.as);
+  const ours = globals.confederationId ?? globals.as;
+  if (removePrivateAs !== undefined) path = withoutPrivate(path, removePrivateAs, ours, to.as);
   if (asOverride === true && path.count(to.as) > 0) path = path.map((as) => (as === to.as ? globals.as : as));
   if (routeServerClient === true) return path;
   if (unchanged?.asPath === true && path.segments.length > 0) return path;
   if (globals.confederationId !== undefined) return path.prepend(globals.confederationId);
   if (localAs === undefined) return path.prepend(globals.as);
-  return (localAs.replaceAs ? path : path.prepend(globals.as)).prepend(localAs.as);
+  // A private number of ours is one of those that go.
+  const hidden = localAs.replaceAs || (removePrivateAs !== undefined && isPrivateAs(globals.as));
+  return (hidden ? path : path.prepend(globals.as)).prepend(localAs.as);
 }
 
 /** bgpd/bgp_route.c:bgp_peer_remove_private_as: without `all` only where every number is private. */

@@ -1,6 +1,5 @@
 import { type Ipv4, networkOf } from "../../core/addr.ts";
 import { u8, u16, u32 } from "../../core/bytes.ts";
-import { AS_SET, CONFED_SET } from "./as-path.ts";
 import { findNextHop, readCached } from "./attribute-cache.ts";
 import type { ReadAttributes, Sender } from "./attribute-decode.ts";
 import { type Attributes, sameAttributes } from "./attributes.ts";
@@ -153,7 +152,7 @@ export class Inbound {
   isAcceptable(peer: Peer, a: Attributes, nextHop: Ipv4): boolean {
     const { globals } = this.#bgp;
     const { allowAsIn, localAs, enforceFirstAs = globals.enforceFirstAs } = peer.settings;
-    if (globals.rejectAsSets && a.asPath.segments.some((s) => s.type === AS_SET || s.type === CONFED_SET)) return false;
+    if (globals.rejectAsSets && a.asPath.hasSet) return false;
     const times = a.asPath.count(globals.as);
     if (times > 0 && !admits(allowAsIn, times, a, globals.as)) return false;
     if (localAs !== undefined && a.asPath.count(localAs.as) > (typeof allowAsIn === "number" ? allowAsIn : 0))
@@ -209,6 +208,11 @@ export class Inbound {
   /** What it sent before policy, as it is kept, in order. */
   received(peer: Peer): readonly AdjIn[] {
     return [...peer.adjIn.values()].sort((a, b) => a.address - b.address || a.length - b.length);
+  }
+  /** Whether nothing of it has come into the table. */
+  isDenied(peer: Peer, a: AdjIn): boolean {
+    const node = this.#bgp.rib.find(a.address, a.length);
+    return node === undefined || findPath(node, peer, FROM_PEER, a.id) === undefined;
   }
   /** Whether policy would change or drop what was received: for shows. */
   isFiltered(peer: Peer, a: AdjIn): boolean {

@@ -140,7 +140,7 @@ export class Peer implements SessionOwner, PathSource {
   get localAs(): number {
     const { globals } = this.bgp;
     const told = this.settings.localAs;
-    if (told !== undefined && this.sort === "ebgp") return this.realAs ? globals.as : told.as;
+    if (told !== undefined && (this.sort === "ebgp" || told.as === this.as)) return this.realAs ? globals.as : told.as;
     // Of a neighbour whose AS is still unknown nobody can say that it is outside of the confederation.
     return this.sort === "ebgp" && this.as !== 0 ? (globals.confederationId ?? globals.as) : globals.as;
   }
@@ -354,7 +354,8 @@ export class Peer implements SessionOwner, PathSource {
     if (effect.kind !== "down") return;
     if (session === this.other) {
       this.other = undefined;
-      return;
+      // Only the main session begins anew by itself.
+      return session.discard();
     }
     this.resetAt = this.now();
     this.#explain(effect);

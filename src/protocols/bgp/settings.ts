@@ -79,7 +79,7 @@ export interface LocalAs {
 /** In the order of their numbers in the capability (RFC 9234 §4.1). */
 export const ROLES = ["provider", "rs-server", "rs-client", "customer", "peer"] as const;
 export type Role = (typeof ROLES)[number];
-/** Which paths go to a neighbour that takes several (RFC 7911); a number: the best so many. */
+/** Which paths go to a neighbour that takes several (RFC 7911); a number: so many beside the best. */
 export type AddPathTx = "all" | "bestPerAs" | number;
 /** `advertise-map`: what it permits is announced while the other map finds some route, or none. */
 export interface Conditional {

@@ -24,11 +24,11 @@ function bestPerAs(paths: readonly Path[], rules: DecisionRules): readonly Path[
   return [...groups.values()].flatMap((group) => bestOf(group, rules) ?? []);
 }
 
-/** The best one, then the best of the others, so many times. */
+/** The best one, and of the others the best so many. */
 function bestOnes(paths: readonly Path[], count: number, rules: DecisionRules): readonly Path[] {
   const chosen: Path[] = [];
   let left = paths;
-  while (chosen.length < count && left.length > 0) {
+  while (chosen.length <= count && left.length > 0) {
     const best = bestOf(left, rules);
     if (best === undefined) break;
     chosen.push(best);

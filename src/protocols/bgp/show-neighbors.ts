@@ -4,6 +4,7 @@ import { type Json, prettyJson } from "../../frr/json.ts";
 import type { Bgp } from "./bgp.ts";
 import { hasPolicy } from "./filter.ts";
 import { notificationText, type Peer } from "./peer.ts";
+import { ROLES } from "./settings.ts";
 import { sentPrefixes } from "./show-summary.ts";
 import { uptime } from "./show-text.ts";
 import { roleText } from "./views.ts";
@@ -29,9 +30,9 @@ export function neighborText(bgp: Bgp, p: Peer): string {
   const hold = p.up ? state.holdS : times.holdS;
   const keepalive = p.up ? state.keepaliveS : times.keepaliveS;
   const lines = [
-    `BGP neighbor is ${formatIp(p.address)}, remote AS ${p.as}, local AS ${p.localAs}${localAsNote(p)}, ${link}`,
-    "  Local Role: undefined",
-    "  Remote Role: undefined",
+    `BGP neighbor is ${formatIp(p.address)}, remote AS ${bgp.asText(p.as)}, local AS ${bgp.asText(p.localAs)}${localAsNote(p)}, ${link}`,
+    `  Local Role: ${p.settings.localRole?.role ?? "undefined"}`,
+    `  Remote Role: ${ROLES[p.capabilities?.role ?? -1] ?? "undefined"}`,
     ...(p.settings.description === undefined ? [] : [` Description: ${p.settings.description}`]),
     ...(p.hostname === undefined ? [] : [`Hostname: ${p.hostname}`]),
     ...(p.group === undefined ? [] : [` Member of peer-group ${p.group.name} for session parameters`]),
@@ -196,6 +197,8 @@ export function neighborsJson(bgp: Bgp, peers: readonly Peer[]): string {
   return prettyJson(new Map<string, Json>(peers.map((p) => [formatIp(p.address), neighborJson(bgp, p)])));
 }
 
+const LINKS = { ibgp: "nbrInternalLink", ebgp: "nbrExternalLink", confed: "nbrConfedExternalLink" } as const;
+
 function neighborJson(bgp: Bgp, p: Peer): Json {
   const now = bgp.os.now();
   const ms = (at: number): number => Math.floor((now - at) / S) * 1000;
@@ -208,9 +211,12 @@ function neighborJson(bgp: Bgp, p: Peer): Json {
     ]),
   );
   return {
-    remoteAs: p.as,
-    localAs: p.localAs,
-    ...(p.sort === "ibgp" ? { nbrInternalLink: true } : { nbrExternalLink: true }),
+    remoteAs: bgp.asJson(p.as),
+    localAs: bgp.asJson(p.localAs),
+    [LINKS[p.sort]]: true,
+    ...(p.sort !== "ebgp" && bgp.globals.confederationId !== undefined ? { nbrCommonAdmin: true } : {}),
+    localRole: p.settings.localRole?.role ?? "undefined",
+    remoteRole: ROLES[p.capabilities?.role ?? -1] ?? "undefined",
     nbrDesc: p.settings.description,
     hostname: p.hostname,
     peerGroup: p.group?.name,

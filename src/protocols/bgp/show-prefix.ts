@@ -58,6 +58,8 @@ function pathText(bgp: Bgp, node: RibNode, p: Path): string {
     ...(a.extended.length > 0 ? [`      Extended Community: ${extendedsText(a.extended)}`] : []),
     ...(a.large.length > 0 ? [`      Large Community: ${largesText(a.large)}`] : []),
     ...originators(p),
+    ...(a.otc === undefined ? [] : [`      Only To Customer (OTC): ${a.otc}`]),
+    ...(a.aigp === undefined ? [] : [`      AIGP metric: ${a.aigp}`]),
     `      Last update: ${ctime(p.since)}`,
   ];
   return `${lines.join("\n")}\n`;
@@ -139,6 +141,8 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
         : { string: communitiesText(a.communities), list: communitiesText(a.communities).split(" ") },
     largeCommunity: a.large.length === 0 ? undefined : { string: largesText(a.large) },
     extendedCommunity: a.extended.length === 0 ? undefined : { string: extendedsText(a.extended) },
+    aigpMetric: a.aigp,
+    otc: a.otc,
     originatorId: a.originatorId === undefined ? undefined : formatIp(a.originatorId),
     clusterList: a.clusterList.length === 0 ? undefined : { list: a.clusterList.map(formatIp) },
     lastUpdate: { epoch: Math.floor(p.since / 1e9), string: `${ctime(p.since)}\n` },

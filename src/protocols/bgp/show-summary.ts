@@ -67,29 +67,33 @@ function row(bgp: Bgp, p: Peer): string {
   ].join("");
 }
 
-export function summaryJson(bgp: Bgp): string {
+/** `family`: of that one alone; else of all, each under its name. */
+export function summaryJson(bgp: Bgp, family: boolean): string {
   const peers = bgp.sortedPeers().filter(isKnown);
   if (peers.length === 0) return "{\n}\n";
+  const summary = ipv4Unicast(bgp, peers);
+  return prettyJson(family ? summary : { ipv4Unicast: summary });
+}
+
+function ipv4Unicast(bgp: Bgp, peers: readonly Peer[]): Json {
   const entries = treeSize(bgp);
-  return prettyJson({
-    ipv4Unicast: {
-      routerId: formatIp(bgp.routerId),
-      as: bgp.globals.as,
-      vrfId: 0,
-      vrfName: "default",
-      tableVersion: bgp.version,
-      ribCount: entries,
-      ribMemory: entries * NODE_BYTES,
-      peerCount: peers.length,
-      peerMemory: peers.length * PEER_BYTES,
-      peers: new Map<string, Json>(peers.map((p) => [formatIp(p.address), peerJson(bgp, p)])),
-      failedPeers: peers.filter((p) => !p.up).length,
-      displayedPeers: peers.length,
-      totalPeers: peers.length,
-      dynamicPeers: peers.filter((p) => p.dynamic).length,
-      bestPath: { multiPathRelax: bgp.globals.multipathRelax ? "true" : "false" },
-    },
-  });
+  return {
+    routerId: formatIp(bgp.routerId),
+    as: bgp.asJson(bgp.globals.as),
+    vrfId: 0,
+    vrfName: "default",
+    tableVersion: bgp.version,
+    ribCount: entries,
+    ribMemory: entries * NODE_BYTES,
+    peerCount: peers.length,
+    peerMemory: peers.length * PEER_BYTES,
+    peers: new Map<string, Json>(peers.map((p) => [formatIp(p.address), peerJson(bgp, p)])),
+    failedPeers: peers.filter((p) => !p.up).length,
+    displayedPeers: peers.length,
+    totalPeers: peers.length,
+    dynamicPeers: peers.filter((p) => p.dynamic).length,
+    bestPath: { multiPathRelax: bgp.globals.multipathRelax ? "true" : "false" },
+  };
 }
 
 function peerJson(bgp: Bgp, p: Peer): Json {
@@ -97,8 +101,8 @@ function peerJson(bgp: Bgp, p: Peer): Json {
   const since = p.up ? p.establishedAt : p.resetAt;
   return {
     hostname: p.hostname,
-    remoteAs: p.as,
-    localAs: p.localAs,
+    remoteAs: bgp.asJson(p.as),
+    localAs: bgp.asJson(p.localAs),
     version: 4,
     msgRcvd: sum(p.counters.received),
     msgSent: sum(p.counters.sent),

@@ -90,7 +90,7 @@ export function advertisedText(bgp: Bgp, peer: Peer): string {
   }
   return `${text}\nTotal number of prefixes ${entries.length}\n`;
 }
-const withoutOwn = (path: string, peer: Peer): string =>
+export const withoutOwn = (path: string, peer: Peer): string =>
   peer.sort === "ibgp" ? path : path.split(" ").slice(1).join(" ");
 
 /** `received-routes`. */
@@ -114,7 +114,7 @@ export function tableJson(bgp: Bgp, wanted: (p: Path) => boolean): string {
  "tableVersion": ${bgp.version},
  "routerId": "${formatIp(bgp.routerId)}",
  "defaultLocPrf": ${bgp.globals.localPref},
- "localAS": ${bgp.globals.as},
+ "localAS": ${JSON.stringify(bgp.asJson(bgp.globals.as))},
  "routes": { ${routes.join("\n,")}
  }  } 
 `;

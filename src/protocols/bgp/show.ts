@@ -8,11 +8,11 @@ import type { BgpDaemon } from "./daemon.ts";
 import { asPathRegex } from "./lists.ts";
 import type { Peer } from "./peer.ts";
 import type { Path } from "./rib.ts";
+import { advertisedJson, receivedJson } from "./show-adj.ts";
 import { neighborsJson, neighborText } from "./show-neighbors.ts";
 import { prefixJson, prefixText } from "./show-prefix.ts";
 import { summaryJson, summaryText } from "./show-summary.ts";
 import { advertisedText, receivedText, tableJson, tableText } from "./show-table.ts";
-import { viewOf } from "./views.ts";
 
 const NO_PROCESS = "% Default BGP instance not found\n";
 
@@ -34,11 +34,12 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
       (p) => p.node.length >= length && networkOf(p.node.address, length) === networkOf(address, length),
     );
   });
-  show("summary [json]", (bgp, a) => (a.has("json") ? summaryJson(bgp) : summaryText(bgp)));
+  // Of one family, or of all: then by family.
+  show("summary [json]", (bgp, a) => (a.has("json") ? summaryJson(bgp, a.has("ipv4")) : summaryText(bgp)));
   show("neighbors [json]", (bgp, a) => neighbors(bgp, a, bgp.sortedPeers()));
   show("neighbors A.B.C.D$peer [json]", (bgp, a) => withPeer(bgp, a, (p) => neighbors(bgp, a, [p])));
-  show("neighbors A.B.C.D$peer <advertised-routes|received-routes|routes>$what [json]", (bgp, a, d) =>
-    withPeer(bgp, a, (p) => routesOf(d, bgp, a, p)),
+  show("neighbors A.B.C.D$peer <advertised-routes|received-routes|routes>$what [json]", (bgp, a) =>
+    withPeer(bgp, a, (p) => routesOf(bgp, a, p)),
   );
   show("regexp LINE...$regex", (bgp, a) => {
     const regex = asPathRegex(a.text("regex"));
@@ -91,13 +92,10 @@ function withPeer(bgp: Bgp, a: Args, run: (p: Peer) => Said): Said {
 const neighbors = (bgp: Bgp, a: Args, peers: readonly Peer[]): string =>
   a.has("json") ? neighborsJson(bgp, peers) : peers.map((p) => neighborText(bgp, p)).join("");
 
-function routesOf(d: BgpDaemon, bgp: Bgp, a: Args, p: Peer): Said {
+function routesOf(bgp: Bgp, a: Args, p: Peer): Said {
   const what = a.text("what");
   if (what === "routes") return table(bgp, a, (path) => path.source === p);
-  if (a.has("json")) {
-    const query = { peer: a.text("peer") };
-    return prettyJson(viewOf(d, what === "advertised-routes" ? "bgp advertised" : "bgp adj-in", query) as never);
-  }
+  if (a.has("json")) return what === "advertised-routes" ? advertisedJson(bgp, p) : receivedJson(bgp, p);
   if (what === "advertised-routes") return advertisedText(bgp, p);
   if (p.settings.softReconfiguration !== true) return "% Inbound soft reconfiguration not enabled\n";
   return receivedText(bgp, bgp.inbound.received(p));

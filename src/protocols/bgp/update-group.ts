@@ -265,9 +265,8 @@ export class UpdateGroup {
     for (const node of this.bgp.rib) {
       for (const p of node.paths) {
         const asked = new Route(this.bgp, node, p.attributes, p.nextHop.address, undefined, undefined, "bgp");
-        if (this.bgp.policy.routeMaps.apply(map, asked) === "deny") continue;
         const route = new Route(this.bgp, { address: 0, length: 0 }, attributes, 0, undefined, undefined, "bgp");
-        this.bgp.policy.routeMaps.apply(map, route);
+        if (this.bgp.policy.routeMaps.applyTo(map, asked, route) === "deny") continue;
         return route.attributes;
       }
     }

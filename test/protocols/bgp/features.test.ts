@@ -84,6 +84,29 @@ describe("neighbours", () => {
     ]);
     expect(table(all[2] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "(65010)", local_pref: 100 }]);
   });
+  it("inside by the number of local-as are internal ones", () => {
+    const { all } = hub([
+      {
+        as: 65001,
+        lines: `neighbor 10.0.0.2 remote-as 65002\n neighbor 10.0.0.2 local-as 65002\n ${announce("10.1.0.0/16")}`,
+      },
+      { as: 65002, lines: "neighbor 10.0.0.1 remote-as internal" },
+    ]);
+    expect(table(all[1] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "", peer_type: "internal" }]);
+  });
+  it("that bear our own identifier inside are refused, and ask no more often than others", () => {
+    const same = "bgp router-id 9.9.9.9";
+    const { all } = hub(
+      [
+        { as: 65001, lines: `${same}\n neighbor 10.0.0.2 remote-as 65001` },
+        { as: 65001, lines: `${same}\n neighbor 10.0.0.1 remote-as 65001` },
+      ],
+      100,
+    );
+    const peer = [...((all[0] as Router).bgpd.bgp?.peers.values() ?? [])][0];
+    expect(stateOf(all[0] as Router, "10.0.0.2")).not.toBe("Established");
+    expect(peer?.counters.sent.reduce((a, b) => a + b, 0)).toBeLessThan(50);
+  });
   it("with a hold time that is too short are refused by bgp minimum-holdtime", () => {
     const { all } = hub(
       [
@@ -180,7 +203,7 @@ describe("several paths to a prefix (RFC 7911)", () => {
     const perAs = hops(several("addpath-tx-bestpath-per-AS").all[3] as Router);
     expect(perAs).toHaveLength(2);
     expect(perAs).toContain("10.0.0.2");
-    expect(hops(several("addpath-tx-best-selected 2").all[3] as Router)).toHaveLength(2);
+    expect(hops(several("addpath-tx-best-selected 1").all[3] as Router)).toHaveLength(2);
   });
   it("do not go to one that does not take them", () => {
     const r4 = "address-family ipv4 unicast\n  neighbor 10.0.0.3 disable-addpath-rx\n exit-address-family";
@@ -257,6 +280,76 @@ route-map NINE permit 10\n match ip address prefix-list NINE\nexit`,
       { as: 65002, lines: "neighbor 10.0.0.1 remote-as 65001" },
     ]);
     expect(prefixes(all[1] as Router)).toEqual(["0.0.0.0/0"]);
+  });
+  it("a route map of default-originate asks the table, and changes the default route", () => {
+    const { all } = hub([
+      {
+        as: 65001,
+        lines: `neighbor 10.0.0.2 remote-as 65002\n address-family ipv4 unicast\n  network 10.1.0.0/16 route-map MARK
+  neighbor 10.0.0.2 default-originate route-map MARKED\n exit-address-family\nexit
+bgp community-list standard SEVEN permit 65001:7
+route-map MARK permit 10\n set community 65001:7\nexit
+route-map MARKED permit 10\n match community SEVEN\n set metric 123\n set as-path prepend 65001 65001`,
+      },
+      { as: 65002, lines: "neighbor 10.0.0.1 remote-as 65001" },
+    ]);
+    const [path] = table(all[1] as Router)["0.0.0.0/0"] ?? [];
+    expect(path).toMatchObject({ med: 123, as_path: "65001 65001 65001" });
+    expect(path?.communities).toBeUndefined();
+  });
+  it("private numbers of ours go as well when another is shown", () => {
+    const { all } = hub([
+      {
+        as: 65001,
+        lines: `neighbor 10.0.0.2 remote-as 1000\n neighbor 10.0.0.2 local-as 500
+ address-family ipv4 unicast\n  network 10.1.0.0/16\n  neighbor 10.0.0.2 remove-private-AS`,
+      },
+      { as: 1000, lines: "neighbor 10.0.0.1 remote-as 500" },
+    ]);
+    expect(table(all[1] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "500" }]);
+  });
+  it("sets of AS numbers are neither taken, nor made, nor passed on with reject-as-sets", () => {
+    const make = (reject: string) =>
+      hub([
+        { as: 65001, lines: `neighbor 10.0.0.2 remote-as 65002\n ${announce("10.1.1.0/24")}` },
+        {
+          as: 65002,
+          lines: `${reject}\n neighbor 10.0.0.1 remote-as 65001\n neighbor 10.0.0.3 remote-as 65003\n neighbor 10.0.0.4 remote-as 65004
+ address-family ipv4 unicast\n  aggregate-address 10.1.0.0/16 as-set summary-only`,
+        },
+        { as: 65003, lines: `neighbor 10.0.0.2 remote-as 65002\n ${announce("10.1.2.0/24")}` },
+        { as: 65004, lines: "bgp reject-as-sets\n neighbor 10.0.0.2 remote-as 65002" },
+      ]).all;
+    const loose = make("");
+    expect(table(loose[1] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "{65001,65003}" }]);
+    expect(prefixes(loose[3] as Router)).toEqual([]);
+    expect(table(make("bgp reject-as-sets")[3] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "65002" }]);
+  });
+  it("what neighbours were told and what they told is shown as JSON", () => {
+    const { all } = hub([
+      {
+        as: 65001,
+        lines: `neighbor 10.0.0.2 remote-as 65002\n address-family ipv4 unicast\n  network 10.1.0.0/16\n  neighbor 10.0.0.2 default-originate`,
+      },
+      {
+        as: 65002,
+        lines: `neighbor 10.0.0.1 remote-as 65001\n address-family ipv4 unicast\n  neighbor 10.0.0.1 soft-reconfiguration inbound
+  neighbor 10.0.0.1 prefix-list NO in\n exit-address-family\nexit\nip prefix-list NO deny any`,
+      },
+    ]);
+    const [r1, r2] = all as [Router, Router];
+    expect(JSON.parse(r1.show("show ip bgp neighbors 10.0.0.2 advertised-routes json"))).toMatchObject({
+      bgpOriginatingDefaultNetwork: "0.0.0.0/0",
+      advertisedRoutes: { "10.1.0.0/16": { path: "", metric: 0, nextHop: "0.0.0.0", weight: 32768 } },
+      totalPrefixCounter: 2,
+    });
+    expect(JSON.parse(r2.show("show ip bgp neighbors 10.0.0.1 received-routes json"))).toMatchObject({
+      receivedRoutes: { "10.1.0.0/16": { path: "65001", nextHop: "10.0.0.1" } },
+      totalPrefixCounter: 2,
+      filteredPrefixCounter: 2,
+    });
+    expect(JSON.parse(r1.show("show bgp ipv4 unicast summary json"))).toMatchObject({ peerCount: 1 });
+    expect(JSON.parse(r1.show("show bgp summary json"))).toMatchObject({ ipv4Unicast: { peerCount: 1 } });
   });
   it("reflected routes are what they were, whatever a route map says, unless that is allowed", () => {
     const { lab, all } = hub([

@@ -1,0 +1,72 @@
+import { formatIp, formatPrefix, type Ipv4, type Prefix } from "../../core/addr.ts";
+import { type Json, prettyJson } from "../../frr/json.ts";
+import type { Attributes } from "./attributes.ts";
+import type { Bgp } from "./bgp.ts";
+import type { Peer } from "./peer.ts";
+import { FROM_PEER } from "./rib.ts";
+import { withoutOwn } from "./show-table.ts";
+
+/** `show ip bgp neighbors X advertised-routes|received-routes json` (bgpd/bgp_route.c:peer_adj_routes). */
+
+const ORIGIN_CODES = ["i", "e", "?"];
+
+export function advertisedJson(bgp: Bgp, p: Peer): string {
+  const group = p.updateGroup;
+  const told = group === undefined || p.joining ? [] : [...group.out];
+  const ours = told.filter(([node]) => node !== group?.defaultNode).sort(([a], [b]) => byPrefix(a, b));
+  return prettyJson({
+    ...head(bgp),
+    bgpOriginatingDefaultNetwork: ours.length < told.length ? "0.0.0.0/0" : undefined,
+    advertisedRoutes: new Map<string, Json>(
+      ours.map(([node, { attributes, nextHop }]) => {
+        const best = bgp.rib.find(node.address, node.length)?.best;
+        const weight = best !== undefined && best.kind !== FROM_PEER ? best.attributes.weight : 0;
+        const path = withoutOwn(bgp.asText(attributes.asPath), p);
+        return [formatPrefix(node), routeJson(node, nextHop, attributes, weight, path)];
+      }),
+    ),
+    totalPrefixCounter: told.length,
+    filteredPrefixCounter: 0,
+  });
+}
+
+export function receivedJson(bgp: Bgp, p: Peer): string {
+  const warning = "Inbound soft reconfiguration not enabled";
+  if (p.settings.softReconfiguration !== true) return prettyJson({ warning });
+  const routes = bgp.inbound.received(p);
+  return prettyJson({
+    ...head(bgp),
+    receivedRoutes: new Map<string, Json>(
+      routes.map((r) => [formatPrefix(r), routeJson(r, r.nextHop, r.attributes, 0, bgp.asText(r.attributes.asPath))]),
+    ),
+    totalPrefixCounter: routes.length,
+    filteredPrefixCounter: routes.filter((r) => bgp.inbound.isDenied(p, r)).length,
+  });
+}
+
+const byPrefix = (a: Prefix, b: Prefix): number => a.address - b.address || a.length - b.length;
+
+const head = (bgp: Bgp): { readonly [key: string]: Json } => ({
+  bgpTableVersion: bgp.version,
+  bgpLocalRouterId: formatIp(bgp.routerId),
+  defaultLocPrf: bgp.globals.localPref,
+  localAS: bgp.asJson(bgp.globals.as),
+  bgpStatusCodes: {
+    ...{ suppressed: "s", damped: "d", history: "h", valid: "*", best: ">", multipath: "=", internal: "i" },
+    ...{ ribFailure: "r", stale: "S", removed: "R" },
+  },
+  bgpOriginCodes: { igp: "i", egp: "e", incomplete: "?" },
+});
+
+const routeJson = (p: Prefix, nextHop: Ipv4, a: Attributes, weight: number, path: string): Json => ({
+  addrPrefix: formatIp(p.address),
+  prefixLen: p.length,
+  network: formatPrefix(p),
+  nextHop: formatIp(nextHop),
+  metric: a.med,
+  locPrf: a.localPref,
+  weight,
+  path,
+  bgpOriginCode: ORIGIN_CODES[a.origin] ?? "?",
+  appliedStatusSymbols: { "*": true, ">": true },
+});
