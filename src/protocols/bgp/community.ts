@@ -27,6 +27,23 @@ const VALUES: ReadonlyMap<string, number> = new Map([
   ["internet", 0],
 ]);
 
+/** The names that FRR gives them in lists of JSON. */
+const JSON_NAMES: ReadonlyMap<number, string> = new Map([
+  [GRACEFUL_SHUTDOWN, "gracefulShutdown"],
+  [0xffff0001, "acceptOwn"],
+  [0xffff0002, "routeFilterTranslatedV4"],
+  [0xffff0003, "routeFilterV4"],
+  [0xffff0004, "routeFilterTranslatedV6"],
+  [0xffff0005, "routeFilterV6"],
+  [0xffff0006, "llgrStale"],
+  [0xffff0007, "noLlgr"],
+  [0xffff0008, "acceptOwnNexthop"],
+  [NO_EXPORT, "noExport"],
+  [NO_ADVERTISE, "noAdvertise"],
+  [LOCAL_AS, "localAs"],
+  [0xffffff04, "noPeer"],
+]);
+export const communityJson = (c: number): string => JSON_NAMES.get(c) ?? communityText(c);
 export const communityText = (c: number): string => NAMES.get(c) ?? `${c >>> 16}:${c & 0xffff}`;
 export const communitiesText = (list: readonly number[]): string => list.map(communityText).join(" ");
 

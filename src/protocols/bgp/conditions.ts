@@ -1,9 +1,8 @@
 import type { OsAlarm } from "../../core/os.ts";
 import { NEVER, S } from "../../core/time.ts";
-import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import type { Peer } from "./peer.ts";
-import { FROM_PEER, type Path, type RibNode } from "./rib.ts";
+import { FROM_PEER, type RibNode } from "./rib.ts";
 import { Route } from "./route.ts";
 import type { Conditional } from "./settings.ts";
 
@@ -42,15 +41,18 @@ export class Conditions {
     this.#alarm.set(NEVER);
   }
 
-  /** Whether a path may go to a neighbour as far as its condition goes. */
-  admits(peer: Peer, path: Path, attributes: Attributes): boolean {
+  /**
+   * What the condition of a neighbour says to a route that is about to go out. `deny`: it waits. `permit`: it goes as the advertise-map has made it,
+   * whatever the outbound route map says (`subgroup_announce_check`). Undefined: the condition is not about this route.
+   */
+  decide(peer: Peer, route: Route): "permit" | "deny" | undefined {
     const { conditional } = peer.settings;
-    if (conditional === undefined || this.#open.get(keyOf(conditional)) !== false) return true;
-    const { policy } = this.#bgp;
-    if (policy.routeMaps.find(conditional.map) === undefined) return true;
-    const from = path.kind === FROM_PEER ? (path.source as Peer) : undefined;
-    const route = new Route(this.#bgp, path.node, attributes, path.nextHop.address, from, peer, "bgp");
-    return policy.routeMaps.apply(conditional.map, route) === "deny";
+    const { routeMaps } = this.#bgp.policy;
+    const open = conditional === undefined ? undefined : this.#open.get(keyOf(conditional));
+    if (conditional === undefined || open === undefined || routeMaps.find(conditional.map) === undefined)
+      return undefined;
+    if (routeMaps.apply(conditional.map, open ? route : route.copy()) === "deny") return undefined;
+    return open ? "permit" : "deny";
   }
   /** Whether what the neighbour's map permits goes out now; undefined: it has no condition, or nobody has looked yet. */
   stateOf(peer: Peer): boolean | undefined {
@@ -73,9 +75,6 @@ export class Conditions {
   }
 
   #holds(c: Conditional): boolean {
-    const map = this.#bgp.policy.routeMaps.find(c.condition);
-    // A map that is not there asks for nothing, and nothing is held back (bgp_conditional_adv_timer).
-    if (map === undefined) return true;
     for (const node of this.#bgp.rib) if (this.#permits(c.condition, node)) return c.exists;
     return !c.exists;
   }

@@ -30,7 +30,6 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   if (bgp.globals.rejectAsSets && attributes.asPath.hasSet) return undefined; // RFC 6472
   if (settings.senderLoops === true && attributes.asPath.count(peer.as) > 0) return undefined;
   if (!passesLists(bgp, peer, "out", path.node, attributes)) return undefined;
-  if (settings.conditional !== undefined && !bgp.conditions.admits(peer, path, attributes)) return undefined;
   const route = new Route(
     bgp,
     path.node,
@@ -42,7 +41,8 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   );
   if (path.suppressed > 0 && bgp.policy.routeMaps.apply(settings.unsuppressMap ?? "", route) === "deny")
     return undefined;
-  if (!passesMap(bgp, peer, from, route)) return undefined;
+  const condition = settings.conditional === undefined ? undefined : bgp.conditions.decide(peer, route);
+  if (condition === "deny" || (condition === undefined && !passesMap(bgp, peer, from, route))) return undefined;
   if (bgp.globals.gracefulShutdown || settings.gracefulShutdown === true) shutDownGracefully(route, external);
   const nextHop = nextHopFor(bgp, peer, members, path, route, from);
   const dry = otcOut(peer, dressed(bgp, peer, from, route.attributes));

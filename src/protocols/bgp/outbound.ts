@@ -55,10 +55,11 @@ export class Outbound {
   }
   /** Settings or policy of a neighbour have changed: it may belong to another group now. */
   regroup(peer: Peer): void {
+    this.#bgp.conditions.touched();
     const group = peer.updateGroup;
     if (group === undefined) return;
     if (group.key === groupKey(peer)) return this.#soon(peer);
-    const told = group.members.size > 0 ? [...group.out.keys()] : [];
+    const told = group.toldTo(peer);
     group.leave(peer);
     this.join(peer);
     peer.updateGroup?.withdrawAfter(peer, told);

@@ -23,7 +23,7 @@ function uses(s: PeerSettings, direction: Direction, changed: ReadonlySet<string
     named("prefix-list", s.prefixLists?.[direction]) ||
     named("access-list", s.distributeLists?.[direction]) ||
     named("as-path-list", s.filterLists?.[direction]) ||
-    (direction === "out" && named("route-map", s.unsuppressMap))
+    (direction === "out" && (named("route-map", s.unsuppressMap) || named("route-map", s.conditional?.map)))
   );
 }
 

@@ -1,7 +1,7 @@
 import { formatIp, formatPrefix } from "../../core/addr.ts";
 import { type Json, prettyJson } from "../../frr/json.ts";
 import type { Bgp } from "./bgp.ts";
-import { communitiesText, extendedsText, largesText, NO_ADVERTISE, NO_EXPORT } from "./community.ts";
+import { communitiesText, communityJson, extendedsText, largesText, NO_ADVERTISE, NO_EXPORT } from "./community.ts";
 import type { Peer } from "./peer.ts";
 import { FROM_AGGREGATE, FROM_PEER, type Path, type RibNode } from "./rib.ts";
 import { ordered } from "./show-table.ts";
@@ -138,7 +138,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
     community:
       a.communities.length === 0
         ? undefined
-        : { string: communitiesText(a.communities), list: communitiesText(a.communities).split(" ") },
+        : { string: communitiesText(a.communities), list: a.communities.map(communityJson) },
     largeCommunity: a.large.length === 0 ? undefined : { string: largesText(a.large) },
     extendedCommunity: a.extended.length === 0 ? undefined : { string: extendedsText(a.extended) },
     aigpMetric: a.aigp,

@@ -208,6 +208,10 @@ export class UpdateGroup {
   withdrawAfter(peer: Peer, told: readonly Told[]): void {
     this.#toldElsewhere.set(peer, told);
   }
+  /** What a member was told of: here, or in another group while it waits to be told anew. */
+  toldTo(peer: Peer): readonly Told[] {
+    return this.#joiners.has(peer) ? (this.#toldElsewhere.get(peer) ?? []) : [...this.out.keys()];
+  }
   #takeBack(peer: Peer): void {
     const told = this.#toldElsewhere.get(peer);
     this.#toldElsewhere.delete(peer);

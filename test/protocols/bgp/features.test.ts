@@ -255,6 +255,21 @@ route-map NINE permit 10\n match ip address prefix-list NINE\nexit`,
     lab.run(3 * S);
     expect(prefixes(r2)).toEqual(["10.2.0.0/16", "10.3.0.0/16"]);
   });
+  it("follows two changes that come at once", () => {
+    const { lab, all } = hub([
+      {
+        as: 65001,
+        lines: `neighbor 10.0.0.2 remote-as 65002\n ${announce("10.1.0.0/16")}\nexit\nip prefix-list NONE deny any`,
+      },
+      { as: 65002, lines: "neighbor 10.0.0.1 remote-as 65001" },
+    ]);
+    const [r1, r2] = all as [Router, Router];
+    expect(prefixes(r2)).toEqual(["10.1.0.0/16"]);
+    const inside = ["router bgp 65001", "address-family ipv4 unicast"];
+    r1.type(...inside, "neighbor 10.0.0.2 prefix-list NONE out", "neighbor 10.0.0.2 next-hop-self");
+    lab.run(15 * S);
+    expect(prefixes(r2)).toEqual([]);
+  });
   it("of a route server is as it came, and loops are spared to who asks for that", () => {
     const clients =
       "address-family ipv4 unicast\n  neighbor 10.0.0.1 route-server-client\n  neighbor 10.0.0.3 route-server-client";
