@@ -1,9 +1,13 @@
 import { HEADER as IP_HEADER, IPPROTO_TCP, IPPROTO_UDP } from "../../../protocols/ipv4/wire.ts";
 import { HEADER as TCP_HEADER } from "../../../protocols/tcp/wire.ts";
-import { CT_INFO, directionOf, FLOW_SHIFT, IPS_CONFIRMED, W_MARK, W_STATUS } from "./conntrack/flow.ts";
+import * as flow from "./conntrack/flow.ts";
+import { directionOf } from "./conntrack/flow.ts";
 import type { FlowTable } from "./conntrack/table.ts";
 import type { Rule } from "./rule.ts";
 import type { HookState } from "./state.ts";
+
+/** As constants of its own: see `flow.ts`. */
+const { CT_INFO, FLOW_SHIFT, IPS_CONFIRMED, W_MARK, W_STATUS } = flow;
 
 /** What a packet is looked up by, and what became of it: words of a cell. A cell is one cache line. */
 const CELL_SHIFT = 4;

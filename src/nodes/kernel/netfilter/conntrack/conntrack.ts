@@ -11,10 +11,29 @@ import {
 } from "../../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../../kernel.ts";
 import { saw } from "../../saw.ts";
-import { type HookState, LOCAL_OUT, NF_ACCEPT, PORTS_READ } from "../state.ts";
+import type { HookState } from "../state.ts";
+import * as state from "../state.ts";
 import { ConntrackEvents } from "./events.ts";
 import { Expectations } from "./expect.ts";
-import {
+import * as flow from "./flow.ts";
+import { directionOf } from "./flow.ts";
+import { genericPacket } from "./generic.ts";
+import { grePacket } from "./gre.ts";
+import { hash } from "./hash.ts";
+import type { Helper, HelperState } from "./helper.ts";
+import { ICMP_QUERY, ICMP_RELATED, icmpError, icmpPacket } from "./icmp.ts";
+import type { SequenceAdjustment } from "./seqadj.ts";
+import { ConntrackSysctl } from "./sysctl.ts";
+import { FlowTable } from "./table.ts";
+import { isClosing, tcpPacket } from "./tcp.ts";
+import { octetsOf } from "./tcp-window.ts";
+import { Tuple } from "./tuple.ts";
+import { udpPacket } from "./udp.ts";
+import { REPEAT } from "./verdict.ts";
+
+/** As constants of its own: see `flow.ts`. */
+const { LOCAL_OUT, NF_ACCEPT, PORTS_READ } = state;
+const {
   B_STATE,
   CT_ESTABLISHED,
   CT_ESTABLISHED_REPLY,
@@ -28,7 +47,6 @@ import {
   CT_UNTRACKED,
   D_EXPIRES,
   DIR_ORIGINAL,
-  directionOf,
   FLOW_SHIFT,
   IPCT_HELPER,
   IPCT_NEW,
@@ -49,20 +67,7 @@ import {
   W_PROTOCOL,
   W_REPLY,
   W_STATUS,
-} from "./flow.ts";
-import { genericPacket } from "./generic.ts";
-import { grePacket } from "./gre.ts";
-import { hash } from "./hash.ts";
-import type { Helper, HelperState } from "./helper.ts";
-import { ICMP_QUERY, ICMP_RELATED, icmpError, icmpPacket } from "./icmp.ts";
-import type { SequenceAdjustment } from "./seqadj.ts";
-import { ConntrackSysctl } from "./sysctl.ts";
-import { FlowTable } from "./table.ts";
-import { isClosing, tcpPacket } from "./tcp.ts";
-import { octetsOf } from "./tcp-window.ts";
-import { Tuple } from "./tuple.ts";
-import { udpPacket } from "./udp.ts";
-import { REPEAT } from "./verdict.ts";
+} = flow;
 
 const TABLE_FULL = dropReason("conntrack: table full");
 const CLASH = dropReason("conntrack: another flow has these addresses and ports");
@@ -162,9 +167,13 @@ export class Conntrack {
   #resolve(s: HookState): number {
     const { table } = this;
     const t = TUPLE;
-    const { now } = this.kernel.sim;
-    const ref = table.find(t.src, t.dst, t.ports, t.protocol, now);
+    let ref = table.search(t.src, t.dst, t.ports, t.protocol);
     let slot = ref >> 1;
+    // Looked at here, since numbers that no 31 bits hold are dear to hand over.
+    if (ref >= 0 && (table.doubles[(slot << 4) + D_EXPIRES] as number) <= this.kernel.sim.now) {
+      table.remove(slot, this.kernel.sim.now);
+      ref = -1;
+    }
     if (ref < 0) {
       slot = this.#create(s);
       if (slot <= 0) return slot === 0 ? this.#full(s) : this.#invalid();

@@ -1,6 +1,9 @@
 /**
  * How a flow lies in the table's memory: 32 words of 4 octets, two cache lines, so that a million flows are 128 MB and a look-up
  * touches little. The offsets below count words from the flow's first, unless they say otherwise.
+ *
+ * Modules that every packet passes make constants of their own of these: the engine folds a module's own constants into its code,
+ * and reads imported ones from memory each time, which was a tenth of what tracking and translation cost.
  */
 export const FLOW_WORDS = 32;
 export const FLOW_SHIFT = 5;

@@ -1,5 +1,10 @@
 import { type Nanos, NEVER } from "../../../../core/time.ts";
-import {
+import * as flow from "./flow.ts";
+import { hash } from "./hash.ts";
+import { SourceLists } from "./sources.ts";
+
+/** As constants of its own: see `flow.ts`. */
+const {
   D_EXPIRES,
   FLOW_SHIFT,
   FLOW_WORDS,
@@ -14,9 +19,7 @@ import {
   W_PROTOCOL,
   W_REPLY,
   W_STATUS,
-} from "./flow.ts";
-import { hash } from "./hash.ts";
-import { SourceLists } from "./sources.ts";
+} = flow;
 
 /** Slots in which a table begins, the first of which is never used. */
 const SLOTS_MIN = 64;
@@ -84,12 +87,28 @@ export class FlowTable {
 
   /** The direction of a confirmed flow that has this tuple, or -1; `now` decides whether the flow's time is over. */
   find(src: number, dst: number, ports: number, protocol: number, now: Nanos): number {
-    const ref = this.#search(src, dst, ports, protocol);
-    if (ref < 0) return -1;
-    const slot = ref >> 1;
-    if ((this.doubles[(slot << 4) + D_EXPIRES] as number) > now) return ref;
-    this.remove(slot, now);
+    const ref = this.search(src, dst, ports, protocol);
+    if (ref < 0 || (this.doubles[((ref >> 1) << 4) + D_EXPIRES] as number) > now) return ref;
+    this.remove(ref >> 1, now);
     return -1;
+  }
+
+  /** As `find`, but the flow's time may be over. */
+  search(src: number, dst: number, ports: number, protocol: number): number {
+    const index = this.#index;
+    const mask = index.length - 1;
+    const w = this.words;
+    const h = hash(src, dst, ports, protocol, this.#seed);
+    const tag = h >>> REF_BITS;
+    for (let i = h & mask; ; i = (i + 1) & mask) {
+      const cell = index[i] as number;
+      if (cell === 0) return -1;
+      if (cell >>> REF_BITS !== tag) continue;
+      const ref = (cell & REF_MASK) - 1;
+      const o = (ref >> 1) << FLOW_SHIFT;
+      const t = (ref & 1) === 0 ? o : o + W_REPLY;
+      if (w[t] === src && w[t + 1] === dst && w[t + 2] === ports && w[o + W_PROTOCOL] === protocol) return ref;
+    }
   }
 
   /** A slot for a new flow, all zero but its protocol; 0 when the table is full. */
@@ -189,23 +208,6 @@ export class FlowTable {
   /** A number that names the flow in this slot, and no other that had the slot before (`nf_ct_get_id`). */
   idOf(slot: number): number {
     return hash(slot, this.generations[slot] as number, 0, 0, this.#seed) >>> 0;
-  }
-
-  #search(src: number, dst: number, ports: number, protocol: number): number {
-    const index = this.#index;
-    const mask = index.length - 1;
-    const w = this.words;
-    const h = hash(src, dst, ports, protocol, this.#seed);
-    const tag = h >>> REF_BITS;
-    for (let i = h & mask; ; i = (i + 1) & mask) {
-      const cell = index[i] as number;
-      if (cell === 0) return -1;
-      if (cell >>> REF_BITS !== tag) continue;
-      const ref = (cell & REF_MASK) - 1;
-      const o = (ref >> 1) << FLOW_SHIFT;
-      const t = (ref & 1) === 0 ? o : o + W_REPLY;
-      if (w[t] === src && w[t + 1] === dst && w[t + 2] === ports && w[o + W_PROTOCOL] === protocol) return ref;
-    }
   }
 
   #hashOf(ref: number): number {

@@ -3,10 +3,15 @@ import type { Packet } from "../../../../core/packet.ts";
 import { S } from "../../../../core/time.ts";
 import { dstI32, IPPROTO_UDP, srcI32 } from "../../../../protocols/ipv4/wire.ts";
 import { checksum, length, HEADER as UDP_HEADER } from "../../../../protocols/udp/wire.ts";
-import { type HookState, NF_ACCEPT, PRE_ROUTING } from "../state.ts";
+import type { HookState } from "../state.ts";
+import * as state from "../state.ts";
 import type { Conntrack } from "./conntrack.ts";
-import { D_STREAM, FLOW_SHIFT, IPCT_ASSURED, IPS_ASSURED, IPS_CONFIRMED, IPS_SEEN_REPLY, W_STATUS } from "./flow.ts";
+import * as flow from "./flow.ts";
 import { NOT_TRACKED } from "./verdict.ts";
+
+/** As constants of its own: see `flow.ts`. */
+const { NF_ACCEPT, PRE_ROUTING } = state;
+const { D_STREAM, FLOW_SHIFT, IPCT_ASSURED, IPS_ASSURED, IPS_CONFIRMED, IPS_SEEN_REPLY, W_STATUS } = flow;
 
 /** A flow that still lives after this time is more than a question and its answer. */
 const STREAM_NS = 2 * S;

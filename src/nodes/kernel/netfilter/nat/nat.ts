@@ -7,7 +7,21 @@ import { dst, IPPROTO_ICMP, src } from "../../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../../kernel.ts";
 import { saw } from "../../saw.ts";
 import type { Conntrack } from "../conntrack/conntrack.ts";
-import {
+import * as flow from "../conntrack/flow.ts";
+import { directionOf } from "../conntrack/flow.ts";
+import { ConntrackSysctl } from "../conntrack/sysctl.ts";
+import { Tuple } from "../conntrack/tuple.ts";
+import type { HookFunction, HookState } from "../state.ts";
+import * as state from "../state.ts";
+import { translateError } from "./icmp.ts";
+import { manglePacket, portText } from "./mangle.ts";
+import type { Mapping } from "./mappings.ts";
+import { MANIP_DST, MANIP_SRC, type NatRange } from "./range.ts";
+import { RFC_TIMEOUTS, Rfc4787, type RfcSettings } from "./rfc4787.ts";
+import { uniqueTuple } from "./unique.ts";
+
+/** As constants of its own: see `flow.ts`. */
+const {
   CT_ESTABLISHED,
   CT_ESTABLISHED_REPLY,
   CT_INFO,
@@ -15,7 +29,6 @@ import {
   CT_RELATED_REPLY,
   CT_UNTRACKED,
   DIR_ORIGINAL,
-  directionOf,
   FLOW_SHIFT,
   IPS_CONFIRMED,
   IPS_DST_NAT,
@@ -33,24 +46,8 @@ import {
   W_PROTOCOL,
   W_REPLY,
   W_STATUS,
-} from "../conntrack/flow.ts";
-import { ConntrackSysctl } from "../conntrack/sysctl.ts";
-import { Tuple } from "../conntrack/tuple.ts";
-import {
-  type HookFunction,
-  type HookState,
-  LOCAL_IN,
-  NF_ACCEPT,
-  NF_DROP,
-  POST_ROUTING,
-  PRE_ROUTING,
-} from "../state.ts";
-import { translateError } from "./icmp.ts";
-import { manglePacket, portText } from "./mangle.ts";
-import type { Mapping } from "./mappings.ts";
-import { MANIP_DST, MANIP_SRC, type NatRange } from "./range.ts";
-import { RFC_TIMEOUTS, Rfc4787, type RfcSettings } from "./rfc4787.ts";
-import { uniqueTuple } from "./unique.ts";
+} = flow;
+const { LOCAL_IN, NF_ACCEPT, NF_DROP, POST_ROUTING, PRE_ROUTING } = state;
 
 const UNTRANSLATABLE = dropReason("nat: cannot be translated");
 const INTERFACE_CHANGED = dropReason("nat: its interface changed");
