@@ -16,7 +16,7 @@ import { NextHops } from "./nexthops.ts";
 import { answer, CEASE } from "./notification.ts";
 import { Outbound } from "./outbound.ts";
 import { Peer } from "./peer.ts";
-import { type NextHop, type PathSource, Rib, type RibNode } from "./rib.ts";
+import { type NextHop, type Path, type PathSource, Rib, type RibNode } from "./rib.ts";
 import type { Route } from "./route.ts";
 import { type Globals, globalsFor, type PeerGroup, type Profile, TRADITIONAL } from "./settings.ts";
 import { Installer } from "./zebra-routes.ts";
@@ -149,6 +149,11 @@ export class Bgp {
     return false;
   }
 
+  /** The paths to a prefix that are used at once, the best one first. */
+  usedPaths(p: Prefix): readonly Path[] {
+    const best = this.rib.find(p.address, p.length)?.best;
+    return best === undefined ? [] : multipaths(best, this.rules);
+  }
   /** A number for a path that is told of beside others. */
   nextPathId(): number {
     return ++this.#pathIds;
@@ -286,7 +291,13 @@ export class Bgp {
       node.best = best;
     }
     const used = best === undefined ? [] : multipaths(best, this.rules);
-    for (const p of node.paths) p.multipath = used.length > 1 && used.includes(p);
+    const several = used.length > 1;
+    for (const p of node.paths) {
+      const is = several && used.includes(p);
+      // Neighbours may be told how many there are, or how fast they are together (BGP_PATH_MULTIPATH_CHG).
+      if (p.multipath !== is) node.changed = true;
+      p.multipath = is;
+    }
     this.installer.install(node, used);
     const another = best !== before || node.changed;
     this.outbound.offer(node, another);

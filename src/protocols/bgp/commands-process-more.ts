@@ -3,7 +3,7 @@ import type { Bgp } from "./bgp.ts";
 import { both, on } from "./commands-process.ts";
 import type { BgpDaemon } from "./daemon.ts";
 import { softIn } from "./policy-changes.ts";
-import type { Globals } from "./settings.ts";
+import type { BandwidthUse, Globals } from "./settings.ts";
 
 /** What else is said of the process. */
 export function installProcessMore(set: CommandSet<BgpDaemon>): void {
@@ -19,6 +19,24 @@ export function installProcessMore(set: CommandSet<BgpDaemon>): void {
   flag(set, "bgp route-reflector allow-outbound-policy", "allowOutboundPolicy", (bgp) => bgp.outbound.refillAll());
   flag(set, "bgp bestpath peer-type multipath-relax", "peerTypeRelax", decide);
   flag(set, "bgp bestpath aigp", "compareAigp", decide);
+  const ways = "<ignore|skip-missing|default-weight-for-missing>";
+  on(set, `bgp bestpath bandwidth ${ways}$how`, (bgp, a) => {
+    bgp.change({ bandwidth: a.text("how") as BandwidthUse });
+    decide(bgp);
+  });
+  on(set, `no bgp bestpath bandwidth [${ways}]`, (bgp) => {
+    bgp.change({ bandwidth: "use" });
+    decide(bgp);
+  });
+  both(set, "table-map WORD$map", (bgp, a) => {
+    bgp.change({ tableMap: a.text("map") });
+    decide(bgp);
+  });
+  both(set, "no table-map [WORD]", (bgp) => {
+    const { tableMap: _, ...rest } = bgp.globals;
+    bgp.globals = rest;
+    decide(bgp);
+  });
   on(set, "bgp minimum-holdtime (1-65535)$s", (bgp, a) => bgp.change({ minimumHoldS: a.int("s") }));
   on(set, "no bgp minimum-holdtime [(1-65535)]", (bgp) => bgp.change({ minimumHoldS: 0 }));
   on(set, "bgp conditional-advertisement timer (5-240)$s", (bgp, a) => {

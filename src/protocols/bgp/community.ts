@@ -1,3 +1,5 @@
+import { bandwidthOf, bandwidthText } from "./link-bandwidth.ts";
+
 /** Communities as text and as octets (RFC 1997, 4360, 8092). */
 
 export const NO_EXPORT = 0xffffff01;
@@ -81,11 +83,25 @@ export function parseLarge(text: string): string | undefined {
 
 const ROUTE_TARGET = 2;
 const SITE_OF_ORIGIN = 3;
+/** RFC 9012 §4.3. */
+const OPAQUE = 3;
+const COLOR = 11;
+
+/** `01:100`: the two bits of what else may be done, and the colour (RFC 9830 §3); undefined: it is none. */
+export function parseColor(text: string): string | undefined {
+  const m = /^([01]{2}):(\d{1,10})$/.exec(text);
+  if (m === null || Number(m[2]) > 0xffffffff) return undefined;
+  return `030b${digits(Number.parseInt(m[1] as string, 2) << 6, 2)}00${digits(Number(m[2]), 8)}`;
+}
 
 /** `RT:65003:5`, `SoO:10.0.0.1:3`; others as FRR shows what it does not know: `UNK:3, 5`. */
 export function extendedText(hex: string): string {
   const type = field(hex, 0, 2) & 0x3f;
   const subtype = field(hex, 2, 4);
+  const bandwidth = bandwidthOf(hex);
+  if (bandwidth !== undefined) return bandwidthText(hex, bandwidth);
+  if (type === OPAQUE && subtype === COLOR)
+    return `Color:${(field(hex, 4, 6) >>> 6).toString(2).padStart(2, "0")}:${field(hex, 8, 16)}`;
   const name = subtype === ROUTE_TARGET ? "RT" : subtype === SITE_OF_ORIGIN ? "SoO" : undefined;
   if (name === undefined || type > 2) return `UNK:${field(hex, 0, 2)}, ${subtype}`;
   if (type === 0) return `${name}:${field(hex, 4, 8)}:${field(hex, 8, 16)}`;

@@ -2,8 +2,17 @@ import type { Ipv4 } from "../../core/addr.ts";
 import { type AsPath, CONFED_SEQUENCE, isPrivateAs } from "./as-path.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
-import { GRACEFUL_SHUTDOWN, isTransitive, LOCAL_AS, NO_ADVERTISE, NO_EXPORT, sortedCommunities } from "./community.ts";
+import {
+  GRACEFUL_SHUTDOWN,
+  isTransitive,
+  LOCAL_AS,
+  NO_ADVERTISE,
+  NO_EXPORT,
+  sortedCommunities,
+  sortedHex,
+} from "./community.ts";
 import { hasPolicy, passesLists } from "./filter.ts";
+import { bandwidthOf, encodeBandwidth, linkBandwidth } from "./link-bandwidth.ts";
 import type { Peer } from "./peer.ts";
 import { FROM_PEER, type Path } from "./rib.ts";
 import { otcOut } from "./roles.ts";
@@ -45,6 +54,7 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   if (condition === "deny" || (condition === undefined && !passesMap(bgp, peer, from, route))) return undefined;
   if (bgp.globals.gracefulShutdown || settings.gracefulShutdown === true) shutDownGracefully(route, external);
   const nextHop = nextHopFor(bgp, peer, members, path, route, from);
+  if (nextHop === 0 && route.attributes.extended.length > 0) addBandwidths(bgp, path, route);
   const dry = otcOut(peer, dressed(bgp, peer, from, route.attributes));
   if (dry === undefined) return undefined;
   return { attributes: dry.aigp === undefined ? dry : accumulated(peer, path, nextHop, dry), nextHop };
@@ -63,6 +73,18 @@ function passesMap(bgp: Bgp, to: Peer, from: Peer | undefined, route: Route): bo
   const reflected = to.sort === "ibgp" && from?.sort === "ibgp";
   if (!reflected || bgp.globals.allowOutboundPolicy) return bgp.policy.routeMaps.apply(map, route) !== "deny";
   return bgp.policy.routeMaps.apply(map, route.copy()) !== "deny";
+}
+
+/** Where this router is the next hop of several paths that tell of their bandwidth, it tells the sum, unless policy has said another one. */
+function addBandwidths(bgp: Bgp, path: Path, route: Route): void {
+  const own = linkBandwidth(route.attributes.extended);
+  if (own === 0 || own !== linkBandwidth(path.attributes.extended) || bgp.globals.bandwidth === "ignore") return;
+  const used = bgp.usedPaths(path.node).map((p) => linkBandwidth(p.attributes.extended));
+  if (used.length < 2 || (bgp.globals.bandwidth === "use" && used.includes(0))) return;
+  const sum = used.reduce((a, b) => a + b, 0);
+  const told = route.attributes.extended.find((e) => bandwidthOf(e) !== undefined) ?? "";
+  const others = route.attributes.extended.filter((e) => e !== told);
+  route.change({ extended: sortedHex([...others, encodeBandwidth(bgp.globals.as, sum, isTransitive(told))]) });
 }
 
 /** RFC 7311 §3.4: whoever becomes the next hop adds its distance to the one before. To foreign ASes it goes only where that is asked for. */

@@ -1,7 +1,15 @@
 /** As-path access lists and community lists: what only BGP's policy has (bgpd/bgp_filter.c, bgp_clist.c). */
 
 import type { Verdict } from "../../frr/prefix-list.ts";
-import { communityText, extendedText, largeText, parseCommunity, parseExtended, parseLarge } from "./community.ts";
+import {
+  communityText,
+  extendedText,
+  largeText,
+  parseColor,
+  parseCommunity,
+  parseExtended,
+  parseLarge,
+} from "./community.ts";
 
 export interface TextRule {
   readonly seq: number;
@@ -83,6 +91,12 @@ export class CommunityList {
   decideExactly(has: readonly (number | string)[], text: string): Verdict {
     return this.rules.find((r) => ruleMatches(r, has, text, true))?.verdict ?? "deny";
   }
+  /** `any`: one of the communities is one that a rule names (bgpd/bgp_clist.c:community_list_any_match). */
+  permitsAny(has: readonly (number | string)[], textOf: (value: number | string) => string): boolean {
+    const names = (r: CommunityRule, c: number | string): boolean =>
+      r.test?.test(textOf(c)) ?? r.values?.some((v) => v === INTERNET || v === c) ?? false;
+    return has.some((c) => this.rules.find((r) => names(r, c))?.verdict === "permit");
+  }
   /** Whether one community alone is permitted: for `set comm-list … delete`. */
   permitsOne(value: number | string, text: string): boolean {
     return this.rules.find((r) => ruleMatches(r, [value], text, false))?.verdict === "permit";
@@ -106,6 +120,7 @@ export function parseValues(kind: CommunityKind, words: readonly string[]): (num
     if (kind === "community") value = parseCommunity(word);
     else if (kind === "large-community") value = parseLarge(word);
     else if (word === "rt" || word === "soo") value = parseExtended(word, words[++i] ?? "");
+    else if (word === "color") value = parseColor(words[++i] ?? "");
     if (value === undefined) return undefined;
     values.push(value);
   }

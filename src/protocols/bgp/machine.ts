@@ -15,6 +15,8 @@ export interface Config {
   readonly connectRetryS: number;
   /** DelayOpenTime; 0: none. */
   readonly delayOpenS: number;
+  /** How much later than told a new try begins: two that refuse each other's connections must not go on doing so at the same moments. */
+  readonly restartJitter?: Nanos;
 }
 
 export interface State {
@@ -277,7 +279,11 @@ function fail(s: State, e: Event, out: Effect[]): State {
   return idle(s, e, told && e.owed.code !== CEASE ? Math.min(START_MAX_S, 2 * s.idleS) : s.idleS);
 }
 
-const idle = (_s: State, e: Event, idleS: number): State => ({ ...initial, idleS, startAt: e.at + idleS * S });
+const idle = (_s: State, e: Event, idleS: number): State => ({
+  ...initial,
+  idleS,
+  startAt: e.at + idleS * S + (e.kind === "stop" ? 0 : (e.config.restartJitter ?? 0)),
+});
 
 function stop(s: State, e: Event & { readonly kind: "stop" }, out: Effect[]): State {
   if (s.role === "opensent" || s.role === "openconfirm" || s.role === "established")

@@ -1,7 +1,7 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
-import { type Nanos, NEVER, S } from "../../core/time.ts";
+import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import { announcedTo } from "./announced.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
@@ -47,6 +47,8 @@ export interface Counters {
 const ROLE_RANK: Readonly<Record<Role, number>> = {
   ...{ idle: 0, active: 1, connect: 2, opensent: 3, openconfirm: 4, established: 5 },
 };
+/** What the scheduler of a machine makes of it, about. */
+const RESTART_JITTER_MS = 50;
 const DEFAULT_PORT = 179;
 /** TTL of sessions whose neighbour may be anywhere (bgpd/bgpd.h:MAXTTL). */
 const TTL_MAX = 255;
@@ -98,6 +100,7 @@ export class Peer implements SessionOwner, PathSource {
   /** Stopped for too many prefixes: starts anew when this alarm rings, or never. */
   overflowed = false;
   readonly #restart: OsAlarm;
+  readonly #jitter: Nanos;
   #settings: PeerSettings | undefined;
 
   constructor(bgp: Bgp, address: Ipv4, serial: number, dynamic = false) {
@@ -106,6 +109,7 @@ export class Peer implements SessionOwner, PathSource {
     this.serial = serial;
     this.dynamic = dynamic;
     this.main = new Session(this, false);
+    this.#jitter = bgp.os.rng(`bgpd restart ${address}`).int(RESTART_JITTER_MS) * MS;
     this.#restart = bgp.os.alarm(() => this.clearOverflow());
   }
 
@@ -236,6 +240,7 @@ export class Peer implements SessionOwner, PathSource {
       keepaliveS: times.keepaliveS,
       connectRetryS: settings.connectRetryS ?? bgp.profile.connectRetryS,
       delayOpenS: settings.delayOpenS ?? 0,
+      restartJitter: this.#jitter,
     };
   }
   dial(session: Session): TcpSocket | undefined {

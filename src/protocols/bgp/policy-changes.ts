@@ -10,6 +10,7 @@ export function policyChanged(bgp: Bgp, keys: readonly string[]): void {
     if (uses(peer.settings, "in", changed)) softIn(bgp, peer);
     if (uses(peer.settings, "out", changed)) bgp.outbound.again(peer);
   }
+  if (bgp.globals.tableMap !== undefined && changed.has(`route-map ${bgp.globals.tableMap}`)) bgp.redecide();
   bgp.local.refresh();
   bgp.aggregates.touchAll();
   bgp.outbound.defaults();

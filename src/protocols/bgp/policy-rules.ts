@@ -5,6 +5,7 @@ import { byPrefixList, commonMatches, commonSets, newMetric } from "../../frr/ro
 import { AS_SEQUENCE, makePath } from "./as-path.ts";
 import { parseCommunity, parseExtended, parseLarge, sortedCommunities, sortedHex } from "./community.ts";
 import type { BgpDaemon } from "./daemon.ts";
+import { MORE_MATCHES, MORE_SETS } from "./policy-more.ts";
 import type { Route } from "./route.ts";
 
 /** What BGP's route maps can ask and change (bgpd/bgp_routemap.c). */
@@ -44,6 +45,7 @@ export const MATCHES: readonly MatchRule<Route>[] = [
   communityMatch("community", "community-list", "community", (r) => r.attributes.communities),
   communityMatch("large-community", "large-community-list", "large-community", (r) => r.attributes.large),
   communityMatch("extcommunity", "extcommunity-list", "extcommunity", (r) => r.attributes.extended),
+  ...MORE_MATCHES,
   {
     name: "local-preference",
     pattern: "(0-4294967295)$value",
@@ -80,16 +82,17 @@ function communityMatch(
 ): MatchRule<Route> {
   return {
     name,
-    pattern: name === "extcommunity" ? "WORD$value" : "WORD$value [exact-match]",
+    pattern: name === "extcommunity" ? "WORD$value [any]" : "WORD$value [<exact-match|any>]",
     refers,
-    value: (a: Args) => a.text("value") + (a.has("exact-match") ? " exact-match" : ""),
+    value: (a: Args) => a.text("value") + (a.has("exact-match") ? " exact-match" : a.has("any") ? " any" : ""),
     compile: (value) => {
-      const [list = "", exact] = value.split(" ");
+      const [list = "", how] = value.split(" ");
       return (r) => {
         const found = listsOf(r)?.communities[kind].find(list);
-        const text = r.communityText(kind);
         if (found === undefined) return false;
-        return (exact === undefined ? found.decide(of(r), text) : found.decideExactly(of(r), text)) === "permit";
+        if (how === "any") return found.permitsAny(of(r), (c) => r.oneText(kind, c));
+        const text = r.communityText(kind);
+        return (how === undefined ? found.decide(of(r), text) : found.decideExactly(of(r), text)) === "permit";
       };
     },
   };
@@ -130,15 +133,6 @@ export const SETS: readonly SetRule<Route>[] = [
     },
   },
   {
-    name: "as-path exclude",
-    pattern: "LINE...$value",
-    value: (a) => asValue(a),
-    compile: (value) => {
-      const out = value.split(" ").map(parseAs);
-      return (r) => r.change({ asPath: r.attributes.asPath.map((as) => (out.includes(as) ? undefined : as)) });
-    },
-  },
-  {
     name: "aggregator as",
     pattern: "ASNUM$as A.B.C.D$address",
     value: (a) => `${a.int("as")} ${a.text("address")}`,
@@ -147,6 +141,7 @@ export const SETS: readonly SetRule<Route>[] = [
       return (r) => r.change({ aggregator: { as: Number(as), address: parseIp(address) ?? 0 } });
     },
   },
+  ...MORE_SETS,
   { name: "atomic-aggregate", pattern: "", compile: () => (r) => r.change({ atomicAggregate: true }) },
   {
     name: "originator-id",

@@ -2,6 +2,7 @@ import type { Ipv4, Prefix } from "../../core/addr.ts";
 import type { AttributeFields, Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { communitiesText, extendedsText, largesText } from "./community.ts";
+import { linkBandwidth } from "./link-bandwidth.ts";
 import { type CommunityKind, type PolicyListTable, valueText } from "./lists.ts";
 import type { Peer } from "./peer.ts";
 
@@ -48,6 +49,26 @@ export class Route {
   }
   get lists(): PolicyListTable {
     return this.#bgp.lists;
+  }
+  asText(as: number): string {
+    return this.#bgp.asText(as);
+  }
+  /** The AS number that this router shows the neighbour in question. */
+  get ownAs(): number {
+    const peer = this.to ?? this.from;
+    return peer?.sort === "ebgp" ? peer.localAs : this.#bgp.globals.as;
+  }
+  /** Paths in use to its prefix. */
+  usedPaths(): number {
+    return Math.max(1, this.#bgp.usedPaths(this.prefix).length);
+  }
+  /** What it costs to reach the next hop of the best path to its prefix. */
+  igpMetric(): number {
+    return this.#bgp.usedPaths(this.prefix)[0]?.nextHop.metric ?? 0;
+  }
+  /** Octets per second of link that those tell of; 0: none does. */
+  usedBandwidth(): number {
+    return this.#bgp.usedPaths(this.prefix).reduce((sum, p) => sum + linkBandwidth(p.attributes.extended), 0);
   }
   /** A number in [0, 1) for `match probability`. */
   draw(): number {

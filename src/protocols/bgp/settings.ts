@@ -127,6 +127,8 @@ export const DATACENTER: Profile = {
   ...{ requiresPolicy: false, deterministicMed: true, showHostname: true },
 };
 
+/** What paths that tell of their links' bandwidth are weighted by, and what becomes of those that do not. */
+export type BandwidthUse = "use" | "ignore" | "skip-missing" | "default-weight-for-missing";
 export type AsNotation = "plain" | "dot" | "dot+";
 
 /** The settings of the process. */
@@ -171,6 +173,7 @@ export interface Globals {
   readonly allowOutboundPolicy: boolean;
   readonly peerTypeRelax: boolean;
   readonly compareAigp: boolean;
+  readonly bandwidth: BandwidthUse;
   readonly equalClusterLength: boolean;
   readonly minimumHoldS: number;
   readonly conditionalS: number;
@@ -183,7 +186,7 @@ export const globalsFor = (as: number): Globals => ({
   ...{ medConfed: false, asPathIgnore: false, asPathConfed: false, multipathRelax: false, compareRouterId: false },
   ...{ confederationPeers: [], gracefulShutdown: false, listenLimit: 100, rmapDelayS: 5 },
   ...{ asNotation: "plain", enforceFirstAs: false, disableConnectedCheck: false, rejectAsSets: false },
-  ...{ allowOutboundPolicy: false, peerTypeRelax: false, compareAigp: false },
+  ...{ allowOutboundPolicy: false, peerTypeRelax: false, compareAigp: false, bandwidth: "use" },
   ...{ equalClusterLength: false, minimumHoldS: 0, conditionalS: 60 },
 });
 

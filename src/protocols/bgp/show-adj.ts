@@ -30,17 +30,20 @@ export function advertisedJson(bgp: Bgp, p: Peer): string {
   });
 }
 
-export function receivedJson(bgp: Bgp, p: Peer): string {
+/** `denied`: only what policy keeps out (`filtered-routes`). */
+export function receivedJson(bgp: Bgp, p: Peer, denied: boolean): string {
   const warning = "Inbound soft reconfiguration not enabled";
   if (p.settings.softReconfiguration !== true) return prettyJson({ warning });
-  const routes = bgp.inbound.received(p);
+  const all = bgp.inbound.received(p);
+  const out = all.filter((r) => bgp.inbound.isDenied(p, r));
+  const routes = denied ? out : all;
   return prettyJson({
     ...head(bgp),
     receivedRoutes: new Map<string, Json>(
       routes.map((r) => [formatPrefix(r), routeJson(r, r.nextHop, r.attributes, 0, bgp.asText(r.attributes.asPath))]),
     ),
     totalPrefixCounter: routes.length,
-    filteredPrefixCounter: routes.filter((r) => bgp.inbound.isDenied(p, r)).length,
+    filteredPrefixCounter: out.length,
   });
 }
 

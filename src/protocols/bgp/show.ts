@@ -38,7 +38,7 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   show("summary [json]", (bgp, a) => (a.has("json") ? summaryJson(bgp, a.has("ipv4")) : summaryText(bgp)));
   show("neighbors [json]", (bgp, a) => neighbors(bgp, a, bgp.sortedPeers()));
   show("neighbors A.B.C.D$peer [json]", (bgp, a) => withPeer(bgp, a, (p) => neighbors(bgp, a, [p])));
-  show("neighbors A.B.C.D$peer <advertised-routes|received-routes|routes>$what [json]", (bgp, a) =>
+  show("neighbors A.B.C.D$peer <advertised-routes|received-routes|filtered-routes|routes>$what [json]", (bgp, a) =>
     withPeer(bgp, a, (p) => routesOf(bgp, a, p)),
   );
   show("regexp LINE...$regex", (bgp, a) => {
@@ -94,9 +94,11 @@ const neighbors = (bgp: Bgp, a: Args, peers: readonly Peer[]): string =>
 
 function routesOf(bgp: Bgp, a: Args, p: Peer): Said {
   const what = a.text("what");
+  const denied = what === "filtered-routes";
   if (what === "routes") return table(bgp, a, (path) => path.source === p);
-  if (a.has("json")) return what === "advertised-routes" ? advertisedJson(bgp, p) : receivedJson(bgp, p);
+  if (a.has("json")) return what === "advertised-routes" ? advertisedJson(bgp, p) : receivedJson(bgp, p, denied);
   if (what === "advertised-routes") return advertisedText(bgp, p);
   if (p.settings.softReconfiguration !== true) return "% Inbound soft reconfiguration not enabled\n";
-  return receivedText(bgp, bgp.inbound.received(p));
+  const routes = bgp.inbound.received(p);
+  return receivedText(bgp, denied ? routes.filter((r) => bgp.inbound.isDenied(p, r)) : routes);
 }

@@ -11,6 +11,7 @@ export const globalLines = (g: Globals): Line[] => [
   g.allowOutboundPolicy && "bgp route-reflector allow-outbound-policy",
   g.peerTypeRelax && "bgp bestpath peer-type multipath-relax",
   g.compareAigp && "bgp bestpath aigp",
+  g.bandwidth !== "use" && `bgp bestpath bandwidth ${g.bandwidth}`,
   g.minimumHoldS > 0 && `bgp minimum-holdtime ${g.minimumHoldS}`,
   g.conditionalS !== 60 && `bgp conditional-advertisement timer ${g.conditionalS}`,
 ];

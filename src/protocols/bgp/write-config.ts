@@ -134,6 +134,7 @@ function familyBlock(bgp: Bgp): string[] {
     ...(g.maxPathsIbgp === undefined
       ? []
       : [`maximum-paths ibgp ${g.maxPathsIbgp}${g.equalClusterLength ? " equal-cluster-length" : ""}`]),
+    ...(g.tableMap === undefined ? [] : [`table-map ${g.tableMap}`]),
     ...(g.distance === undefined ? [] : [`distance bgp ${g.distance.ebgp} ${g.distance.ibgp} ${g.distance.local}`]),
   ];
   if (lines.length === 0) return [];

@@ -1,7 +1,9 @@
 import type { ZebraNexthop } from "../../frr/zapi.ts";
 import type { Bgp } from "./bgp.ts";
+import { linkBandwidth } from "./link-bandwidth.ts";
 import type { Peer } from "./peer.ts";
 import { FROM_AGGREGATE, FROM_PEER, type Path, type RibNode } from "./rib.ts";
+import { Route } from "./route.ts";
 
 /** ZEBRA_EBGP_DISTANCE_DEFAULT, ZEBRA_IBGP_DISTANCE_DEFAULT; aggregates are local. */
 const EBGP_DISTANCE = 20;
@@ -26,17 +28,43 @@ export class Installer {
       zebra?.remove(node);
       return;
     }
+    const kept = this.#bgp.globals.tableMap === undefined ? used : this.#mapped(used);
+    const [first] = kept;
+    if (first === undefined) return this.install(node, NONE);
     const distance = this.distanceOf(best);
-    const metric = best.attributes.med ?? 0;
-    const nexthops = best.kind === FROM_AGGREGATE ? BLACKHOLE : used.map(nexthopOf);
-    let told = `${distance} ${metric} ${best.attributes.tag}`;
-    for (const n of nexthops) told += ` ${n.gateway}`;
+    const metric = first.attributes.med ?? 0;
+    const { tag } = first.attributes;
+    const nexthops = best.kind === FROM_AGGREGATE ? BLACKHOLE : this.#weighted(kept);
+    let told = `${distance} ${metric} ${tag}`;
+    for (const n of nexthops) told += ` ${n.gateway} ${n.weight ?? 1}`;
     if (node.told === told) return;
     node.told = told;
     const prefix = { address: node.address, length: node.length };
-    const { tag } = best.attributes;
     const recursive = best.kind === FROM_PEER && !(best.source as Peer).singleHop;
     zebra.add({ prefix, nexthops, distance, metric, ...(tag > 0 ? { tag } : {}), recursive });
+  }
+  /** `table-map`: what it denies is not told to zebra; metric and tag may be others there (bgpd/bgp_zebra.c:bgp_table_map_apply). */
+  #mapped(used: readonly Path[]): readonly Used[] {
+    const map = this.#bgp.globals.tableMap ?? "";
+    return used.flatMap((p) => {
+      const from = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
+      const route = new Route(this.#bgp, p.node, p.attributes, p.nextHop.address, from, undefined, "bgp");
+      if (this.#bgp.policy.routeMaps.apply(map, route) === "deny") return [];
+      return [{ attributes: route.attributes, nextHop: p.nextHop }];
+    });
+  }
+  /** Each next hop with its share of the bandwidth that paths tell of, in percent (bgpd/bgp_zebra.c:bgp_zebra_use_nhop_weighted). */
+  #weighted(used: readonly Used[]): readonly ZebraNexthop[] {
+    const { bandwidth } = this.#bgp.globals;
+    const speeds = used.map((p) => (p.attributes.extended.length === 0 ? 0 : linkBandwidth(p.attributes.extended)));
+    const total = speeds.reduce((a, b) => a + b, 0);
+    const strict = bandwidth === "use" && speeds.includes(0);
+    if (used.length === 1 || total === 0 || strict || bandwidth === "ignore") return used.map(nexthopOf);
+    return used.flatMap((p, i) => {
+      const speed = speeds[i] as number;
+      if (speed === 0) return bandwidth === "skip-missing" ? [] : [{ ...nexthopOf(p), weight: 1 }];
+      return [{ ...nexthopOf(p), weight: Math.max(1, Math.floor((speed * 100) / total)) }];
+    });
   }
   /** zebra has come back, and knows nothing. */
   again(): void {
@@ -54,4 +82,7 @@ export class Installer {
 }
 
 const BLACKHOLE: readonly ZebraNexthop[] = [{ gateway: 0, blackhole: "null0" }];
-const nexthopOf = (p: Path): ZebraNexthop => ({ gateway: p.nextHop.address });
+const NONE: readonly Path[] = [];
+/** A path as zebra is told of it. */
+type Used = Pick<Path, "attributes" | "nextHop">;
+const nexthopOf = (p: Used): ZebraNexthop => ({ gateway: p.nextHop.address });
