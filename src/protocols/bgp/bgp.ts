@@ -127,7 +127,7 @@ export class Bgp {
     const before = this.routerId;
     this.zebraId = id;
     if (this.routerId === before || before === 0) return;
-    for (const peer of this.peers.values()) if (peer.role !== "idle") peer.stop(answer(CEASE, 6), true);
+    for (const peer of this.peers.values()) if (peer.role !== "idle") peer.reset("Router ID changed");
   }
   /** A number in [0, 1) for what policy leaves to chance. */
   draw(): number {

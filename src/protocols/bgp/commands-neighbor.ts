@@ -4,7 +4,7 @@ import type { Args } from "../../frr/pattern.ts";
 import type { Bgp } from "./bgp.ts";
 import { FAMILY, on, ROUTER } from "./commands-process.ts";
 import type { BgpDaemon } from "./daemon.ts";
-import { answer, CEASE, CEASE_CHANGE } from "./notification.ts";
+import type { DownReason } from "./down.ts";
 import type { Peer } from "./peer.ts";
 import { softIn } from "./policy-changes.ts";
 import type { PeerGroup, PeerSettings } from "./settings.ts";
@@ -45,16 +45,28 @@ export function change(
   t.own = Object.fromEntries(next) as PeerSettings;
   for (const peer of peersOf(bgp, t)) {
     peer.touch();
-    apply(bgp, peer, effect);
+    apply(bgp, peer, effect, effect === "reset" ? reasonFor(changes) : undefined);
   }
 }
 
-function apply(bgp: Bgp, peer: Peer, effect: Effect): void {
+/** What FRR calls the change of a setting that begins the session anew. */
+const REASONS: { readonly [K in keyof PeerSettings]?: DownReason } = {
+  ...{ remoteAs: "Remote AS changed", localAs: "Local AS change", updateSource: "Update source change" },
+  ...{ password: "Password config change", multihop: "Multihop config change", passive: "Passive config change" },
+  ...{ reflectorClient: "RR client config change", routeServerClient: "RS client config change" },
+  activate: "Address family activated",
+};
+const reasonFor = (changes: Changes): DownReason => {
+  for (const key of Object.keys(changes)) return REASONS[key as keyof PeerSettings] ?? "Capability changed";
+  return "Peer-group add member";
+};
+
+function apply(bgp: Bgp, peer: Peer, effect: Effect, why: DownReason | undefined): void {
   bgp.reachPeer(peer);
-  if (effect === "reset") {
-    if (peer.role !== "idle") peer.stop(answer(CEASE, CEASE_CHANGE), true);
-    else peer.start();
-    return;
+  if (why !== undefined) {
+    if (peer.role !== "idle") return peer.reset(why);
+    peer.blame(why);
+    return peer.start();
   }
   if (!peer.up || effect === "none") return;
   if (effect !== "out") softIn(bgp, peer);

@@ -3,13 +3,12 @@ import type { CommandSet, Said } from "../../frr/command.ts";
 import { type Args, parseAs } from "../../frr/pattern.ts";
 import type { Bgp } from "./bgp.ts";
 import type { BgpDaemon } from "./daemon.ts";
-import { type Answer, answer, CEASE, CEASE_CHANGE } from "./notification.ts";
+import type { DownReason } from "./down.ts";
 import { type AsNotation, DATACENTER, type Globals, PeerGroup, TRADITIONAL } from "./settings.ts";
 
 export const ROUTER = "router bgp";
 export const FAMILY = "address-family ipv4 unicast";
 
-const CHANGED: Answer = answer(CEASE, CEASE_CHANGE);
 const MAX_GROUPS = 10_000;
 
 /** `router bgp` and what is said of the process itself. */
@@ -98,25 +97,25 @@ function setRouterId(bgp: Bgp, id: Ipv4 | undefined): void {
     const { routerId: _, ...rest } = bgp.globals;
     bgp.globals = rest;
   } else bgp.change({ routerId: id });
-  if (bgp.routerId !== before) resetAll(bgp);
+  if (bgp.routerId !== before) resetAll(bgp, "Router ID changed");
 }
 
 function identifyAll(bgp: Bgp): void {
   for (const peer of bgp.peers.values()) peer.touch();
-  resetAll(bgp);
+  resetAll(bgp, "Confederation identifier changed");
 }
 /** Settings that both ends must have seen: the sessions begin anew. */
-function resetAll(bgp: Bgp): void {
-  for (const peer of bgp.peers.values()) if (peer.role !== "idle") peer.stop(CHANGED, true);
+function resetAll(bgp: Bgp, why: DownReason): void {
+  for (const peer of bgp.peers.values()) if (peer.role !== "idle") peer.reset(why);
 }
 function resetting(bgp: Bgp, changes: Partial<Globals>): void {
   bgp.change(changes);
-  resetAll(bgp);
+  resetAll(bgp, "Cluster ID changed");
 }
 function resettingWithout(bgp: Bgp, key: "clusterId"): void {
   const { [key]: _, ...rest } = bgp.globals;
   bgp.globals = rest;
-  resetAll(bgp);
+  resetAll(bgp, "Cluster ID changed");
 }
 
 /** `bgp bestpath …` and what else the decision asks. */
@@ -180,7 +179,7 @@ function installFlags(set: CommandSet<BgpDaemon>): void {
     on(set, `no ${words}`, change(inverted));
   };
   flag("bgp ebgp-requires-policy", "requiresPolicy", (bgp) => {
-    for (const peer of bgp.peers.values()) if (peer.up) peer.stop(CHANGED, true);
+    for (const peer of bgp.peers.values()) if (peer.up) peer.reset("Capability changed");
   });
   flag("bgp network import-check", "importCheck", (bgp) => {
     bgp.local.ask();

@@ -103,7 +103,10 @@ export class Inbound {
     const nextHop = this.#bgp.nextHops.hold(kept.nextHop, peer.singleHop);
     const path = findPath(node, peer, FROM_PEER, id);
     if (path !== undefined) {
-      if (saysSame(path, kept.attributes, nextHop)) return this.#bgp.nextHops.release(nextHop);
+      if (saysSame(path, kept.attributes, nextHop)) {
+        peer.duplicates++;
+        return this.#bgp.nextHops.release(nextHop);
+      }
       this.#bgp.nextHops.release(path.nextHop);
       path.attributes = kept.attributes;
       path.nextHop = nextHop;

@@ -6,12 +6,14 @@ import { announcedTo } from "./announced.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { AS_TRANS, announce, type Capabilities, capabilitiesOf } from "./capability.ts";
+import { type DownReason, Downs, reasonOf } from "./down.ts";
 import type { Config, Effect, Role } from "./machine.ts";
 import {
   type Answer,
   answer,
   answerText,
   CEASE,
+  CEASE_CHANGE,
   CEASE_COLLISION,
   CEASE_MAX_PREFIXES,
   CEASE_SHUTDOWN,
@@ -80,7 +82,7 @@ export class Peer implements SessionOwner, PathSource {
   readonly counters: Counters = { sent: new Array(8).fill(0), received: new Array(8).fill(0) };
   establishedAt: Nanos = -1;
   resetAt: Nanos = -1;
-  resetWhy = "";
+  readonly downs = new Downs();
   established = 0;
   dropped = 0;
   /** `local-as … dual-as`: the neighbour has refused the other number, so the real one is shown to it. */
@@ -90,6 +92,8 @@ export class Peer implements SessionOwner, PathSource {
   lastNotification: { readonly owed: Answer; readonly sent: boolean } | undefined;
   /** Paths of it in the table. */
   accepted = 0;
+  /** Announcements that said nothing new. */
+  duplicates = 0;
   /** By prefix, and identifier of the path where there is one. */
   readonly adjIn = new Map<number | string, AdjIn>();
   updateGroup: UpdateGroup | undefined;
@@ -189,6 +193,11 @@ export class Peer implements SessionOwner, PathSource {
     this.failures = 0;
     if (again) this.start();
   }
+  /** Settings that both ends must have seen have changed: its session begins anew. */
+  reset(why: DownReason): void {
+    this.blame(why);
+    this.stop(answer(CEASE, CEASE_CHANGE), true);
+  }
   /** The shutdown of this neighbour, with its message. */
   shutdownAnswer(): Answer {
     return answer(
@@ -204,9 +213,13 @@ export class Peer implements SessionOwner, PathSource {
     if (reachable) return this.main.feed({ kind: "go" });
     if (this.up && this.singleHop) this.fail("Peer closed the session");
   }
+  /** Something is about to end its session, or keeps it down. */
+  blame(why: DownReason): void {
+    this.downs.blame(why, this.established, this.establishedAt >= 0, this.now());
+  }
   /** The session is lost, as if TCP had said so. */
-  fail(why: string): void {
-    this.resetWhy = why;
+  fail(why: DownReason): void {
+    this.blame(why);
     this.other?.discard();
     this.other = undefined;
     this.main.abort();
@@ -250,10 +263,8 @@ export class Peer implements SessionOwner, PathSource {
       this.bgp.reachPeer(this);
     }
     if (!this.reachable || this.bgp.routerId === 0) {
-      if (this.established === 0) {
-        this.resetAt = this.now();
-        this.resetWhy = "Waiting for NHT";
-      }
+      if (this.established === 0) this.resetAt = this.now();
+      this.blame(this.reachable ? "Router ID is missing" : "Waiting for NHT");
       return undefined;
     }
     const socket = this.bgp.os.tcpSocket();
@@ -298,6 +309,7 @@ export class Peer implements SessionOwner, PathSource {
       case "notification":
         this.#received(NOTIFICATION);
         this.lastNotification = { owed: m, sent: false };
+        this.blame("BGP Notification received");
         if (m.code === OPEN_ERROR && m.subcode === OPEN_BAD_AS && this.settings.localAs?.dual === true)
           this.realAs = !this.realAs;
         return session.feed({ kind: "notification" });
@@ -353,7 +365,7 @@ export class Peer implements SessionOwner, PathSource {
   happened(session: Session, effect: Effect): void {
     if (effect.kind === "notify") {
       this.lastNotification = { owed: effect.owed, sent: true };
-      return;
+      return this.blame(reasonOf(effect.owed));
     }
     if (effect.kind === "established") return this.#establish(session);
     if (effect.kind !== "down") return;
@@ -363,28 +375,10 @@ export class Peer implements SessionOwner, PathSource {
       return session.discard();
     }
     this.resetAt = this.now();
-    this.#explain(effect);
+    if (effect.why === "closed") this.blame("Peer closed the session");
     if (effect.was === "established") this.#lost();
     else this.failures++;
     if (this.dynamic && this.other === undefined) this.bgp.forget(this);
-  }
-
-  #explain(effect: Effect & { readonly kind: "down" }): void {
-    const told = this.lastNotification;
-    switch (effect.why) {
-      case "hold timer":
-        this.resetWhy = "BGP Notification send";
-        return;
-      case "notification":
-        this.resetWhy = "BGP Notification received";
-        return;
-      case "fault":
-      case "stop":
-        this.resetWhy = this.isShut ? "Admin. shutdown" : told?.sent ? "BGP Notification send" : "User reset";
-        return;
-      default:
-        this.resetWhy = this.resetWhy === "" ? "Peer closed the session" : this.resetWhy;
-    }
   }
 
   #establish(session: Session): void {

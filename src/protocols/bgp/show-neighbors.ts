@@ -154,7 +154,7 @@ function resetLines(bgp: Bgp, p: Peer): string[] {
   if (p.resetAt < 0) return ["  Last reset never"];
   const note = p.lastNotification;
   return [
-    `  Last reset ${uptime(p.resetAt, bgp.os.now())},  ${p.resetWhy}${
+    `  Last reset ${uptime(p.resetAt, bgp.os.now())},  ${p.downs.why}${
       note === undefined ? "" : ` (${notificationText(note.owed)})`
     }`,
   ];
@@ -247,7 +247,7 @@ function neighborJson(bgp: Bgp, p: Peer): Json {
     },
     connectionsEstablished: p.established,
     connectionsDropped: p.dropped,
-    ...(p.resetAt < 0 ? { lastReset: "never" } : { lastResetTimerMsecs: ms(p.resetAt), lastResetDueTo: p.resetWhy }),
+    ...(p.resetAt < 0 ? { lastReset: "never" } : { lastResetTimerMsecs: ms(p.resetAt), lastResetDueTo: p.downs.why }),
     ...(p.sort === "ebgp" ? { externalBgpNbrMaxHopsAway: p.ttl } : { internalBgpNbrMaxHopsAway: 255 }),
     ...(socket === undefined || !p.up
       ? {}
