@@ -64,6 +64,11 @@ export interface OsLabelHop {
 /** A route to be added. What is left out: table main, no preference, a plain way, the scope that fits. */
 export type OsRouteRequest = Pick<OsRouteEntry, "prefix" | "protocol"> & Partial<Omit<OsRouteEntry, "prefix">>;
 
+/** What many routes have in common beside their prefix, as a nexthop object of `ip nexthop` is: made by `Os.route.way`. */
+export interface OsRouteWay {
+  readonly protocol: number;
+}
+
 /** What happened. A route that goes with its device or address is not told of: Linux sends nothing then. */
 export type NetlinkMessage =
   | { readonly kind: "link"; readonly op: "new" | "del"; readonly link: OsLink }

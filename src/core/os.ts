@@ -1,6 +1,6 @@
-import type { Ipv4, Mac } from "./addr.ts";
+import type { Ipv4, Mac, Prefix } from "./addr.ts";
 import type { Errno, Outcome } from "./errno.ts";
-import type { NetlinkMessage, OsLabelRoute, OsRouteEntry, OsRouteRequest } from "./netlink.ts";
+import type { NetlinkMessage, OsLabelRoute, OsRouteEntry, OsRouteRequest, OsRouteWay } from "./netlink.ts";
 import type { OctetList, Octets } from "./octets.ts";
 import type { Payload } from "./payload.ts";
 import type { RandomStream } from "./rng.ts";
@@ -45,6 +45,10 @@ export interface Os {
     list(table?: number): readonly OsRouteEntry[];
     /** Adds a route, in the place of the one with its prefix, type of service and metric. */
     replace(route: OsRouteRequest): Outcome;
+    /** Makes what many routes are to share. It is checked when the first of them is put, and again when devices or addresses have changed since. */
+    way(request: Omit<OsRouteRequest, "prefix">): OsRouteWay;
+    /** `replace`, by a way of this node. */
+    put(prefix: Prefix, way: OsRouteWay): Outcome;
     /** Deletes the first route that has all of what the request names. */
     del(route: OsRouteRequest): Outcome;
     /** `net.ipv4.ip_forward`. */
@@ -61,8 +65,11 @@ export interface Os {
     /** A label without a route is deleted too. */
     del(label: number): Outcome;
   };
-  /** Tells of changes of links, addresses and routes, later in the same instant. The result ends it. */
-  watch(handler: (message: NetlinkMessage) => void): () => void;
+  /**
+   * Tells of changes of links, addresses and routes, later in the same instant. The result ends it. Routes that come by one of the protocols `unheard` are
+   * not told of, as by a socket's filter (SO_ATTACH_FILTER); those that go always are.
+   */
+  watch(handler: (message: NetlinkMessage) => void, unheard?: ReadonlySet<number>): () => void;
   /** What programs of this node offer each other, as UNIX sockets are: `zserv`, `vty ospfd`. */
   readonly local: LocalServices;
   /** Broadcasts a gratuitous ARP request for `address` (RFC 5227 §3), sent from `mac` or the device's own. */

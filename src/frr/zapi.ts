@@ -27,8 +27,8 @@ export interface ZebraClient {
 }
 
 export interface ZebraSession {
-  /** Adds a route of this daemon, or replaces the one it had for the prefix (ZEBRA_ROUTE_ADD). */
-  add(route: ZebraRoute): void;
+  /** Adds a route of this daemon, or replaces the one it had for the prefix (ZEBRA_ROUTE_ADD). Ways that are one object are compared by that. */
+  add(prefix: Prefix, way: ZebraWay): void;
   /** Takes the route back. `of`: which one, where the daemon has several for the prefix: in another table, or with another distance. */
   remove(prefix: Prefix, of?: { readonly table?: number | undefined; readonly distance?: number | undefined }): void;
   /** Asks for the selected routes of a kind, or no longer. `default`: only 0.0.0.0/0 of whatever kind (ZEBRA_REDISTRIBUTE_DEFAULT_ADD). */
@@ -43,8 +43,8 @@ export interface ZebraSession {
   close(): void;
 }
 
-export interface ZebraRoute {
-  readonly prefix: Prefix;
+/** What a daemon says of a route beside its prefix. Nobody changes it: routes may share it. */
+export interface ZebraWay {
   readonly nexthops: readonly ZebraNexthop[];
   /** Undefined: the default of the kind (OSPF 110, eBGP 20, iBGP 200, static 1). */
   readonly distance?: number;

@@ -145,6 +145,8 @@ export class FakeOs implements Os {
       this.routes(destination, source, ifname),
     list: (): readonly OsRouteEntry[] => [],
     replace: () => done,
+    way: () => ({ protocol: 0 }),
+    put: () => done,
     del: () => done,
     forwards: () => true,
     setForwards: () => {},

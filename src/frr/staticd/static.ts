@@ -108,8 +108,7 @@ export class Staticd implements FrrInstance {
     const { table, distance, tag } = path;
     const nexthops = path.hops.filter((h) => this.#valid(h)).map(zebraHop);
     if (nexthops.length > 0) {
-      session.add({
-        prefix,
+      session.add(prefix, {
         nexthops,
         distance,
         metric: 0,

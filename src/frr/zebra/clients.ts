@@ -7,18 +7,20 @@ import type {
   ZebraClient,
   ZebraInterface,
   ZebraNexthop,
-  ZebraRoute,
   ZebraRouteTold,
   ZebraSession,
+  ZebraWay,
 } from "../zapi.ts";
-import type { RibNode, RibTable, RouteEntry } from "./rib.ts";
+import type { RibNode, RibTable, RouteEntry, RouteFacts } from "./rib.ts";
 
 /** What a session asks of zebra. */
 export interface ClientHost {
   now(): Nanos;
   /** Runs `what` later in the same instant. */
   later(what: () => void): void;
-  addRoute(session: number, kind: RouteKind, route: ZebraRoute): void;
+  addRoute(prefix: Prefix, table: number | undefined, facts: RouteFacts): void;
+  /** One list for all next hops that are equal. */
+  shared(hops: readonly ZebraNexthop[]): readonly ZebraNexthop[];
   removeRoute(session: number, kind: RouteKind, prefix: Prefix, of: RouteOf): void;
   removeSession(session: number): void;
   interfaces(): readonly ZebraInterface[];
@@ -27,6 +29,15 @@ export interface ClientHost {
   viaDefault(): boolean;
 }
 type RouteOf = { readonly table?: number | undefined; readonly distance?: number | undefined };
+
+const DISTANCES: { readonly [K in RouteKind]: number } = {
+  kernel: 0,
+  connected: 0,
+  local: 0,
+  static: 1,
+  ospf: 110,
+  bgp: 20,
+};
 
 /** An address that clients follow. */
 export interface Watched {
@@ -53,6 +64,8 @@ export class Client {
   added = 0;
   removed = 0;
   open = true;
+  /** What came of ways that were told: a daemon tells the same one for many prefixes. */
+  readonly #facts = new WeakMap<ZebraWay, RouteFacts>();
 
   constructor(id: number, client: ZebraClient, now: Nanos) {
     this.id = id;
@@ -60,6 +73,25 @@ export class Client {
     this.connectedAt = now;
     this.lastReadAt = now;
     this.lastWriteAt = now;
+  }
+
+  /** A way as zebra keeps it. */
+  facts(way: ZebraWay, host: Pick<ClientHost, "shared">): RouteFacts {
+    const known = this.#facts.get(way);
+    if (known !== undefined) return known;
+    const { kind } = this.client;
+    const facts: RouteFacts = {
+      kind,
+      session: this.id,
+      distance: way.distance ?? DISTANCES[kind],
+      metric: way.metric,
+      tag: way.tag ?? 0,
+      nexthops: host.shared(way.nexthops),
+      recursive: way.recursive ?? false,
+      byDistance: kind === "static",
+    };
+    this.#facts.set(way, facts);
+    return facts;
   }
 }
 
@@ -97,10 +129,10 @@ export class Clients {
       me.lastReadAt = host.now();
     };
     return {
-      add: (route) => {
+      add: (prefix, way) => {
         heard();
         me.added++;
-        host.addRoute(me.id, client.kind, route);
+        host.addRoute(prefix, way.table, me.facts(way, host));
       },
       remove: (prefix, of = {}) => {
         heard();
@@ -137,6 +169,7 @@ export class Clients {
   selected(node: RibNode, old: RouteEntry | undefined, now: RouteEntry | undefined): void {
     if (node.table !== this.#host.main.id || isLoopback(node.prefix.address)) return;
     for (const c of this.#clients) {
+      if (c.redistributes.size === 0) continue;
       const wants = (e: RouteEntry | undefined): e is RouteEntry =>
         e !== undefined && e.facts.session !== c.id && wanted(c, node.prefix, e.kind);
       if (wants(now)) {

@@ -15,39 +15,54 @@ const PROTOCOLS: ReadonlyMap<RouteKind, number> = new Map([
   ["ospf", 188],
   ["bgp", 186],
 ]);
-const OWN: ReadonlySet<number> = new Set([...PROTOCOLS.values(), 11, 187, 189, 190, 191, 192, 193, 194, 195, 197, 198]);
+/** Who makes routes as daemons like this one do. */
+export const OWN: ReadonlySet<number> = new Set([
+  ...PROTOCOLS.values(),
+  11,
+  187,
+  189,
+  190,
+  191,
+  192,
+  193,
+  194,
+  195,
+  197,
+  198,
+]);
 
 /** Makes the kernel's route for a prefix what the selected route says, if zebra is to make it. Returns whether the kernel has it then. */
 export function syncKernel(os: Os, node: RibNode, interfaces: Interfaces): boolean {
   const best = node.selected;
-  const want = best === undefined || best.system ? undefined : best;
-  const route = { prefix: node.prefix, table: node.table, metric: METRIC };
-  if (want === undefined) {
-    if (node.inKernel !== undefined) os.route.del({ ...route, protocol: node.inKernel.protocol });
+  const { prefix, table } = node;
+  const known = node.inKernel;
+  if (best === undefined || best.system) {
+    if (known !== undefined) os.route.del({ prefix, table, metric: METRIC, protocol: known.way.protocol });
     node.inKernel = undefined;
     return false;
   }
-  const protocol = PROTOCOLS.get(want.kind) ?? 11;
-  const image = want.resolution.image(protocol, want.source, () => imageOf(want, protocol, interfaces));
-  const known = node.inKernel;
-  if (known !== undefined && (known === image || (known.key === image.key && known.protocol === protocol))) return true;
-  const set = os.route.replace({
-    ...route,
-    protocol,
-    scope: 0,
-    source: want.source,
-    ...(image.nowhere === undefined
-      ? { nexthops: image.hops }
-      : { type: image.nowhere === "reject" ? "unreachable" : "blackhole" }),
-  });
+  const image = best.resolution.image(best, table, (e, to) => imageOf(os, e, to, interfaces));
+  if (known !== undefined && (known === image || (known.key === image.key && known.kind === image.kind))) return true;
+  const set = os.route.put(prefix, image.way);
   if (set.ok) node.inKernel = image;
   return set.ok;
 }
 
-function imageOf(e: RouteEntry, protocol: number, interfaces: Interfaces): KernelImage {
+function imageOf(os: Os, e: RouteEntry, table: number, interfaces: Interfaces): KernelImage {
+  const { kind, source } = e;
   const ways = e.ways().slice(0, MULTIPATH_MAX);
-  const hops = ways.map((way) => osHop(way, interfaces));
-  return { key: wayKey(ways, e.source), protocol, source: e.source, hops, nowhere: ways[0]?.blackhole };
+  const nowhere = ways[0]?.blackhole;
+  const way = os.route.way({
+    table,
+    metric: METRIC,
+    protocol: PROTOCOLS.get(kind) ?? 11,
+    scope: 0,
+    source,
+    ...(nowhere === undefined
+      ? { nexthops: ways.map((w) => osHop(w, interfaces)) }
+      : { type: nowhere === "reject" ? "unreachable" : "blackhole" }),
+  });
+  return { key: wayKey(ways, source), kind, table, source, way };
 }
 
 const wayKey = (ways: readonly Nexthop[], source: number): string =>

@@ -24,6 +24,8 @@ export class Resolver {
   readonly #lists = new Map<string, readonly ZebraNexthop[]>();
   /** Gateways of routes, those of routes that are gone among them. */
   readonly #gateways = new Set<Ipv4>();
+  /** The networks that they lie in, by length: made when they are asked for. */
+  #networks: (Set<Ipv4> | undefined)[] = [];
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -37,6 +39,7 @@ export class Resolver {
     if (this.#lists.size >= KEPT_MAX) this.#lists.clear();
     this.#lists.set(key, hops);
     for (const h of hops) if (h.gateway !== 0) this.#gateways.add(h.gateway);
+    this.#networks = [];
     return hops;
   }
 
@@ -45,7 +48,7 @@ export class Resolver {
     const { nexthops, recursive } = entry.facts;
     const known = this.#known.get(nexthops);
     const holds = known?.of.kind === entry.kind && known.of.facts.recursive === recursive;
-    const own = nexthops.some((h) => h.gateway !== 0 && networkOf(h.gateway, prefix.length) === prefix.address);
+    const own = liesIn(nexthops, prefix);
     if (known !== undefined && holds && !own) return known.resolution;
     const resolution = new Resolution(nexthops.map((h) => resolve(this.#around, h, entry, prefix)));
     if (own) return resolution;
@@ -54,19 +57,33 @@ export class Resolver {
     return resolution;
   }
 
-  /** The routes of `prefix` changed. Returns the gateways that lie behind it. */
-  changed(prefix: Prefix): readonly Ipv4[] {
-    const behind: Ipv4[] = [];
-    for (const gateway of this.#gateways)
-      if (networkOf(gateway, prefix.length) === prefix.address) behind.push(gateway);
-    if (behind.length > 0) this.forget();
-    return behind;
+  /** The routes of `prefix` changed. Returns whether gateways lie behind it: what was found does not hold then. */
+  changed({ address, length }: Prefix): boolean {
+    let networks = this.#networks[length];
+    if (networks === undefined) {
+      networks = new Set();
+      for (const gateway of this.#gateways) networks.add(networkOf(gateway, length));
+      this.#networks[length] = networks;
+    }
+    if (!networks.has(address)) return false;
+    this.forget();
+    return true;
+  }
+  /** The gateways behind a prefix. */
+  behind({ address, length }: Prefix): readonly Ipv4[] {
+    return [...this.#gateways].filter((gateway) => networkOf(gateway, length) === address);
   }
 
   /** Nothing that was found holds any longer. */
   forget(): void {
     this.#known.clear();
   }
+}
+
+/** Whether the prefix holds one of the gateways. */
+function liesIn(hops: readonly ZebraNexthop[], { address, length }: Prefix): boolean {
+  for (const h of hops) if (h.gateway !== 0 && networkOf(h.gateway, length) === address) return true;
+  return false;
 }
 
 const textOf = (h: ZebraNexthop): string =>

@@ -25,7 +25,15 @@ export interface NexthopView {
 
 /** The routes of a table by prefix, `10.0.0.0/8`. */
 export const ribView = (table: RibTable): ReadonlyMap<string, readonly RibView[]> =>
-  new Map(table.sorted().map((node) => [formatPrefix(node.prefix), node.entries.filter((e) => !e.removed).map(view)]));
+  new Map(
+    table.sorted().map((node) => [
+      formatPrefix(node.prefix),
+      node
+        .entries()
+        .filter((e) => !e.removed)
+        .map(view),
+    ]),
+  );
 
 const view = (e: RouteEntry): RibView => ({
   protocol: e.kind,

@@ -1,5 +1,5 @@
 import { type Ipv4, networkOf, type Prefix } from "../../core/addr.ts";
-import type { OsNexthop } from "../../core/netlink.ts";
+import type { OsRouteWay } from "../../core/netlink.ts";
 import type { Nanos } from "../../core/time.ts";
 import type { RouteKind, ZebraNexthop } from "../zapi.ts";
 
@@ -14,7 +14,7 @@ export interface Nexthop extends ZebraNexthop {
   readonly resolved: readonly Nexthop[];
 }
 
-/** What a route is, whoever it comes from. */
+/** What a route is, whoever it comes from. Routes share it. */
 export interface RouteFacts {
   readonly kind: RouteKind;
   /** Whose it is; 0: zebra's own. */
@@ -32,18 +32,17 @@ export interface RouteFacts {
 /** Where next hops lead, as it was found at one time: one object for all routes that have the same next hops (zebra/zebra_nhg.c). */
 export class Resolution {
   readonly hops: readonly Nexthop[];
+  /** Some of them leads somewhere. */
+  readonly active: boolean;
   #ways: readonly Nexthop[] | undefined;
   #text: string | undefined;
   #image: KernelImage | undefined;
 
   constructor(hops: readonly Nexthop[]) {
     this.hops = hops;
+    this.active = hops.some((h) => h.active);
   }
 
-  /** Some of them leads somewhere. */
-  get active(): boolean {
-    return this.hops.some((h) => h.active);
-  }
   /** The ways that packets take: resolved ones in the place of what they resolve, each once. */
   get ways(): readonly Nexthop[] {
     if (this.#ways === undefined) {
@@ -64,46 +63,85 @@ export class Resolution {
     return (this.#text ??= this.hops.map((h) => [h, ...h.resolved].map(hopText).join(">")).join(","));
   }
   /** What the kernel is given for it. */
-  image(protocol: number, source: Ipv4, make: () => KernelImage): KernelImage {
+  image(e: RouteEntry, table: number, make: (e: RouteEntry, table: number) => KernelImage): KernelImage {
     const known = this.#image;
-    if (known !== undefined && known.protocol === protocol && known.source === source) return known;
-    return (this.#image = make());
+    if (known !== undefined && known.kind === e.kind && known.source === e.source && known.table === table)
+      return known;
+    return (this.#image = make(e, table));
   }
 }
 
-/** A route as it was put into the kernel. `key`: where it leads; two that are equal are one route. */
+/** What was put into the kernel for a route. `key`: where it leads; two that are equal are one route. */
 export interface KernelImage {
   readonly key: string;
-  readonly protocol: number;
+  readonly kind: RouteKind;
+  readonly table: number;
   readonly source: Ipv4;
-  readonly hops: readonly OsNexthop[];
-  readonly nowhere: ZebraNexthop["blackhole"];
+  readonly way: OsRouteWay;
 }
 
 const hopText = (h: Nexthop): string =>
   `${h.gateway} ${h.ifname} ${h.weight} ${h.active} ${h.onlink ?? false} ${h.blackhole ?? ""}`;
 
-/** A route of one prefix (`struct route_entry`). */
+const SELECTED = 1;
+const INSTALLED = 2;
+const FAILED = 4;
+const QUEUED = 8;
+const REMOVED = 16;
+
+/** A route of one prefix (`struct route_entry`). There are millions of them in a large simulation: what is true or not stands in one number. */
 export class RouteEntry {
   readonly facts: RouteFacts;
   /** When it came. */
   readonly since: Nanos;
   resolution: Resolution;
-  selected = false;
-  /** The kernel has it. */
-  installed = false;
-  /** The kernel was asked and refused. */
-  failed = false;
-  /** It is being put into the kernel. */
-  queued = false;
-  removed = false;
+  /** The next older route of the prefix. */
+  next: RouteEntry | undefined = undefined;
   /** The source that the kernel is to prefer. */
   source: Ipv4 = 0;
+  #state = 0;
 
   constructor(facts: RouteFacts, since: Nanos) {
     this.facts = facts;
     this.since = since;
     this.resolution = UNKNOWN;
+  }
+
+  get selected(): boolean {
+    return (this.#state & SELECTED) !== 0;
+  }
+  set selected(on: boolean) {
+    this.#set(SELECTED, on);
+  }
+  /** The kernel has it. */
+  get installed(): boolean {
+    return (this.#state & INSTALLED) !== 0;
+  }
+  set installed(on: boolean) {
+    this.#set(INSTALLED, on);
+  }
+  /** The kernel was asked and refused. */
+  get failed(): boolean {
+    return (this.#state & FAILED) !== 0;
+  }
+  set failed(on: boolean) {
+    this.#set(FAILED, on);
+  }
+  /** It is being put into the kernel. */
+  get queued(): boolean {
+    return (this.#state & QUEUED) !== 0;
+  }
+  set queued(on: boolean) {
+    this.#set(QUEUED, on);
+  }
+  get removed(): boolean {
+    return (this.#state & REMOVED) !== 0;
+  }
+  set removed(on: boolean) {
+    this.#set(REMOVED, on);
+  }
+  #set(bit: number, on: boolean): void {
+    this.#state = on ? this.#state | bit : this.#state & ~bit;
   }
 
   get kind(): RouteKind {
@@ -125,11 +163,12 @@ export class RouteEntry {
 /** Before anybody has looked where the next hops lead. */
 const UNKNOWN = new Resolution([]);
 
-/** The routes of one prefix, the newest first. */
+/** The routes of one prefix. */
 export class RibNode {
   readonly table: number;
   readonly prefix: Prefix;
-  entries: readonly RouteEntry[] = [];
+  /** The newest; the others follow by `next`. */
+  first: RouteEntry | undefined = undefined;
   /** What zebra has put into the kernel for it; undefined: nothing. */
   inKernel: KernelImage | undefined = undefined;
 
@@ -138,7 +177,29 @@ export class RibNode {
     this.prefix = prefix;
   }
   get selected(): RouteEntry | undefined {
-    return this.entries.find((e) => e.selected);
+    let e = this.first;
+    while (e !== undefined && !e.selected) e = e.next;
+    return e;
+  }
+  /** The newest first. */
+  entries(): RouteEntry[] {
+    const all: RouteEntry[] = [];
+    for (let e = this.first; e !== undefined; e = e.next) all.push(e);
+    return all;
+  }
+  some(is: (e: RouteEntry) => boolean): boolean {
+    let e = this.first;
+    while (e !== undefined && !is(e)) e = e.next;
+    return e !== undefined;
+  }
+  add(e: RouteEntry): void {
+    e.next = this.first;
+    this.first = e;
+  }
+  /** Takes out what is removed. */
+  sweep(): void {
+    while (this.first?.removed) this.first = this.first.next;
+    for (let e = this.first; e !== undefined; e = e.next) while (e.next?.removed) e.next = e.next.next;
   }
 }
 
@@ -169,7 +230,7 @@ export class RibTable {
     const known = nodes.get(address);
     if (known !== undefined) return known;
     if (this.#size >= PREFIXES_MAX) return undefined;
-    const node = new RibNode(this.id, { address, length: prefix.length });
+    const node = new RibNode(this.id, address === prefix.address ? prefix : { address, length: prefix.length });
     nodes.set(address, node);
     this.#size++;
     return node;

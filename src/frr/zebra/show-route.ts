@@ -27,7 +27,12 @@ export function showRoutes(zebra: Zebra, a: Args): string {
   };
   const nodes = table === undefined ? [] : table.sorted();
   const rows = nodes.flatMap((node) =>
-    supernet(node, wanted) ? node.entries.filter((e) => shown(node, e, wanted)).map((e) => ({ node, e })) : [],
+    supernet(node, wanted)
+      ? node
+          .entries()
+          .filter((e) => shown(node, e, wanted))
+          .map((e) => ({ node, e }))
+      : [],
   );
   if (a.has("json")) return routesJson(zebra, rows);
   if (rows.length === 0) return "";
@@ -38,7 +43,7 @@ export function showRoutes(zebra: Zebra, a: Args): string {
 /** `show ip route 10.0.0.0/8`, `show ip route 10.1.2.3` (zebra/zebra_vty.c:vty_show_ip_route_detail). */
 export function showRoute(zebra: Zebra, a: Args): string {
   const node = a.has("prefix") ? exact(zebra, a.prefix("prefix")) : longest(zebra, a.ip("address"));
-  const entries = node?.entries.filter((e) => !e.removed) ?? [];
+  const entries = node?.entries().filter((e) => !e.removed) ?? [];
   if (node === undefined || entries.length === 0) return a.has("json") ? "{}\n" : "% Network not in table\n";
   if (a.has("json"))
     return routesJson(
@@ -52,7 +57,7 @@ export function showRoute(zebra: Zebra, a: Args): string {
 export function showSummary(zebra: Zebra): string {
   const counts = new Map<string, [number, number]>();
   for (const node of zebra.main.nodes())
-    for (const e of node.entries) {
+    for (const e of node.entries()) {
       const types = e.kind === "bgp" ? [e.facts.distance === 200 ? "ibgp" : "ebgp"] : [e.kind];
       for (const type of types) {
         const count = counts.get(type) ?? [0, 0];

@@ -6,10 +6,10 @@ import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import type { FrrInstance } from "../daemon.ts";
 import type { Views } from "../views.ts";
 import type { ConfigBlock } from "../vty.ts";
-import type { RouteKind, ZebraClient, ZebraRoute, ZebraSession, Zserv } from "../zapi.ts";
+import type { RouteKind, ZebraClient, ZebraSession, Zserv } from "../zapi.ts";
 import { Clients } from "./clients.ts";
 import { chooseRouterId, connectedPrefix, type Interface, Interfaces } from "./interfaces.ts";
-import { type LearntRoutes, learnRoutes, marked, sweepKernel, syncKernel } from "./kernel-routes.ts";
+import { type LearntRoutes, learnRoutes, marked, OWN, sweepKernel, syncKernel } from "./kernel-routes.ts";
 import { Resolver } from "./resolve.ts";
 import { better, Resolution, type RibNode, RibTable, RouteEntry, type RouteFacts, replaces } from "./rib.ts";
 import { type RibView, ribView } from "./rib-view.ts";
@@ -33,14 +33,8 @@ const PROCESS_HOLD: Nanos = 10 * MS;
 const ROUTE_MAP_DELAY: Nanos = 5 * S;
 /** In which order the routes of one gathering are looked at (zebra/zebra_rib.c:route_info). */
 const QUEUES: { readonly [K in RouteKind]: number } = { connected: 0, local: 0, kernel: 0, static: 1, ospf: 2, bgp: 3 };
-const DISTANCES: { readonly [K in RouteKind]: number } = {
-  kernel: 0,
-  connected: 0,
-  local: 0,
-  static: 1,
-  ospf: 110,
-  bgp: 20,
-};
+/** Of prefixes without routes: last. */
+const RANKS = 5;
 
 /** zebra of one node: the table of all routes, the best of which it puts into the kernel. */
 export class Zebra implements FrrInstance, Zserv, Views {
@@ -82,7 +76,8 @@ export class Zebra implements FrrInstance, Zserv, Views {
     this.clients = new Clients({
       now: () => os.now(),
       later: (what) => this.#later(what),
-      addRoute: (session, kind, route) => this.#addRoute(session, kind, route),
+      addRoute: (prefix, table, facts) => this.#put(this.#table(table), prefix, facts),
+      shared: (hops) => this.#resolver.shared(hops),
       removeRoute: (session, kind, prefix, of) => this.#removeRoute(session, kind, prefix, of),
       removeSession: (session) => this.#removeSession(session),
       interfaces: () => this.interfaces.all().flatMap((i) => i.told() ?? []),
@@ -111,7 +106,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
     this.interfaces.scan();
     this.#learnt.scan();
     this.#started = true;
-    this.#unwatch = os.watch((m) => this.#heard(m));
+    this.#unwatch = os.watch((m) => this.#heard(m), OWN);
     const every = options.scanEveryS;
     if (every !== undefined) {
       const phase = options.scanPhaseS ?? os.rng("zebra scan").float() * every;
@@ -131,7 +126,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
     for (const alarm of [this.#hold, this.#posts, this.#apply, this.#scan, this.#mapDelay]) alarm.set(NEVER);
     for (const table of this.tables.values())
       for (const node of table.nodes()) {
-        for (const e of node.entries) e.selected = false;
+        for (const e of node.entries()) e.selected = false;
         syncKernel(this.os, node, this.interfaces);
       }
   }
@@ -175,19 +170,6 @@ export class Zebra implements FrrInstance, Zserv, Views {
     for (const table of this.tables.values()) for (const node of table.nodes()) this.#queue(node);
   }
 
-  #addRoute(session: number, kind: RouteKind, route: ZebraRoute): void {
-    const table = this.#table(route.table);
-    this.#put(table, route.prefix, {
-      kind,
-      session,
-      distance: route.distance ?? DISTANCES[kind],
-      metric: route.metric,
-      tag: route.tag ?? 0,
-      nexthops: this.#resolver.shared(route.nexthops),
-      recursive: route.recursive ?? false,
-      byDistance: kind === "static",
-    });
-  }
   #removeRoute(
     session: number,
     kind: RouteKind,
@@ -206,7 +188,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
   #removeSession(session: number): void {
     for (const table of this.tables.values())
       for (const node of table.nodes())
-        if (node.entries.some((e) => e.facts.session === session))
+        if (node.some((e) => e.facts.session === session))
           this.#take(table, node.prefix, (e) => e.facts.session === session);
   }
 
@@ -221,14 +203,14 @@ export class Zebra implements FrrInstance, Zserv, Views {
   #put(table: RibTable, prefix: Prefix, facts: RouteFacts): void {
     const node = table.make(prefix);
     if (node === undefined) return this.os.trace("zebra.full", { table: table.id });
-    for (const e of node.entries) if (replaces(facts, e.facts)) e.removed = true;
-    node.entries = [new RouteEntry(facts, this.os.now()), ...node.entries];
+    for (let e = node.first; e !== undefined; e = e.next) if (replaces(facts, e.facts)) e.removed = true;
+    node.add(new RouteEntry(facts, this.os.now()));
     this.#queue(node);
   }
   #take(table: RibTable, prefix: Prefix, unwanted: (e: RouteEntry) => boolean): void {
     const node = table.find(prefix);
     if (node === undefined) return;
-    for (const e of node.entries) if (unwanted(e)) e.removed = true;
+    for (let e = node.first; e !== undefined; e = e.next) if (unwanted(e)) e.removed = true;
     this.#queue(node);
   }
   #queue(node: RibNode): void {
@@ -239,18 +221,19 @@ export class Zebra implements FrrInstance, Zserv, Views {
   /** zebra/zebra_rib.c:process_subq: chooses anew for every prefix that was queued; what depends on those that changed is queued. */
   #process(): void {
     this.#hold.set(NEVER);
-    const rank = (node: RibNode): number => Math.min(9, ...node.entries.map((e) => QUEUES[e.kind]));
-    const batch = [...this.#dirty].map((node, i) => ({ node, rank: rank(node), i }));
+    const queues: RibNode[][] = Array.from({ length: RANKS }, () => []);
+    for (const node of this.#dirty) (queues[rankOf(node)] as RibNode[]).push(node);
     this.#dirty.clear();
-    batch.sort((a, b) => a.rank - b.rank || a.i - b.i);
-    const changed: RibNode[] = [];
-    for (const { node } of batch) {
-      if (!this.#choose(node)) continue;
-      changed.push(node);
-      if (node.table === TABLE_MAIN) this.#resolver.changed(node.prefix);
-    }
-    if (changed.length === 0) return;
-    this.#queueDependants(changed);
+    let changed = false;
+    const grounds: RibNode[] = [];
+    for (const queue of queues)
+      for (const node of queue) {
+        if (!this.#choose(node)) continue;
+        changed = true;
+        if (node.table === TABLE_MAIN && this.#resolver.changed(node.prefix)) grounds.push(node);
+      }
+    if (!changed) return;
+    this.#queueDependants(grounds);
     this.clients.evaluate();
   }
 
@@ -259,13 +242,16 @@ export class Zebra implements FrrInstance, Zserv, Views {
     const old = node.selected;
     const before = old?.resolution;
     const source = old?.source ?? 0;
-    node.entries = node.entries.filter((e) => !e.removed);
-    for (const e of node.entries) e.resolution = this.#mapped(node, e, this.#resolver.resolve(e, node.prefix));
-    const live = node.entries.filter((e) => e.resolution.active);
-    const best = live.length === 0 ? undefined : live.reduceRight((a, b) => better(b, a));
-    for (const e of node.entries) e.selected = e === best;
-    for (const e of live) if (e.kind === "local") e.installed = true; // the kernel has it in table local, chosen or not
-    if (node.entries.length === 0) this.tables.get(node.table)?.drop(node);
+    node.sweep();
+    let best: RouteEntry | undefined;
+    for (let e = node.first; e !== undefined; e = e.next) {
+      e.resolution = this.#mapped(node, e, this.#resolver.resolve(e, node.prefix));
+      if (!e.resolution.active) continue;
+      if (e.kind === "local") e.installed = true; // the kernel has it in table local, chosen or not
+      best = best === undefined ? e : better(best, e);
+    }
+    for (let e = node.first; e !== undefined; e = e.next) e.selected = e === best;
+    if (node.first === undefined) this.tables.get(node.table)?.drop(node);
     if (
       best === old &&
       best !== undefined &&
@@ -297,12 +283,12 @@ export class Zebra implements FrrInstance, Zserv, Views {
     this.#applying = this.#applying.filter((a) => a.at > now);
     for (const { node } of due) this.#sync(node);
     this.#apply.set(this.#applying[0]?.at ?? NEVER);
-    this.#queueDependants(due.map((d) => d.node));
+    this.#queueDependants(due.flatMap(({ node }) => (this.#resolver.changed(node.prefix) ? [node] : [])));
     this.clients.evaluate();
   }
   #sync(node: RibNode): void {
     const ok = syncKernel(this.os, node, this.interfaces);
-    for (const e of node.entries) {
+    for (let e = node.first; e !== undefined; e = e.next) {
       if (e.system) continue;
       if (e.selected) {
         marked(e, ok);
@@ -313,18 +299,19 @@ export class Zebra implements FrrInstance, Zserv, Views {
 
   /** Routes whose gateways lie behind prefixes that changed are to be looked at again. */
   #queueDependants(changed: readonly RibNode[]): void {
-    const behind = new Set(changed.flatMap((n) => (n.table === TABLE_MAIN ? this.#resolver.changed(n.prefix) : [])));
+    const behind = new Set(changed.flatMap((n) => (n.table === TABLE_MAIN ? this.#resolver.behind(n.prefix) : [])));
     if (behind.size === 0) return;
     const just = new Set(changed);
     for (const table of this.tables.values())
       for (const node of table.nodes())
-        if (node.entries.some((e) => !e.system && e.facts.nexthops.some((h) => behind.has(h.gateway))))
+        if (node.some((e) => !e.system && e.facts.nexthops.some((h) => behind.has(h.gateway))))
           if (!just.has(node)) this.#queue(node);
   }
 
   /** `ip protocol X route-map`: next hops that the map denies lead nowhere (zebra/zebra_nhg.c:nexthop_active_check). */
   #mapped(node: RibNode, e: RouteEntry, found: Resolution): Resolution {
     e.source = e.facts.nexthops[0]?.source ?? 0;
+    if (this.protocolMaps.size === 0) return found;
     const name = this.protocolMaps.get(e.kind) ?? this.protocolMaps.get("any");
     if (name === undefined || this.policy.routeMaps.find(name) === undefined) return found;
     const hops = found.hops.map((nexthop) => {
@@ -368,7 +355,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
   /** Somebody deleted a route that zebra had put into the kernel: it comes back. */
   #lostOwn(m: Extract<NetlinkMessage, { kind: "route" }>): void {
     const node = this.tables.get(m.route.table)?.find(m.route.prefix);
-    if (node?.inKernel === undefined || node.inKernel.protocol !== m.route.protocol) return;
+    if (node?.inKernel === undefined || node.inKernel.way.protocol !== m.route.protocol) return;
     node.inKernel = undefined;
     this.#sync(node);
   }
@@ -401,7 +388,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
         if (this.release === "10") want({ address: a.address, length: 32 }, "local");
       }
     for (const node of this.main.nodes())
-      for (const e of node.entries) {
+      for (const e of node.entries()) {
         if ((e.kind !== "connected" && e.kind !== "local") || e.facts.nexthops[0]?.ifname !== i.ifname) continue;
         if (e.removed || wanted.delete(`${e.kind} ${node.prefix.address}/${node.prefix.length}`)) continue;
         this.#take(this.main, node.prefix, (other) => other === e);
@@ -422,7 +409,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
   #forgetKernel(i: Interface): void {
     for (const table of this.tables.values())
       for (const node of table.nodes())
-        for (const e of node.entries) {
+        for (const e of node.entries()) {
           if (!e.nexthops.some((h) => h.ifname === i.ifname || h.resolved.some((r) => r.ifname === i.ifname))) continue;
           node.inKernel = undefined;
           if (!e.system) e.installed = false;
@@ -440,4 +427,11 @@ export class Zebra implements FrrInstance, Zserv, Views {
     this.#posted = [];
     for (const what of posted) what();
   }
+}
+
+/** The queue of a prefix: that of its first kind of route (zebra/zebra_rib.c:rib_meta_queue_add). */
+function rankOf(node: RibNode): number {
+  let rank = RANKS - 1;
+  for (let e = node.first; e !== undefined; e = e.next) rank = Math.min(rank, QUEUES[e.kind]);
+  return rank;
 }

@@ -1,3 +1,4 @@
+import type { Prefix } from "../../core/addr.ts";
 import { done, granted, type Outcome, refused } from "../../core/errno.ts";
 import type { NetlinkMessage, OsNexthop, OsRouteEntry, OsRouteRequest } from "../../core/netlink.ts";
 import type { OsAddress, OsLink } from "../../core/os.ts";
@@ -5,6 +6,7 @@ import { Alarm } from "../../core/sim.ts";
 import { NEVER } from "../../core/time.ts";
 import type { Ifaddr } from "./address-routes.ts";
 import type { NextHop, NextHopSpec, Route, RouteSpec } from "./fib/route.ts";
+import { RouteWay } from "./fib/way.ts";
 import type { Kernel } from "./kernel.ts";
 import type { NetDevice } from "./netdev.ts";
 
@@ -12,12 +14,25 @@ import type { NetDevice } from "./netdev.ts";
 const WAITING_MAX = 100_000;
 
 type Handler = (message: NetlinkMessage) => void;
+interface Watch {
+  readonly handler: Handler;
+  /** Protocols of routes. */
+  readonly unheard: ReadonlySet<number>;
+}
+const EVERYTHING_HEARD: ReadonlySet<number> = new Set();
+
+/** Whether a watcher passes over a message: a route that comes, and takes the place of none but such. */
+const passes = (m: NetlinkMessage, unheard: ReadonlySet<number>): boolean =>
+  m.kind === "route" &&
+  m.op === "new" &&
+  unheard.has(m.route.protocol) &&
+  (m.replaced === undefined || unheard.has(m.replaced.protocol));
 
 /** Tells programs what changes in the kernel: later in the same instant, so that nobody is called from inside a change. */
 export class Netlink {
   readonly #kernel: Kernel;
   readonly #alarm: Alarm;
-  #handlers: readonly Handler[] = [];
+  #handlers: readonly Watch[] = [];
   #waiting: NetlinkMessage[] = [];
   #listening = false;
 
@@ -27,11 +42,12 @@ export class Netlink {
   }
 
   /** Calls `handler` with everything from now on. The result ends it. */
-  watch(handler: Handler): () => void {
+  watch(handler: Handler, unheard: ReadonlySet<number> = EVERYTHING_HEARD): () => void {
     this.#listen();
-    this.#handlers = [...this.#handlers, handler];
+    const watch: Watch = { handler, unheard };
+    this.#handlers = [...this.#handlers, watch];
     return () => {
-      this.#handlers = this.#handlers.filter((h) => h !== handler);
+      this.#handlers = this.#handlers.filter((h) => h !== watch);
     };
   }
 
@@ -48,7 +64,9 @@ export class Netlink {
       this.#tell({ kind: "address", op: op === "del" ? "del" : "new", address: describeAddress(kernel, address) });
     });
     kernel.fib.onChange(({ op, route, old, silent }) => {
-      if (silent || this.#handlers.length === 0) return;
+      if (silent) return;
+      const heard = (r: Route): boolean => this.#handlers.some(({ unheard }) => !unheard.has(r.protocol));
+      if (op !== "del" && !heard(route) && (old === undefined || !heard(old))) return;
       const replaced = old === undefined ? {} : { replaced: describeRoute(old) };
       this.#tell({ kind: "route", op: op === "del" ? "del" : "new", route: describeRoute(route), ...replaced });
     });
@@ -63,7 +81,8 @@ export class Netlink {
   #deliver(): void {
     const messages = this.#waiting;
     this.#waiting = [];
-    for (const message of messages) for (const handler of this.#handlers) handler(message);
+    for (const message of messages)
+      for (const { handler, unheard } of this.#handlers) if (!passes(message, unheard)) handler(message);
   }
 }
 
@@ -75,6 +94,17 @@ export const listRoutes = (kernel: Kernel, table?: number): readonly OsRouteEntr
 export function replaceRoute(kernel: Kernel, request: OsRouteRequest): Outcome {
   const spec = specOf(request);
   const added = kernel.fib.addRoute(spec, "replace");
+  return added.ok ? done : added;
+}
+
+/** RTM_NEWNEXTHOP. */
+export const makeWay = (request: Omit<OsRouteRequest, "prefix">): RouteWay =>
+  new RouteWay(specOf({ ...request, prefix: NOWHERE }));
+const NOWHERE = { address: 0, length: 0 };
+
+/** RTM_NEWROUTE with RTA_NH_ID, NLM_F_CREATE and NLM_F_REPLACE. */
+export function putRoute(kernel: Kernel, prefix: Prefix, way: RouteWay): Outcome {
+  const added = kernel.fib.put(prefix.address, prefix.length, way);
   return added.ok ? done : added;
 }
 

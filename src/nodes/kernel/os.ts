@@ -1,7 +1,7 @@
-import { formatIp, type Ipv4, type Mac } from "../../core/addr.ts";
+import { formatIp, type Ipv4, type Mac, type Prefix } from "../../core/addr.ts";
 import { done, granted, type Outcome, refused } from "../../core/errno.ts";
 import { LocalTable } from "../../core/local.ts";
-import type { NetlinkMessage, OsLabelRoute, OsRouteEntry, OsRouteRequest } from "../../core/netlink.ts";
+import type { NetlinkMessage, OsLabelRoute, OsRouteEntry, OsRouteRequest, OsRouteWay } from "../../core/netlink.ts";
 import type {
   Os,
   OsAddress,
@@ -18,10 +18,21 @@ import { Alarm } from "../../core/sim.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import type { Nanos } from "../../core/time.ts";
 import type { TraceFields } from "../../core/trace.ts";
+import { RouteWay } from "./fib/way.ts";
 import { NodeFiles } from "./files.ts";
 import { DST_ERROR } from "./ipv4/dst.ts";
 import type { Kernel } from "./kernel.ts";
-import { deleteRoute, describeAddress, describeLink, listRoutes, Netlink, replaceRoute, setLinkUp } from "./netlink.ts";
+import {
+  deleteRoute,
+  describeAddress,
+  describeLink,
+  listRoutes,
+  makeWay,
+  Netlink,
+  putRoute,
+  replaceRoute,
+  setLinkUp,
+} from "./netlink.ts";
 import { PacketSock } from "./packet-socket.ts";
 
 /** The system calls of one node: `core/os.ts` over its kernel. */
@@ -80,9 +91,9 @@ export class KernelOs implements Os {
     return dev === undefined ? refused("ENODEV") : granted(new PacketSock(dev, etherType));
   }
 
-  watch(handler: (message: NetlinkMessage) => void): () => void {
+  watch(handler: (message: NetlinkMessage) => void, unheard?: ReadonlySet<number>): () => void {
     this.#netlink ??= new Netlink(this.#kernel);
-    return this.#netlink.watch(handler);
+    return this.#netlink.watch(handler, unheard);
   }
 
   announce(ifname: string, address: Ipv4, mac?: Mac): void {
@@ -157,6 +168,13 @@ class RouteCalls {
   }
   replace(route: OsRouteRequest): Outcome {
     return replaceRoute(this.#kernel, route);
+  }
+  way(request: Omit<OsRouteRequest, "prefix">): RouteWay {
+    return makeWay(request);
+  }
+  put(prefix: Prefix, way: OsRouteWay): Outcome {
+    if (!(way instanceof RouteWay)) throw new Error("a way is made by Os.route.way");
+    return putRoute(this.#kernel, prefix, way);
   }
   del(route: OsRouteRequest): Outcome {
     return deleteRoute(this.#kernel, route);

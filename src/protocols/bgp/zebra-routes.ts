@@ -41,7 +41,7 @@ export class Installer {
     node.told = told;
     const prefix = { address: node.address, length: node.length };
     const recursive = best.kind === FROM_PEER && !(best.source as Peer).singleHop;
-    zebra.add({ prefix, nexthops, distance, metric, ...(tag > 0 ? { tag } : {}), recursive });
+    zebra.add(prefix, { nexthops, distance, metric, ...(tag > 0 ? { tag } : {}), recursive });
   }
   /** `table-map`: what it denies is not told to zebra; metric and tag may be others there (bgpd/bgp_zebra.c:bgp_table_map_apply). */
   #mapped(used: readonly Path[]): readonly Used[] {

@@ -220,7 +220,8 @@ export class Borders {
     this.#active = active;
     const moved = [...before.keys(), ...active.keys()].filter((r) => before.has(r) !== active.has(r));
     for (const { prefix } of moved) {
-      const dest = this.#routing.dests.get(networkOf(prefix.address, prefix.length), prefix.length);
+      const { length } = prefix;
+      const dest = this.#routing.dests.get({ address: networkOf(prefix.address, length), length });
       this.#routing.touch(dest);
       this.#routing.schedule();
     }

@@ -6,7 +6,6 @@ import { parseArea } from "./area-id.ts";
 import { installAreaCommands, type On } from "./commands-area.ts";
 import { updatePassive } from "./commands-interface.ts";
 import type { OspfDaemon } from "./daemon.ts";
-import { installRoute } from "./install-routes.ts";
 import { chooseRouterId, updateCost, updateInterfaces } from "./interfaces.ts";
 import { ProcessSettings } from "./settings.ts";
 
@@ -244,4 +243,7 @@ function installPreferences(on: On): void {
 }
 
 /** Tells zebra of every route again. */
-const reinstall = (d: OspfDaemon): void => d.routing.dests.each((dest) => dest.path && installRoute(d.ospf, dest));
+function reinstall({ installer, routing }: OspfDaemon): void {
+  installer.forget();
+  routing.dests.each((dest) => dest.path && installer.install(dest));
+}

@@ -11,7 +11,7 @@ import { ddTimer, requestTimer } from "./exchange.ts";
 import { Externals } from "./externals.ts";
 import { flush, retransmit } from "./flood.ts";
 import type { Hooks } from "./hooks.ts";
-import { installRoute } from "./install-routes.ts";
+import { RouteInstaller } from "./install-routes.ts";
 import { helloTimer, interfaceEvent } from "./interface.ts";
 import { chooseRouterId, removeInterface, updateInterfaces } from "./interfaces.ts";
 import { networkLsa, routerLsa } from "./links.ts";
@@ -45,6 +45,7 @@ export class OspfDaemon implements FrrInstance, Views {
   readonly ospf: Ospf;
   readonly aging: Aging;
   readonly policy = newPolicy();
+  readonly installer: RouteInstaller;
   routing!: Routing;
   borders!: Borders;
   externals!: Externals;
@@ -57,6 +58,7 @@ export class OspfDaemon implements FrrInstance, Views {
   constructor(os: Os, options: OspfOptions) {
     this.#options = options;
     this.ospf = new Ospf(os, this.#hooks());
+    this.installer = new RouteInstaller(this.ospf);
     this.aging = new Aging(this.ospf);
     this.#stubTimer = this.ospf.alarm(() => this.updateStubRouter());
     this.#assemble();
@@ -69,7 +71,7 @@ export class OspfDaemon implements FrrInstance, Views {
   #assemble(): void {
     this.routing = new Routing(this.ospf, {
       routeChanged: (dest, before) => {
-        installRoute(this.ospf, dest);
+        this.installer.install(dest);
         this.borders.routeChanged(dest, before);
       },
       computed: () => this.borders.computed(),

@@ -1,4 +1,4 @@
-import { type Ipv4, maskOf, networkOf } from "../../core/addr.ts";
+import { type Ipv4, maskOf, networkOf, type Prefix } from "../../core/addr.ts";
 import type { Vertex } from "./graph.ts";
 import type { HopSet } from "./hops.ts";
 import type { Slot } from "./lsdb.ts";
@@ -30,8 +30,8 @@ export interface Path {
  * in the object itself.
  */
 export class Dest {
-  readonly address: Ipv4;
-  readonly length: number;
+  /** Shared with whoever else knows the prefix. */
+  readonly prefix: Prefix;
   /** Of the same address and another length. */
   next: Dest | undefined = undefined;
   first: Vertex | undefined = undefined;
@@ -43,9 +43,14 @@ export class Dest {
   path: Path | undefined = undefined;
   dirty = false;
 
-  constructor(address: Ipv4, length: number) {
-    this.address = address;
-    this.length = length;
+  constructor(prefix: Prefix) {
+    this.prefix = prefix;
+  }
+  get address(): Ipv4 {
+    return this.prefix.address;
+  }
+  get length(): number {
+    return this.prefix.length;
   }
 
   /** `vertex` has it, at `cost` from itself. */
@@ -97,10 +102,11 @@ export class DestTable {
     while (dest !== undefined && dest.length !== length) dest = dest.next;
     return dest;
   }
-  get(address: Ipv4, length: number): Dest {
+  get(prefix: Prefix): Dest {
+    const { address, length } = prefix;
     const known = this.find(address, length);
     if (known !== undefined) return known;
-    const dest = new Dest(address, length);
+    const dest = new Dest(prefix);
     dest.next = this.#table.get(address | 0);
     this.#table.set(address | 0, dest);
     this.size++;

@@ -1,33 +1,56 @@
-import type { ZebraNexthop, ZebraRoute } from "../../frr/zapi.ts";
+import type { ZebraNexthop, ZebraWay } from "../../frr/zapi.ts";
 import type { Dest, Path } from "./destinations.ts";
+import type { HopSet } from "./hops.ts";
 import type { Ospf } from "./model.ts";
 
-/** What OSPF's routes are to zebra (ospfd/ospf_zebra.c:ospf_zebra_add). */
+/** What OSPF's routes are to zebra (ospfd/ospf_zebra.c:ospf_zebra_add). What is the same for many destinations is made once. */
+export class RouteInstaller {
+  readonly #ospf: Ospf;
+  #ways = new WeakMap<Path, ZebraWay>();
+  #nexthops = new WeakMap<HopSet, readonly ZebraNexthop[]>();
 
-/** Tells zebra of the way to a destination, or that there is none. */
-export function installRoute(ospf: Ospf, dest: Dest): void {
-  const { zebra } = ospf;
-  if (zebra === undefined) return;
-  const prefix = { address: dest.address, length: dest.length };
-  if (dest.path === undefined) zebra.remove(prefix);
-  else zebra.add(routeOf(ospf, dest, dest.path));
+  constructor(ospf: Ospf) {
+    this.#ospf = ospf;
+  }
+
+  /** Tells zebra of the way to a destination, or that there is none. */
+  install(dest: Dest): void {
+    const { zebra } = this.#ospf;
+    if (zebra === undefined) return;
+    if (dest.path === undefined) zebra.remove(dest.prefix);
+    else zebra.add(dest.prefix, this.#wayOf(dest.path));
+  }
+  /** Settings have changed that decide what zebra is told. */
+  forget(): void {
+    this.#ways = new WeakMap();
+    this.#nexthops = new WeakMap();
+  }
+
+  #wayOf(path: Path): ZebraWay {
+    let way = this.#ways.get(path);
+    if (way !== undefined) return way;
+    way = {
+      nexthops: this.#nexthopsOf(path),
+      distance: distanceOf(this.#ospf, path),
+      metric: path.kind === "external2" ? path.type2Cost : path.cost,
+      ...(path.tag === 0 ? {} : { tag: path.tag }),
+    };
+    this.#ways.set(path, way);
+    return way;
+  }
+  #nexthopsOf({ kind, hops }: Path): readonly ZebraNexthop[] {
+    if (kind === "discard") return NOWHERE;
+    let made = this.#nexthops.get(hops);
+    if (made !== undefined) return made;
+    made = hops.hops
+      .slice(0, this.#ospf.settings.maximumPaths)
+      .map(({ gateway, ifname }): ZebraNexthop => ({ gateway, ifname }));
+    this.#nexthops.set(hops, made);
+    return made;
+  }
 }
 
-function routeOf(ospf: Ospf, dest: Dest, path: Path): ZebraRoute {
-  const distance = distanceOf(ospf, path);
-  return {
-    prefix: { address: dest.address, length: dest.length },
-    nexthops: nexthopsOf(ospf, path),
-    distance,
-    metric: path.kind === "external2" ? path.type2Cost : path.cost,
-    ...(path.tag === 0 ? {} : { tag: path.tag }),
-  };
-}
-
-export function nexthopsOf(ospf: Ospf, path: Path): readonly ZebraNexthop[] {
-  if (path.kind === "discard") return [{ gateway: 0, blackhole: "blackhole" }];
-  return path.hops.hops.slice(0, ospf.settings.maximumPaths).map(({ gateway, ifname }) => ({ gateway, ifname }));
-}
+const NOWHERE: readonly ZebraNexthop[] = [{ gateway: 0, blackhole: "blackhole" }];
 
 /** ospfd/ospf_zebra.c:ospf_distance_apply. */
 function distanceOf(ospf: Ospf, path: Path): number {

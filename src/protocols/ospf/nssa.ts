@@ -148,7 +148,7 @@ export class Translator {
   #touchMoved(before: ReadonlyMap<RangeSettings, number>): void {
     for (const range of new Set([...before.keys(), ...this.#active.keys()])) {
       if (before.has(range) === this.#active.has(range)) continue;
-      this.#routing.touch(this.#routing.dests.get(range.prefix.address, range.prefix.length));
+      this.#routing.touch(this.#routing.dests.get(range.prefix));
       this.#routing.schedule();
     }
   }

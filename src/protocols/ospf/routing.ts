@@ -192,7 +192,7 @@ export class Routing {
       dest.detach(v, (before[i] as Attached).cost);
       this.touch(dest);
     }
-    v.dests = after.length === 0 ? NO_DESTS : after.map(({ address, length }) => this.dests.get(address, length));
+    v.dests = after.length === 0 ? NO_DESTS : after.map(({ prefix }) => this.dests.get(prefix));
     for (const [i, dest] of v.dests.entries()) {
       dest.attach(v, (after[i] as Attached).cost);
       this.touch(dest);
@@ -202,7 +202,7 @@ export class Routing {
   #visit(address: Ipv4, length: number, cost: number, visit: (dest: Dest, cost: number) => void): void {
     const known = this.dests.find(address, length);
     if (known === undefined && this.dests.size >= DESTINATIONS_MAX) this.ospf.drop("too many destinations");
-    else visit(known ?? this.dests.get(address, length), cost);
+    else visit(known ?? this.dests.get({ address, length }), cost);
   }
 
   #summaryChanged(area: Area, slot: Slot): void {
@@ -320,7 +320,7 @@ const sameAttached = (a: readonly Attached[], b: readonly Attached[]): boolean =
   (a.length === b.length &&
     a.every((x, i) => {
       const y = b[i] as Attached;
-      return x.address === y.address && x.length === y.length && x.cost === y.cost;
+      return x.prefix.address === y.prefix.address && x.prefix.length === y.prefix.length && x.cost === y.cost;
     }));
 
 type Placed = { readonly area: Area | undefined; readonly slot: Slot };

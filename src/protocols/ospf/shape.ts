@@ -1,11 +1,10 @@
-import { type Ipv4, lengthOfMask, networkOf } from "../../core/addr.ts";
+import { type Ipv4, lengthOfMask, networkOf, type Prefix } from "../../core/addr.ts";
 import type { Lsa } from "./lsa.ts";
 import { LINK_POINT_TO_POINT, LINK_STUB, LINK_TRANSIT, type RouterLink } from "./lsa-codec.ts";
 
 /** A prefix that a router or network attaches. */
 export interface Attached {
-  readonly address: Ipv4;
-  readonly length: number;
+  readonly prefix: Prefix;
   readonly cost: number;
 }
 /** A way to another router or network. */
@@ -34,7 +33,7 @@ export function shapeOf(lsa: Lsa): Shape {
     const length = lengthOfMask(body.mask);
     return {
       ways: body.attached.map((id) => ({ id, toNetwork: false, cost: 0, link: undefined })),
-      attached: length === undefined ? [] : [{ address: networkOf(lsa.id, length), length, cost: 0 }],
+      attached: length === undefined ? [] : [{ prefix: { address: networkOf(lsa.id, length), length }, cost: 0 }],
       flags: 0,
     };
   }
@@ -46,7 +45,7 @@ export function shapeOf(lsa: Lsa): Shape {
     if (type === LINK_POINT_TO_POINT || type === LINK_TRANSIT)
       ways.push({ id, toNetwork: type === LINK_TRANSIT, cost: metric, link });
     const length = type === LINK_STUB ? lengthOfMask(link.data) : undefined;
-    if (length !== undefined) attached.push({ address: (id & link.data) >>> 0, length, cost: metric });
+    if (length !== undefined) attached.push({ prefix: { address: (id & link.data) >>> 0, length }, cost: metric });
   }
   return { ways, attached, flags: body.flags };
 }

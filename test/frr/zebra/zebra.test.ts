@@ -14,8 +14,8 @@ describe("which route is chosen", () => {
   it("the one with the lower distance, and the other when it is gone", () => {
     const { n, zebra, wait } = router();
     const [ospf, bgp] = [connect(n, "ospf").session, connect(n, "bgp").session];
-    ospf.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
-    bgp.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.2.2")], metric: 0, recursive: true });
+    ospf.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
+    bgp.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.2.2")], metric: 0, recursive: true });
     wait();
     expect(rib(zebra)).toEqual([
       ...CONNECTED,
@@ -35,13 +35,13 @@ describe("which route is chosen", () => {
   it("connected before all, and of equals the lower metric, then the older", () => {
     const { n, zebra, wait } = router();
     const [a, b, c] = [connect(n, "ospf").session, connect(n, "bgp").session, connect(n, "static").session];
-    a.add({ prefix: prefix("10.0.1.0/24"), nexthops: [hop("10.0.2.2", "e2")], metric: 1, distance: 0 });
+    a.add(prefix("10.0.1.0/24"), { nexthops: [hop("10.0.2.2", "e2")], metric: 1, distance: 0 });
     for (const [s, metric] of [
       [a, 7],
       [b, 5],
       [c, 5],
     ] as const)
-      s.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.1.2", "e1")], metric, distance: 30 });
+      s.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2", "e1")], metric, distance: 30 });
     wait();
     expect(rib(zebra).filter((line) => line.includes("*"))).toContain("connected 10.0.1.0/24 [0/0] * e1");
     expect(rib(zebra).filter((line) => line.includes("10.9."))).toEqual([
@@ -53,7 +53,7 @@ describe("which route is chosen", () => {
 
   it("waits 10 ms before it chooses", () => {
     const { n, wait } = router();
-    connect(n, "ospf").session.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
+    connect(n, "ospf").session.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
     wait(9);
     expect(kernelRoutes(n)).toEqual([]);
     wait(1);
@@ -65,18 +65,17 @@ describe("gateways", () => {
   it("behind other routes follow them, several ways at a time", () => {
     const { n, zebra, wait } = router();
     const [ospf, bgp] = [connect(n, "ospf").session, connect(n, "bgp").session];
-    bgp.add({ prefix: prefix("20.0.0.0/8"), nexthops: [hop("10.9.0.1")], metric: 0, recursive: true });
+    bgp.add(prefix("20.0.0.0/8"), { nexthops: [hop("10.9.0.1")], metric: 0, recursive: true });
     wait();
     expect(rib(zebra).at(-1)).toBe("bgp 20.0.0.0/8 [20/0] - 10.9.0.1 nowhere");
-    ospf.add({
-      prefix: prefix("10.9.0.0/16"),
+    ospf.add(prefix("10.9.0.0/16"), {
       nexthops: [hop("10.0.1.2", "e1"), hop("10.0.2.2", "e2")],
       metric: 20,
     });
     wait();
     expect(rib(zebra).at(-1)).toBe("bgp 20.0.0.0/8 [20/0] * 10.9.0.1..., 10.0.1.2 e1, 10.0.2.2 e2");
     expect(kernelRoutes(n)).toContain("20.0.0.0/8 186 10.0.1.2%2,10.0.2.2%3");
-    ospf.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.2.2", "e2")], metric: 20 });
+    ospf.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.2.2", "e2")], metric: 20 });
     wait();
     expect(kernelRoutes(n)).toContain("20.0.0.0/8 186 10.0.2.2%3");
     ospf.remove(prefix("10.9.0.0/16"));
@@ -87,7 +86,7 @@ describe("gateways", () => {
   it("that want labels lead nowhere", () => {
     const { n, zebra, wait } = router();
     const nexthops = [{ ...hop("10.0.1.2", "e1"), labels: [100] }];
-    connect(n, "bgp").session.add({ prefix: prefix("20.0.0.0/8"), nexthops, metric: 0 });
+    connect(n, "bgp").session.add(prefix("20.0.0.0/8"), { nexthops, metric: 0 });
     wait();
     expect(rib(zebra).at(-1)).toBe("bgp 20.0.0.0/8 [20/0] - 10.0.1.2 e1");
     expect(kernelRoutes(n)).toEqual([]);
@@ -99,9 +98,9 @@ describe("gateways", () => {
     bgp.session.watchNexthop(parseIp("10.9.0.1") as number, true);
     expect(bgp.heard).toEqual([]);
     wait();
-    ospf.session.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
+    ospf.session.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
     wait();
-    ospf.session.add({ prefix: prefix("10.9.0.0/24"), nexthops: [hop("10.0.2.2", "e2")], metric: 7 });
+    ospf.session.add(prefix("10.9.0.0/24"), { nexthops: [hop("10.0.2.2", "e2")], metric: 7 });
     wait();
     ospf.session.close();
     wait();
@@ -117,7 +116,7 @@ describe("gateways", () => {
   it("are resolved by the default route only where that is wanted", () => {
     const { n, wait } = router();
     const [st, bgp] = [connect(n, "static").session, connect(n, "bgp")];
-    st.add({ prefix: prefix("0.0.0.0/0"), nexthops: [hop("10.0.1.2", "e1")], metric: 0 });
+    st.add(prefix("0.0.0.0/0"), { nexthops: [hop("10.0.1.2", "e1")], metric: 0 });
     wait();
     bgp.session.watchNexthop(parseIp("99.0.0.1") as number, true);
     wait();
@@ -155,15 +154,15 @@ describe("daemons are told", () => {
     const { n, wait } = router();
     const [st, ospf] = [connect(n, "static").session, connect(n, "ospf")];
     const about = (): string[] => ospf.heard.splice(0).filter((line) => /^[+-]/.test(line));
-    st.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.1.2", "e1")], metric: 0 });
+    st.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2", "e1")], metric: 0 });
     wait();
     ospf.session.redistribute("static", true);
     ospf.session.redistribute("default", true);
     wait();
     expect(about()).toEqual(["+ static 10.9.0.0/16 [1/0] 10.0.1.2 e1"]);
     const bgp = connect(n, "bgp").session;
-    bgp.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.2.2", "e2")], metric: 0, distance: 0 });
-    bgp.add({ prefix: prefix("0.0.0.0/0"), nexthops: [hop("10.0.2.2", "e2")], metric: 3 });
+    bgp.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.2.2", "e2")], metric: 0, distance: 0 });
+    bgp.add(prefix("0.0.0.0/0"), { nexthops: [hop("10.0.2.2", "e2")], metric: 3 });
     wait();
     expect(about()).toEqual(["- static 10.9.0.0/16", "+ bgp 0.0.0.0/0 [20/3] 10.0.2.2 e2"]);
     bgp.close();
@@ -180,7 +179,7 @@ describe("daemons are told", () => {
     const { session, heard } = connect(n, "bgp");
     wait();
     heard.length = 0;
-    session.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.1.2")], metric: 0 });
+    session.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2")], metric: 0 });
     wait();
     expect(heard).toEqual(["10.9.0.0/16 installed"]);
   });
@@ -221,7 +220,7 @@ describe("the kernel's own routes", () => {
 
   it("what zebra put there comes back when somebody deletes it, and is swept when zebra begins anew", () => {
     const { n, daemon, wait } = router();
-    connect(n, "ospf").session.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
+    connect(n, "ospf").session.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
     wait();
     n.os.route.del({ prefix: prefix("10.9.0.0/16"), protocol: 188 });
     expect(kernelRoutes(n)).toEqual([]);
@@ -233,7 +232,7 @@ describe("the kernel's own routes", () => {
 
   it("gets zebra's choice after a delay, where one is set", () => {
     const { n, daemon, wait } = router("", { applyDelayS: 0.05 });
-    connect(n, "ospf").session.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
+    connect(n, "ospf").session.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
     wait(55);
     expect([kernelRoutes(n).length, daemon.busy()]).toEqual([0, true]);
     wait(5);
@@ -250,7 +249,7 @@ it("a route map of a protocol keeps next hops out of the kernel, and chooses sou
     ip protocol ospf route-map M`);
   const { session } = connect(n, "ospf");
   for (const p of ["10.8.0.0/16", "10.9.0.0/16"])
-    session.add({ prefix: prefix(p), nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
+    session.add(prefix(p), { nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
   wait();
   expect(rib(zebra).slice(-2)).toEqual([
     "ospf 10.8.0.0/16 [110/20] - 10.0.1.2 e1",
@@ -267,7 +266,7 @@ it("a route map of a protocol keeps next hops out of the kernel, and chooses sou
 it("a device that goes takes its routes along, and brings them back", () => {
   const { n, zebra, wait } = router("interface e1\n ip address 10.0.3.1/24\n");
   const { session } = connect(n, "ospf");
-  session.add({ prefix: prefix("10.9.0.0/16"), nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
+  session.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
   wait();
   const before = rib(zebra);
   n.setUp(device(n, "e1"), false);

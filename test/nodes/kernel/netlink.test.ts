@@ -65,3 +65,35 @@ it("adds, replaces, lists and deletes routes with several ways", () => {
   expect(word(a.os.route.del({ prefix, protocol: 188, metric: 20 }))).toBe("ESRCH");
   expect(word(a.os.link.setUp("nope", true))).toBe("ENODEV");
 });
+
+it("puts many routes by one way, which is checked again when devices or addresses have changed", () => {
+  const { a } = pair();
+  const e1 = device(a, "e1");
+  const hop = { gateway: ip("10.7.0.2"), ifindex: e1.ifindex, weight: 1, onlink: false };
+  const way = a.os.route.way({ protocol: 188, metric: 20, nexthops: [hop] });
+  const put = (text: string) => word(a.os.route.put({ address: ip(text), length: 16 }, way));
+  const here = () => a.os.route.list(254).filter((r) => r.protocol === 188).length;
+  expect([put("8.0.0.0"), put("8.1.0.0"), put("8.1.0.0"), here()]).toEqual(["ok", "ok", "ok", 2]);
+  must(a.os.link.setUp("e1", false));
+  expect([put("8.2.0.0"), here()]).toEqual(["ENETUNREACH", 0]);
+  must(a.os.link.setUp("e1", true));
+  expect([put("8.2.0.0"), here()]).toEqual(["ok", 1]);
+  must(a.os.route.del({ prefix: { address: ip("8.2.0.0"), length: 16 }, protocol: 188, metric: 20 }));
+  expect([put("8.3.0.0"), here()]).toEqual(["ok", 1]);
+  must(a.os.addr.del("e1", ip("10.7.0.1"), 24));
+  expect([put("8.4.0.0"), word(a.os.route.put({ address: 1, length: 16 }, way))]).toEqual(["ENETUNREACH", "EINVAL"]);
+});
+
+it("passes over routes of protocols that a watcher does not want to hear of, until they go", () => {
+  const { lab, a } = pair();
+  const heard: string[] = [];
+  a.os.watch((m) => heard.push(text(m)), new Set([188]));
+  const prefix = { address: ip("8.0.0.0"), length: 8 };
+  must(a.os.route.replace({ prefix, protocol: 188, type: "blackhole" }));
+  must(a.os.route.replace({ prefix, protocol: 3, type: "blackhole" }));
+  must(a.os.route.replace({ prefix, protocol: 188, type: "blackhole" }));
+  must(a.os.route.replace({ prefix, protocol: 188, type: "unreachable" }));
+  must(a.os.route.del({ prefix, protocol: 188 }));
+  lab.run(1);
+  expect(heard).toEqual(["new 8.0.0.0/8 254", "new 8.0.0.0/8 254", "del 8.0.0.0/8 254"]);
+});

@@ -5,9 +5,11 @@ import { type DownEvent, InfoStore } from "./info-store.ts";
 import {
   type NextHop,
   Route,
+  type RouteInfo,
   type RouteSpec,
   type RouteType,
   routeRequest,
+  SCOPE_LINK,
   TABLE_LOCAL,
   TABLE_MAIN,
   tableOf,
@@ -17,6 +19,7 @@ import { FibResult, search } from "./search.ts";
 import { createInfo } from "./semantics.ts";
 import { type AddMode, badPrefix, type FibTable, type Place } from "./table.ts";
 import { TableSet } from "./tables.ts";
+import type { RouteWay } from "./way.ts";
 
 export type { FibDevice, FibHost } from "./host.ts";
 export type { Flow } from "./rules.ts";
@@ -47,6 +50,8 @@ export class Fib {
   readonly #infos: InfoStore;
   readonly #routesMax: number;
   #routes = 0;
+  /** Counts what can alter how a request is checked: devices, addresses, rules, and routes that gateways are reached by. */
+  #grounds = 0;
   #listeners: readonly ((change: RouteChange) => void)[] = NO_LISTENERS;
 
   constructor(host: FibHost, routesMax = ROUTES_MAX) {
@@ -116,23 +121,46 @@ export class Fib {
     if ((tos & 3) !== 0) return refused("EINVAL", "Invalid dsfield (tos): ECN bits must be 0");
     const bad = badPrefix(spec.dst, spec.length);
     if (bad !== undefined) return bad;
+    const info = this.#infoOf(spec);
+    return info.ok ? this.#add(spec.dst, spec.length, tos, info.value, mode) : info;
+  }
+
+  /** `ip route replace` of a prefix by a way that others take as well: it is checked again only when its grounds have changed. */
+  put(dst: Ipv4, length: number, way: RouteWay): Outcome<Route> {
+    const bad = badPrefix(dst, length);
+    if (bad !== undefined) return bad;
+    let { info } = way;
+    if (info !== null && info.users > 0 && way.checkedAt === this.#grounds) info.users++;
+    else {
+      const found = this.#infoOf(way.spec);
+      if (!found.ok) return found;
+      info = way.info = found.value;
+      way.checkedAt = this.#grounds;
+    }
+    return this.#add(dst, length, way.spec.tos ?? 0, info, "replace");
+  }
+
+  /** What a request comes to, with one user more. */
+  #infoOf(spec: RouteSpec): Outcome<RouteInfo> {
     const want = routeRequest(spec);
-    const table = this.#tables.make(want.table);
-    if (table === undefined) return this.#full();
+    if (this.#tables.make(want.table) === undefined) return this.#full();
     this.#resolveRules();
     const made = createInfo(spec, want, {
       device: (ifindex) => this.#host.device(ifindex),
       addressType: (address, id) => this.addressType(address, id),
       reach: (id, gateway, scope, oif) => this.#reach(id, gateway, scope, oif),
     });
-    if (!made.ok) return made;
-    const info = this.#infos.share(made.value);
-    const place = this.#routes < this.#routesMax ? table.place(spec.dst, spec.length, tos, info, mode) : this.#full();
+    return made.ok ? granted(this.#infos.share(made.value)) : made;
+  }
+
+  #add(dst: Ipv4, length: number, tos: number, info: RouteInfo, mode: AddMode): Outcome<Route> {
+    const table = this.#tables.get(info.table) as FibTable;
+    const place = this.#routes < this.#routesMax ? table.place(dst, length, tos, info, mode) : this.#full();
     if (!place.ok || place.value.same !== null) {
       this.#infos.release(info);
       return place.ok ? granted(place.value.same as Route) : place;
     }
-    return granted(this.#insert(new Route(spec.dst, spec.length, tos, info), table, place.value));
+    return granted(this.#insert(new Route(dst, length, tos, info), table, place.value));
   }
 
   /** `ip route del`: the first route that has all of what the request names. */
@@ -192,6 +220,7 @@ export class Fib {
 
   /** The device came up, or got an address: next hops over it live again. Connected routes come from the `AddressBook`. */
   deviceUp(ifindex: number): void {
+    this.#grounds++;
     this.#infos.up(ifindex, "up");
     this.#stale();
   }
@@ -210,6 +239,7 @@ export class Fib {
   /** The carrier came or went, as `FibHost.device` says: next hops lose or get `linkdown`. Without meaning while it is down. */
   carrierChanged(ifindex: number): void {
     const device = this.#host.device(ifindex);
+    this.#grounds++;
     if (device === undefined || !device.up) return;
     if (!device.carrier) return this.#down(ifindex, "carrier");
     this.#infos.up(ifindex, "carrier");
@@ -217,6 +247,7 @@ export class Fib {
   }
   /** An address of this host is gone: routes in main that preferred it as source go (`fib_sync_down_addr`). */
   addressRemoved(address: Ipv4): void {
+    this.#grounds++;
     if (this.#infos.addressRemoved(address)) this.#sweep(isDead, true);
     this.#stale();
   }
@@ -225,6 +256,7 @@ export class Fib {
    * routes follow with the next event of one of their devices.
    */
   settingsChanged(): void {
+    this.#grounds++;
     this.#stale();
   }
 
@@ -234,6 +266,11 @@ export class Fib {
     return () => {
       this.#listeners = this.#listeners.filter((l) => l !== listener);
     };
+  }
+
+  /** Gateways are reached by routes of a narrower scope than the world (`checkGatewayHop`); sources and types are told by such as well. */
+  #grounded(route: Route): void {
+    if (route.scope >= SCOPE_LINK) this.#grounds++;
   }
 
   #stale(): void {
@@ -296,11 +333,13 @@ export class Fib {
   #insert(route: Route, table: FibTable, place: Place): Route {
     table.insert(route, place);
     if (route.tos !== 0) this.hasCustomRules = true;
+    this.#grounded(route);
     this.#stale();
     if (place.replaces === null) {
       this.#routes++;
       this.#tell({ op: "add", route, silent: false });
     } else {
+      this.#grounded(place.replaces);
       this.#infos.release(place.replaces.info);
       this.#tell({ op: "replace", route, old: place.replaces, silent: false });
     }
@@ -309,6 +348,7 @@ export class Fib {
 
   #remove(table: FibTable, route: Route): void {
     table.remove(route);
+    this.#grounded(route);
     this.#routes--;
     this.#infos.release(route.info);
     this.#stale();
@@ -330,12 +370,14 @@ export class Fib {
   }
 
   #down(ifindex: number, event: DownEvent): void {
+    this.#grounds++;
     if (this.#infos.down(ifindex, event)) this.#sweep(isDead, true);
     this.#stale();
   }
 
   /** From the first rule added or deleted on, rules are walked. */
   #rulesChange(): void {
+    this.#grounds++;
     this.#tables.separate();
     this.hasCustomRules = true;
     this.#stale();
