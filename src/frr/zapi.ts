@@ -39,8 +39,10 @@ export interface ZebraSession {
     on: boolean,
     options?: { readonly connected?: boolean; readonly allowDefault?: boolean },
   ): void;
-  /** Ends the session: zebra drops the daemon's routes (after graceful restart's time, when that was asked for: not built). */
-  close(): void;
+  /** All routes that the daemon had before it restarted are there again: zebra drops what was not added anew (ZEBRA_CLIENT_ROUTE_UPDATE_COMPLETE). */
+  updated(): void;
+  /** Ends the session: zebra drops the daemon's routes, or keeps them so many seconds for its next session (zebra/zebra_gr.c). */
+  close(keepS?: number): void;
 }
 
 /** What a daemon says of a route beside its prefix. Nobody changes it: routes may share it. */

@@ -1,6 +1,7 @@
 import type { Ipv4, Prefix } from "../../core/addr.ts";
 import { isLoopback } from "../../core/addr.ts";
-import type { Nanos } from "../../core/time.ts";
+import type { OsAlarm } from "../../core/os.ts";
+import { type Nanos, NEVER, S } from "../../core/time.ts";
 import type {
   NexthopState,
   RouteKind,
@@ -22,7 +23,9 @@ export interface ClientHost {
   /** One list for all next hops that are equal. */
   shared(hops: readonly ZebraNexthop[]): readonly ZebraNexthop[];
   removeRoute(session: number, kind: RouteKind, prefix: Prefix, of: RouteOf): void;
-  removeSession(session: number): void;
+  /** Drops the routes of a session. `before`: only those that came before this moment. */
+  removeSession(session: number, before?: Nanos): void;
+  alarm(ring: () => void): OsAlarm;
   interfaces(): readonly ZebraInterface[];
   routerId(): Ipv4;
   readonly main: RibTable;
@@ -101,11 +104,18 @@ export class Clients {
   #clients: readonly Client[] = [];
   #sessions = 0;
   readonly #watched = new Map<Ipv4, Watched>();
+  /** Routes of daemons that restart, by kind: whose they are, and when they go. `since`: the daemon is back. */
+  readonly #kept = new Map<RouteKind, { readonly id: number; since: Nanos | undefined; readonly alarm: OsAlarm }>();
 
   constructor(host: ClientHost) {
     this.#host = host;
   }
 
+  /** zebra ends. */
+  stop(): void {
+    for (const { alarm } of this.#kept.values()) alarm.set(NEVER);
+    this.#kept.clear();
+  }
   all(): readonly Client[] {
     return this.#clients;
   }
@@ -119,7 +129,10 @@ export class Clients {
 
   connect(client: ZebraClient): ZebraSession {
     const host = this.#host;
-    const me = new Client(++this.#sessions, client, host.now());
+    // The next session of a daemon that restarts takes over its routes.
+    const kept = this.#kept.get(client.kind);
+    if (kept !== undefined) kept.since = host.now();
+    const me = new Client(kept?.id ?? ++this.#sessions, client, host.now());
     this.#clients = [...this.#clients, me];
     this.#tell(me, (c) => {
       for (const i of host.interfaces()) c.interfaceChanged(i);
@@ -147,7 +160,8 @@ export class Clients {
         heard();
         this.#watch(me, address, on, options);
       },
-      close: () => this.#close(me),
+      updated: () => this.#sweep(client.kind),
+      close: (keepS) => this.#close(me, keepS),
     };
   }
 
@@ -251,12 +265,26 @@ export class Clients {
     return undefined;
   }
 
-  #close(me: Client): void {
+  #close(me: Client, keepS: number | undefined): void {
     if (!me.open) return;
     me.open = false;
     this.#clients = this.#clients.filter((c) => c !== me);
     for (const w of [...this.#watched.values()]) if (w.by.has(me)) this.#watch(me, w.address, false, {});
-    this.#host.removeSession(me.id);
+    const { kind } = me.client;
+    this.#kept.get(kind)?.alarm.set(NEVER);
+    this.#kept.delete(kind);
+    if (keepS === undefined) return this.#host.removeSession(me.id);
+    const alarm = this.#host.alarm(() => this.#sweep(kind));
+    alarm.set(this.#host.now() + keepS * S);
+    this.#kept.set(kind, { id: me.id, since: undefined, alarm });
+  }
+  /** What a daemon has not added again since it is back is dropped; all of it when it is not back. */
+  #sweep(kind: RouteKind): void {
+    const kept = this.#kept.get(kind);
+    if (kept === undefined) return;
+    kept.alarm.set(NEVER);
+    this.#kept.delete(kind);
+    this.#host.removeSession(kept.id, kept.since);
   }
 
   #tell(c: Client, what: (client: ZebraClient) => void): void {

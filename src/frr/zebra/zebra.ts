@@ -79,7 +79,8 @@ export class Zebra implements FrrInstance, Zserv, Views {
       addRoute: (prefix, table, facts) => this.#put(this.#table(table), prefix, facts),
       shared: (hops) => this.#resolver.shared(hops),
       removeRoute: (session, kind, prefix, of) => this.#removeRoute(session, kind, prefix, of),
-      removeSession: (session) => this.#removeSession(session),
+      removeSession: (session, before) => this.#removeSession(session, before),
+      alarm: (ring) => os.alarm(ring),
       interfaces: () => this.interfaces.all().flatMap((i) => i.told() ?? []),
       routerId: () => this.routerId,
       main: this.main,
@@ -123,6 +124,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
     this.os.local.withdraw("zserv");
     this.os.local.withdraw("views zebra");
     this.#unwatch();
+    this.clients.stop();
     for (const alarm of [this.#hold, this.#posts, this.#apply, this.#scan, this.#mapDelay]) alarm.set(NEVER);
     for (const table of this.tables.values())
       for (const node of table.nodes()) {
@@ -185,11 +187,10 @@ export class Zebra implements FrrInstance, Zserv, Views {
         (of.distance === undefined || e.facts.distance === of.distance),
     );
   }
-  #removeSession(session: number): void {
+  #removeSession(session: number, before: Nanos = Number.POSITIVE_INFINITY): void {
+    const gone = (e: RouteEntry): boolean => e.facts.session === session && e.since < before;
     for (const table of this.tables.values())
-      for (const node of table.nodes())
-        if (node.some((e) => e.facts.session === session))
-          this.#take(table, node.prefix, (e) => e.facts.session === session);
+      for (const node of table.nodes()) if (node.some(gone)) this.#take(table, node.prefix, gone);
   }
 
   #table(id = TABLE_MAIN): RibTable {

@@ -1,9 +1,24 @@
-import type { Announced } from "./capability.ts";
+import { type Announced, AS_TRANS, announce, type RestartAnnounced } from "./capability.ts";
 import type { Peer } from "./peer.ts";
 import { ROLES } from "./settings.ts";
+import type { BgpOpen } from "./wire.ts";
+
+/** The OPEN that a neighbour gets. */
+export function openTo(p: Peer): BgpOpen {
+  const as = p.localAs;
+  return {
+    kind: "open",
+    version: 4,
+    as: as > 0xffff ? AS_TRANS : as,
+    holdS: p.fsmConfig().holdS,
+    id: p.bgp.routerId,
+    parameters: p.settings.withoutCapabilities === true ? [] : announce(announcedTo(p)),
+    extended: false,
+  };
+}
 
 /** What this router says of itself to a neighbour (bgpd/bgp_open.c:bgp_open_capability). */
-export function announcedTo(p: Peer): Announced {
+function announcedTo(p: Peer): Announced {
   const { settings } = p;
   const { localRole } = settings;
   return {
@@ -12,7 +27,20 @@ export function announcedTo(p: Peer): Announced {
     extendedMessage: settings.extendedMessage !== false,
     role: localRole === undefined ? undefined : ROLES.indexOf(localRole.role),
     addPath: { sends: settings.addPathTx !== undefined, takes: settings.disableAddPathRx !== true },
-    // Helper only: no address family, 120 s (RFC 4724 §3). FRR sets the bits "restarted" and "notification" as well.
-    restart: { restarted: true, notification: true, timeS: 120 },
+    restart: restartOf(p),
+  };
+}
+
+/** RFC 4724 §3: a helper announces no address family. */
+function restartOf(p: Peer): RestartAnnounced | undefined {
+  if (p.restartMode === "disable") return undefined;
+  const { restart } = p.bgp.globals;
+  const { starting } = p.bgp.restarter;
+  return {
+    restarted: starting,
+    notification: restart.notification,
+    timeS: restart.restartS,
+    ipv4: p.restartMode === "restart" ? { preserved: restart.preserveForwarding && starting } : undefined,
+    longLivedS: restart.longLivedS,
   };
 }

@@ -16,6 +16,7 @@ import { NextHops } from "./nexthops.ts";
 import { answer, CEASE } from "./notification.ts";
 import { Outbound } from "./outbound.ts";
 import { Peer } from "./peer.ts";
+import { Restarter } from "./restarter.ts";
 import { type NextHop, type Path, type PathSource, Rib, type RibNode } from "./rib.ts";
 import type { Route } from "./route.ts";
 import { type Globals, globalsFor, type PeerGroup, type Profile, TRADITIONAL } from "./settings.ts";
@@ -46,6 +47,7 @@ export class Bgp {
   readonly aggregates: Aggregates;
   readonly installer: Installer;
   readonly conditions: Conditions;
+  readonly restarter: Restarter;
   readonly interfaces = new Map<string, ZebraInterface>();
   readonly self: PathSource = { sort: "self", address: 0, as: 0, remoteId: 0, serial: 0 };
   zebra: ZebraSession | undefined;
@@ -55,6 +57,8 @@ export class Bgp {
   #queue: RibNode[] = [];
   readonly #decide: OsAlarm;
   #serial = 0;
+  /** zebra is still to be told that it has all routes again. */
+  #restarted = false;
   #pathIds = 0;
   #rules: DecisionRules | undefined;
   #random: RandomStream | undefined;
@@ -74,6 +78,7 @@ export class Bgp {
     this.aggregates = new Aggregates(this);
     this.installer = new Installer(this);
     this.conditions = new Conditions(this);
+    this.restarter = new Restarter(this);
     this.#decide = os.alarm(() => this.#run());
   }
 
@@ -222,10 +227,19 @@ export class Bgp {
   established(peer: Peer): void {
     this.outbound.join(peer);
     this.conditions.touched();
+    this.restarter.established(peer);
   }
-  lost(peer: Peer): void {
+  /** A session is lost. `kept`: its routes are not, for a while. */
+  lost(peer: Peer, kept: boolean): void {
     this.outbound.leave(peer);
-    this.inbound.clear(peer);
+    if (kept) this.inbound.keep(peer);
+    else this.inbound.clear(peer);
+    this.restarter.told(peer);
+  }
+  /** All that neighbours keep for this router, which has restarted, is told again. */
+  restarted(): void {
+    this.#restarted = true;
+    this.poke();
   }
 
   /** Whether an address is one of this router's. */
@@ -273,11 +287,14 @@ export class Bgp {
 
   #run(): void {
     this.#decide.set(NEVER);
+    if (this.restarter.deferring) return; // RFC 4724 §4.1
     this.aggregates.settle();
     const queue = this.#queue;
     this.#queue = [];
     for (const node of queue) this.#decideOne(node);
     if (queue.length > 0) this.outbound.defaults();
+    if (this.#restarted) this.zebra?.updated();
+    this.#restarted = false;
     if (this.aggregates.waiting || this.#queue.length > 0) this.poke();
   }
 
@@ -328,12 +345,14 @@ export class Bgp {
         peer.fail("Interface down");
   }
 
-  /** The process ends. */
-  close(): void {
+  /** The process ends. `quietly`: neighbours that know of restarts only see the connection go (bgpd/bgpd.c:bgp_terminate). */
+  close(quietly = false): void {
     for (const peer of [...this.peers.values()]) {
-      peer.stop(answer(CEASE, 3), false);
+      if (quietly && peer.capabilities?.gracefulRestart !== undefined && peer.restartMode !== "disable") peer.hangUp();
+      else peer.stop(answer(CEASE, 3), false);
       this.forget(peer);
     }
+    this.restarter.stop();
     this.#decide.set(NEVER);
     this.conditions.stop();
   }

@@ -37,6 +37,8 @@ export interface Capabilities {
   readonly as4: number | undefined;
   readonly gracefulRestart: GracefulRestart | undefined;
   readonly longLived: boolean;
+  /** Seconds that stale routes of IPv4 unicast may be kept beyond a restart (RFC 9494 §3); 0: none. */
+  readonly longLivedS: number;
   readonly hostname: string | undefined;
   readonly domain: string | undefined;
   /** For IPv4 unicast (RFC 7911 §4): it sends several paths, takes them. */
@@ -95,6 +97,7 @@ export function capabilitiesOf(open: BgpOpen): Capabilities {
     as4: as4 === undefined ? undefined : u32(as4, 0),
     gracefulRestart: gracefulRestart(find(GRACEFUL_RESTART, 2)),
     longLived: find(LONG_LIVED_RESTART) !== undefined,
+    longLivedS: longLivedTime(find(LONG_LIVED_RESTART)),
     ...names,
     addPath: addPath(find(ADD_PATH)),
     role: find(ROLE, 1)?.[0],
@@ -111,6 +114,12 @@ function gracefulRestart(v: Uint8Array | undefined): GracefulRestart | undefined
     families.push({ afi: u16(v, at), safi: u8(v, at + 2), preserved: (u8(v, at + 3) & 0x80) !== 0 });
   const flags = u16(v, 0);
   return { restarted: (flags & 0x8000) !== 0, notification: (flags & 0x4000) !== 0, timeS: flags & 0xfff, families };
+}
+
+function longLivedTime(v: Uint8Array | undefined): number {
+  for (let at = 0; v !== undefined && at + 7 <= v.length; at += 7)
+    if (u16(v, at) === 1 && u8(v, at + 2) === 1) return u32(v, at + 3) & 0xffffff;
+  return 0;
 }
 
 const RECEIVE = 1;

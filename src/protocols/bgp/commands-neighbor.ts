@@ -84,6 +84,7 @@ export function setting(
   effect: Effect,
   make: (a: Args, own: PeerSettings, bgp: Bgp) => Changes | { readonly refused: string },
   unmake: (a: Args, own: PeerSettings) => Changes,
+  then: (peer: Peer) => void = () => {},
 ): void {
   const run = (bgp: Bgp, a: Args, what: (own: PeerSettings) => Changes | { readonly refused: string }): Said => {
     const target = targetOf(bgp, a);
@@ -91,6 +92,7 @@ export function setting(
     const changes = what(target.own);
     if ("refused" in changes) return changes as { readonly refused: string };
     change(bgp, target, changes, effect);
+    for (const peer of peersOf(bgp, target)) then(peer);
   };
   for (const mode of modes) {
     set.addIn<Bgp>(mode, `${WHO} ${words}`, (bgp, a) => run(bgp, a, (own) => make(a, own, bgp)));

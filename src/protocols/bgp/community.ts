@@ -6,6 +6,11 @@ export const NO_EXPORT = 0xffffff01;
 export const NO_ADVERTISE = 0xffffff02;
 export const LOCAL_AS = 0xffffff03;
 export const GRACEFUL_SHUTDOWN = 0xffff0000;
+/** RFC 9494 §4.6. */
+export const LLGR_STALE = 0xffff0006;
+export const NO_LLGR = 0xffff0007;
+/** RFC 7999. */
+export const BLACKHOLE = 0xffff029a;
 
 /** FRR's names (bgpd/bgp_community.c:set_community_string). */
 const NAMES: ReadonlyMap<number, string> = new Map([
@@ -15,10 +20,10 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [0xffff0003, "route-filter-v4"],
   [0xffff0004, "route-filter-translated-v6"],
   [0xffff0005, "route-filter-v6"],
-  [0xffff0006, "llgr-stale"],
-  [0xffff0007, "no-llgr"],
+  [LLGR_STALE, "llgr-stale"],
+  [NO_LLGR, "no-llgr"],
   [0xffff0008, "accept-own-nexthop"],
-  [0xffff029a, "blackhole"],
+  [BLACKHOLE, "blackhole"],
   [NO_EXPORT, "no-export"],
   [NO_ADVERTISE, "no-advertise"],
   [LOCAL_AS, "local-AS"],
@@ -37,8 +42,8 @@ const JSON_NAMES: ReadonlyMap<number, string> = new Map([
   [0xffff0003, "routeFilterV4"],
   [0xffff0004, "routeFilterTranslatedV6"],
   [0xffff0005, "routeFilterV6"],
-  [0xffff0006, "llgrStale"],
-  [0xffff0007, "noLlgr"],
+  [LLGR_STALE, "llgrStale"],
+  [NO_LLGR, "noLlgr"],
   [0xffff0008, "acceptOwnNexthop"],
   [NO_EXPORT, "noExport"],
   [NO_ADVERTISE, "noAdvertise"],

@@ -11,7 +11,7 @@ import { BGP_COMMANDS } from "./commands.ts";
 import { PolicyListTable } from "./lists.ts";
 import { policyChanged } from "./policy-changes.ts";
 import type { Route } from "./route.ts";
-import { type Profile, TRADITIONAL } from "./settings.ts";
+import { type Profile, type RestartSettings, TRADITIONAL } from "./settings.ts";
 import { viewOf } from "./views.ts";
 import { writeBgpConfig } from "./write-config.ts";
 
@@ -35,6 +35,8 @@ export class BgpDaemon implements FrrInstance, Views {
   readonly lists = new PolicyListTable();
   readonly policy = new Policy<Route>();
   profile: Profile = TRADITIONAL;
+  /** What is said of graceful restarts outside of `router bgp`. */
+  restart: Partial<RestartSettings> = {};
   bgp: Bgp | undefined;
   /** Names of lists and maps that have changed and are still to be taken in. */
   readonly changed = new Set<string>();
@@ -76,7 +78,7 @@ export class BgpDaemon implements FrrInstance, Views {
     this.os.local.withdraw("views bgpd");
     this.#connect.set(NEVER);
     this.#policyDelay.set(NEVER);
-    this.remove();
+    this.remove(true);
   }
   show(): unknown {
     const { bgp } = this;
@@ -97,16 +99,19 @@ export class BgpDaemon implements FrrInstance, Views {
   create(as: number): Bgp {
     const bgp = new Bgp(this.os, as, this.policy, this.lists);
     bgp.profile = this.profile;
+    bgp.change({ restart: { ...bgp.globals.restart, ...this.restart } });
     this.bgp = bgp;
     this.#attach();
     return bgp;
   }
-  /** `no router bgp`. */
-  remove(): void {
+  /** `no router bgp`; `stopped`: the daemon ends, and may come back before its routes are missed. */
+  remove(stopped = false): void {
     const { bgp } = this;
     this.bgp = undefined;
-    bgp?.close();
-    bgp?.zebra?.close();
+    const restarts = stopped && bgp !== undefined && [...bgp.peers.values()].some((p) => p.restartMode === "restart");
+    const keepS = restarts ? bgp.globals.restart.ribStaleS : undefined;
+    bgp?.close(stopped);
+    bgp?.zebra?.close(keepS);
     this.#listener?.close();
     this.#listener = undefined;
   }

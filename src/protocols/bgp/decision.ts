@@ -1,4 +1,5 @@
 import { CONFED_SEQUENCE } from "./as-path.ts";
+import { LLGR_STALE } from "./community.ts";
 import { FROM_PEER, type Path, type RibNode } from "./rib.ts";
 
 /** Which of several paths is best (RFC 4271 §9.1.2.2, as bgpd/bgp_route.c:bgp_path_info_cmp extends and orders it). */
@@ -66,6 +67,9 @@ function say(winner: number, reason: string, equal = false): Comparison {
 /** Compares two valid paths. The answer is overwritten by the next call. */
 export function comparePaths(a: Path, b: Path, rules: DecisionRules): Comparison {
   const [x, y] = [a.attributes, b.attributes];
+  // RFC 9494 §4.3: the least preferred. FRR gives no reason of its own for that.
+  if (x.communities.includes(LLGR_STALE)) return say(1, FIRST_PATH);
+  if (y.communities.includes(LLGR_STALE)) return say(-1, FIRST_PATH);
   if (x.weight !== y.weight) return say(y.weight - x.weight, "Weight");
   const [xp, yp] = [x.localPref ?? rules.defaultLocalPref, y.localPref ?? rules.defaultLocalPref];
   if (xp !== yp) return say(yp - xp, "Local Pref");

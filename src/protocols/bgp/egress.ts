@@ -5,6 +5,7 @@ import type { Bgp } from "./bgp.ts";
 import {
   GRACEFUL_SHUTDOWN,
   isTransitive,
+  LLGR_STALE,
   LOCAL_AS,
   NO_ADVERTISE,
   NO_EXPORT,
@@ -93,10 +94,11 @@ function accumulated(to: Peer, path: Path, nextHop: Ipv4, a: Attributes): Attrib
   return nextHop === 0 && path.nextHop.metric > 0 ? a.with({ aigp: (a.aigp ?? 0) + path.nextHop.metric }) : a;
 }
 
-/** RFC 1997 and `local-AS`. */
+/** RFC 1997, `local-AS`, and what only neighbours may have that know of long-lived routes (RFC 9494 §4.3). */
 function isHeldBack({ communities }: Attributes, to: Peer): boolean {
   if (communities.length === 0) return false;
   if (communities.includes(NO_ADVERTISE)) return true;
+  if (communities.includes(LLGR_STALE) && to.capabilities?.longLived !== true) return true;
   if (to.sort === "ebgp" && communities.includes(NO_EXPORT)) return true;
   return to.sort !== "ibgp" && communities.includes(LOCAL_AS);
 }

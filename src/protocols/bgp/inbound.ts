@@ -7,7 +7,8 @@ import type { Bgp } from "./bgp.ts";
 import { GRACEFUL_SHUTDOWN, sortedCommunities } from "./community.ts";
 import { filterIn, hasPolicy } from "./filter.ts";
 import { type Answer, answer, UPDATE_BAD_NETWORK, UPDATE_ERROR, UPDATE_MALFORMED } from "./notification.ts";
-import type { AdjIn, Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
+import type { AdjIn } from "./peer-kind.ts";
 import { FROM_PEER, findPath, Path, type RibNode, saysSame } from "./rib.ts";
 import { otcIn } from "./roles.ts";
 import { attributesAt, HEADER, prefixAddress, prefixEnd } from "./wire.ts";
@@ -136,6 +137,12 @@ export class Inbound {
     if (path.kind === FROM_PEER) peer.accepted--;
     this.#bgp.enqueue(node);
   }
+  /** The paths of a neighbour that is lost for a while: they are stale now. */
+  keep(peer: Peer): void {
+    peer.adjIn.clear();
+    if (peer.accepted === 0) return;
+    for (const node of this.#bgp.rib) for (const path of node.paths) if (path.source === peer) path.stale = true;
+  }
   /** All paths of a neighbour that is lost. `staleOnly`: those that it did not announce again. */
   clear(peer: Peer, staleOnly = false): void {
     if (!staleOnly) peer.adjIn.clear();
@@ -195,6 +202,8 @@ export class Inbound {
 
   #endOfRib(peer: Peer): void {
     peer.endOfRibReceived = true;
+    peer.helper?.endOfRib();
+    this.#bgp.restarter.told(peer);
   }
 
   /** `maximum-prefix`. */

@@ -42,6 +42,10 @@ export const CEASE_RESET = 4;
 export const CEASE_REJECTED = 5;
 export const CEASE_CHANGE = 6;
 export const CEASE_COLLISION = 7;
+/** RFC 8538 §3. */
+export const CEASE_HARD_RESET = 9;
+/** RFC 9384 §3. */
+export const CEASE_BFD_DOWN = 10;
 
 const NOTHING = new Uint8Array(0);
 
@@ -103,6 +107,7 @@ const SUBCODES: Readonly<Record<number, readonly string[]>> = {
     "/Other Configuration Change",
     "/Connection collision resolution",
     "/Out of Resource",
+    "/Hard Reset",
   ],
   7: ["/Unspecific", "/Invalid Message Length"],
 };
@@ -110,6 +115,17 @@ const SUBCODES: Readonly<Record<number, readonly string[]>> = {
 /** `Cease/Administrative Reset`, as FRR prints it. */
 export const answerText = (code: number, subcode: number): string =>
   (CODES[code] ?? "Unrecognized Error Code") + (SUBCODES[code]?.[subcode] ?? (subcode === 0 ? "" : "/Unknown"));
+
+/** A NOTIFICATION inside of a hard reset, so that nothing is kept of the session (RFC 8538 §3.1). */
+export const hardReset = (inner: Answer): Answer =>
+  answer(CEASE, CEASE_HARD_RESET, Uint8Array.from([inner.code, inner.subcode, ...inner.data]));
+
+/** What a NOTIFICATION is about: what a hard reset encloses, where it encloses something. */
+export function innerOf(owed: Answer): Answer {
+  if (owed.code !== CEASE || owed.subcode !== CEASE_HARD_RESET || owed.data.length < 2) return owed;
+  const [code = 0, subcode = 0] = owed.data;
+  return answer(code, subcode, owed.data.slice(2));
+}
 
 /** The longest shutdown message in octets (RFC 9003 §2). */
 export const SHUTDOWN_MESSAGE_MAX = 255;

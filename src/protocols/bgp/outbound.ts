@@ -113,6 +113,6 @@ function groupKey(p: Peer): string {
     ...[s.distributeLists?.out, s.filterLists?.out, s.removePrivateAs, s.asOverride, s.unchanged],
     ...[s.advertisementIntervalS, p.group?.name, s.solo === true ? p.address : 0, s.senderLoops, s.aigp, p.realAs],
     ...[s.localRole, s.gracefulShutdown, s.routeServerClient, s.conditional, s.maximumPrefixOut, s.addPathTx],
-    p.sendsSeveral,
+    ...[p.sendsSeveral, p.capabilities?.longLived],
   ]);
 }

@@ -2,49 +2,33 @@ import type { Ipv4 } from "../../core/addr.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
-import { announcedTo } from "./announced.ts";
-import type { Attributes } from "./attributes.ts";
+import { openTo } from "./announced.ts";
 import type { Bgp } from "./bgp.ts";
-import { AS_TRANS, announce, type Capabilities, capabilitiesOf } from "./capability.ts";
+import { type Capabilities, capabilitiesOf } from "./capability.ts";
 import { type DownReason, Downs, reasonOf } from "./down.ts";
-import type { Config, Effect, Role } from "./machine.ts";
+import { RestartHelper } from "./helper.ts";
+import type { Config, Effect, Role, Why } from "./machine.ts";
 import {
   type Answer,
   answer,
-  answerText,
   CEASE,
   CEASE_CHANGE,
   CEASE_COLLISION,
   CEASE_MAX_PREFIXES,
   CEASE_SHUTDOWN,
-  HEADER_BAD_TYPE,
+  hardReset,
+  innerOf,
   OPEN_BAD_AS,
   OPEN_ERROR,
   shutdownData,
 } from "./notification.ts";
 import { openFault } from "./open-check.ts";
+import { type AdjIn, type Counters, isHard, sortOf } from "./peer-kind.ts";
 import type { NextHop, PathSource } from "./rib.ts";
 import { Session, type SessionOwner } from "./session.ts";
-import type { PeerGroup, PeerSettings } from "./settings.ts";
+import type { PeerGroup, PeerSettings, RestartMode } from "./settings.ts";
 import type { UpdateGroup } from "./update-group.ts";
 import { type BgpMessage, type BgpOpen, KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
-
-/** What a neighbour has sent before policy, while `soft-reconfiguration inbound` keeps it. */
-export interface AdjIn {
-  readonly address: Ipv4;
-  readonly length: number;
-  readonly attributes: Attributes;
-  readonly nextHop: Ipv4;
-  readonly since: Nanos;
-  /** Identifier of the path (RFC 7911); 0: none. */
-  readonly id: number;
-}
-
-/** Messages by type, sent and received. */
-export interface Counters {
-  readonly sent: number[];
-  readonly received: number[];
-}
 
 const ROLE_RANK: Readonly<Record<Role, number>> = {
   ...{ idle: 0, active: 1, connect: 2, opensent: 3, openconfirm: 4, established: 5 },
@@ -89,7 +73,10 @@ export class Peer implements SessionOwner, PathSource {
   realAs = false;
   /** Attempts that have come to nothing since the last session, or since somebody asked for one. */
   failures = 0;
-  lastNotification: { readonly owed: Answer; readonly sent: boolean } | undefined;
+  /** `hard`: inside of a hard reset. */
+  lastNotification: { readonly owed: Answer; readonly sent: boolean; readonly hard: boolean } | undefined;
+  /** Keeps its routes while it restarts; undefined: it has never asked for that. */
+  helper: RestartHelper | undefined;
   /** Paths of it in the table. */
   accepted = 0;
   /** Announcements that said nothing new. */
@@ -161,6 +148,15 @@ export class Peer implements SessionOwner, PathSource {
     if (this.sort === "ibgp" || this.ttl !== 1) return false;
     return this.settings.disableConnectedCheck !== true && !this.bgp.globals.disableConnectedCheck;
   }
+  get restartMode(): RestartMode {
+    return this.settings.restartMode ?? this.bgp.globals.restart.mode;
+  }
+  /** Whether NOTIFICATIONs do not end what is kept through restarts: both ends have said so (RFC 8538 §2). */
+  get restartsAfterNotification(): boolean {
+    const { restart } = this.bgp.globals;
+    const told = this.capabilities?.gracefulRestart?.notification === true;
+    return told && restart.notification && this.restartMode !== "disable";
+  }
   get localAddress(): Ipv4 {
     return this.main.socket?.localAddress ?? 0;
   }
@@ -197,6 +193,12 @@ export class Peer implements SessionOwner, PathSource {
   reset(why: DownReason): void {
     this.blame(why);
     this.stop(answer(CEASE, CEASE_CHANGE), true);
+  }
+  /** Ends its sessions without a word. */
+  hangUp(): void {
+    this.other?.discard();
+    this.other = undefined;
+    this.main.discard();
   }
   /** The shutdown of this neighbour, with its message. */
   shutdownAnswer(): Answer {
@@ -280,16 +282,7 @@ export class Peer implements SessionOwner, PathSource {
     return begun.ok ? socket : undefined;
   }
   openFor(): BgpOpen {
-    const as = this.localAs;
-    return {
-      kind: "open",
-      version: 4,
-      as: as > 0xffff ? AS_TRANS : as,
-      holdS: this.fsmConfig().holdS,
-      id: this.bgp.routerId,
-      parameters: this.settings.withoutCapabilities === true ? [] : announce(announcedTo(this)),
-      extended: false,
-    };
+    return openTo(this);
   }
   sent(type: number): void {
     this.counters.sent[type] = (this.counters.sent[type] ?? 0) + 1;
@@ -308,10 +301,7 @@ export class Peer implements SessionOwner, PathSource {
         return session.feed({ kind: "keepalive" });
       case "notification":
         this.#received(NOTIFICATION);
-        this.lastNotification = { owed: m, sent: false };
-        this.blame("BGP Notification received");
-        if (m.code === OPEN_ERROR && m.subcode === OPEN_BAD_AS && this.settings.localAs?.dual === true)
-          this.realAs = !this.realAs;
+        this.#notified(m);
         return session.feed({ kind: "notification" });
       case "refresh":
         this.#received(ROUTE_REFRESH);
@@ -326,6 +316,20 @@ export class Peer implements SessionOwner, PathSource {
     this.#received(UPDATE);
     const owed = this.bgp.inbound.update(this, b, o, end);
     if (owed !== undefined) session.fault(owed, !this.overflowed);
+  }
+
+  #notified(m: Answer): void {
+    const owed = innerOf(m);
+    this.lastNotification = { owed, sent: false, hard: owed !== m };
+    this.blame("BGP Notification received");
+    const refused = owed.code === OPEN_ERROR && owed.subcode === OPEN_BAD_AS;
+    if (refused && this.settings.localAs?.dual === true) this.realAs = !this.realAs;
+  }
+  dressed(session: Session, owed: Answer): Answer {
+    const { role } = session.state;
+    const known = role === "idle" || role === "openconfirm" || role === "established";
+    if (!known || !this.restartsAfterNotification) return owed;
+    return isHard(owed, this.bgp.globals.restart.hardReset) ? hardReset(owed) : owed;
   }
 
   #open(session: Session, m: BgpOpen): void {
@@ -364,7 +368,8 @@ export class Peer implements SessionOwner, PathSource {
 
   happened(session: Session, effect: Effect): void {
     if (effect.kind === "notify") {
-      this.lastNotification = { owed: effect.owed, sent: true };
+      const hard = this.dressed(session, effect.owed) !== effect.owed;
+      this.lastNotification = { owed: effect.owed, sent: true, hard };
       return this.blame(reasonOf(effect.owed));
     }
     if (effect.kind === "established") return this.#establish(session);
@@ -375,10 +380,11 @@ export class Peer implements SessionOwner, PathSource {
       return session.discard();
     }
     this.resetAt = this.now();
-    if (effect.why === "closed") this.blame("Peer closed the session");
-    if (effect.was === "established") this.#lost();
+    if (effect.why === "closed")
+      this.blame(this.helper?.able === true ? "NSF peer closed the session" : "Peer closed the session");
+    if (effect.was === "established") this.#lost(effect.why);
     else this.failures++;
-    if (this.dynamic && this.other === undefined) this.bgp.forget(this);
+    if (this.dynamic && this.other === undefined && this.helper?.waiting !== true) this.bgp.forget(this);
   }
 
   #establish(session: Session): void {
@@ -397,13 +403,15 @@ export class Peer implements SessionOwner, PathSource {
     this.endOfRibReceived = false;
     this.endOfRibSent = false;
     this.bgp.os.trace("bgp.neighbor", { neighbor: this.address, state: "established" });
+    if ((this.capabilities?.gracefulRestart?.families.length ?? 0) > 0) this.helper ??= new RestartHelper(this);
+    this.helper?.established();
     this.bgp.established(this);
   }
-  #lost(): void {
+  #lost(why: Why): void {
     this.dropped++;
     this.establishedAt = -1;
     this.bgp.os.trace("bgp.neighbor", { neighbor: this.address, state: "down" });
-    this.bgp.lost(this);
+    this.bgp.lost(this, this.helper?.lost(why, this.lastNotification?.hard === true) ?? false);
   }
 
   /** Too many prefixes: Cease, and no start before the restart timer. */
@@ -422,20 +430,17 @@ export class Peer implements SessionOwner, PathSource {
     this.start();
   }
 
-  /** Which kind of neighbour it is (bgpd/bgpd.c:peer_calc_sort). */
+  /** Which kind of neighbour it is. */
   #identify(): void {
-    const { remoteAs, localAs } = this.settings;
-    const { as, confederationId, confederationPeers } = this.bgp.globals;
+    const { remoteAs } = this.settings;
+    const { globals } = this.bgp;
     if (typeof remoteAs === "number") this.as = remoteAs;
-    else if (remoteAs === "internal") this.as = as;
-    const member = this.as === as || confederationPeers.includes(this.as);
-    const ours = localAs?.as ?? (this.as === 0 || member ? as : (confederationId ?? as));
-    // A neighbour that has the number of the confederation, and is no member: an external one.
-    if (this.as === ours) this.sort = ours === confederationId && ours !== as ? "ebgp" : "ibgp";
-    else this.sort = this.as !== 0 && confederationPeers.includes(this.as) ? "confed" : "ebgp";
+    else if (remoteAs === "internal") this.as = globals.as;
+    this.sort = sortOf(this.as, this.settings, globals);
   }
   dispose(): void {
     this.#restart.set(NEVER);
+    this.helper?.stop();
     this.other?.discard();
     this.main.discard();
   }
@@ -443,9 +448,3 @@ export class Peer implements SessionOwner, PathSource {
 
 const shutdownMessageData = (message: string): Uint8Array =>
   message === "" ? new Uint8Array(0) : shutdownData(message);
-
-/** What FRR says of the last NOTIFICATION. */
-export const notificationText = (owed: Answer): string => answerText(owed.code, owed.subcode);
-
-/** A message of a type that a session cannot take. */
-export const unexpectedType = (type: number): Answer => answer(1, HEADER_BAD_TYPE, Uint8Array.of(type));

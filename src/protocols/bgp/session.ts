@@ -29,6 +29,8 @@ export interface SessionOwner {
   heard(session: Session, message: BgpMessage): void;
   /** An UPDATE in [o, end) of `b`, its header sound. */
   update(session: Session, b: Uint8Array, o: number, end: number): void;
+  /** A NOTIFICATION as it is sent: perhaps inside of a hard reset. */
+  dressed(session: Session, owed: Answer): Answer;
   /** What the machine says besides sending and closing. */
   happened(session: Session, effect: Effect): void;
   sent(type: number): void;
@@ -111,7 +113,7 @@ export class Session {
       case "keepalive":
         return this.send({ kind: "keepalive" });
       case "notify":
-        this.send({ kind: "notification", ...effect.owed });
+        this.send({ kind: "notification", ...this.owner.dressed(this, effect.owed) });
         return this.owner.happened(this, effect);
       case "close":
         return this.close();

@@ -41,6 +41,7 @@ export interface PeerSettings {
   /** `sender-as-path-loop-detection`: what it would drop is not sent. */
   readonly senderLoops?: boolean;
   readonly aigp?: boolean;
+  readonly restartMode?: RestartMode;
   /** `graceful-shutdown` (RFC 8326). */
   readonly gracefulShutdown?: boolean;
   // Address family IPv4 unicast.
@@ -76,6 +77,8 @@ export interface LocalAs {
   /** The real AS number is tried too. */
   readonly dual: boolean;
 }
+/** What graceful restarts this router takes part in: none; those of others; its own as well (RFC 4724). */
+export type RestartMode = "disable" | "helper" | "restart";
 /** In the order of their numbers in the capability (RFC 9234 §4.1). */
 export const ROLES = ["provider", "rs-server", "rs-client", "customer", "peer"] as const;
 export type Role = (typeof ROLES)[number];
@@ -131,6 +134,33 @@ export const DATACENTER: Profile = {
 export type BandwidthUse = "use" | "ignore" | "skip-missing" | "default-weight-for-missing";
 export type AsNotation = "plain" | "dot" | "dot+";
 
+/** `bgp graceful-restart …`: seconds, and what goes on meanwhile. */
+export interface RestartSettings {
+  readonly mode: RestartMode;
+  /** How long neighbours are asked to wait for this router. */
+  readonly restartS: number;
+  /** How long this router waits for them to tell all routes again. */
+  readonly stalepathS: number;
+  /** How long this router waits at its start for neighbours to tell all before it decides. */
+  readonly selectDeferS: number;
+  /** How long zebra keeps routes of a bgpd that is gone. */
+  readonly ribStaleS: number;
+  /** The forwarding state outlives a restart. */
+  readonly preserveForwarding: boolean;
+  /** NOTIFICATIONs do not end what is kept (RFC 8538). */
+  readonly notification: boolean;
+  /** But `clear bgp` does. */
+  readonly hardReset: boolean;
+  /** No End-of-RIB is sent. */
+  readonly disableEndOfRib: boolean;
+  /** How long stale routes are kept beyond the restart time (RFC 9494). */
+  readonly longLivedS: number;
+}
+export const RESTART_DEFAULTS: RestartSettings = {
+  ...{ mode: "helper", restartS: 120, stalepathS: 360, selectDeferS: 360, ribStaleS: 500, longLivedS: 0 },
+  ...{ preserveForwarding: false, notification: true, hardReset: true, disableEndOfRib: false },
+};
+
 /** The settings of the process. */
 export interface Globals {
   readonly as: number;
@@ -177,6 +207,7 @@ export interface Globals {
   readonly equalClusterLength: boolean;
   readonly minimumHoldS: number;
   readonly conditionalS: number;
+  readonly restart: RestartSettings;
 }
 
 export const globalsFor = (as: number): Globals => ({
@@ -187,7 +218,7 @@ export const globalsFor = (as: number): Globals => ({
   ...{ confederationPeers: [], gracefulShutdown: false, listenLimit: 100, rmapDelayS: 5 },
   ...{ asNotation: "plain", enforceFirstAs: false, disableConnectedCheck: false, rejectAsSets: false },
   ...{ allowOutboundPolicy: false, peerTypeRelax: false, compareAigp: false, bandwidth: "use" },
-  ...{ equalClusterLength: false, minimumHoldS: 0, conditionalS: 60 },
+  ...{ equalClusterLength: false, minimumHoldS: 0, conditionalS: 60, restart: RESTART_DEFAULTS },
 });
 
 /** A `peer-group`. */

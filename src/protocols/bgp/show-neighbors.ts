@@ -1,9 +1,11 @@
 import { formatIp } from "../../core/addr.ts";
-import { S } from "../../core/time.ts";
+import { NEVER, S } from "../../core/time.ts";
 import { type Json, prettyJson } from "../../frr/json.ts";
 import type { Bgp } from "./bgp.ts";
+import type { GracefulRestart } from "./capability.ts";
 import { hasPolicy } from "./filter.ts";
-import { notificationText, type Peer } from "./peer.ts";
+import { answerText } from "./notification.ts";
+import type { Peer } from "./peer.ts";
 import { ROLES } from "./settings.ts";
 import { sentPrefixes } from "./show-summary.ts";
 import { uptime } from "./show-text.ts";
@@ -82,25 +84,46 @@ function capabilityLines(bgp: Bgp, p: Peer): string[] {
     `    Graceful Restart Capability: ${both(remote !== undefined)}`,
     ...(remote === undefined
       ? []
-      : [`      Remote Restart timer is ${remote.timeS} seconds`, "      Address families by peer:", "        none"]),
+      : [
+          `      Remote Restart timer is ${remote.timeS} seconds`,
+          "      Address families by peer:",
+          `        ${familiesText(remote)}`,
+        ]),
   ];
 }
+const isUnicast = (f: { readonly afi: number; readonly safi: number }): boolean => f.afi === 1 && f.safi === 1;
+function familiesText({ families }: GracefulRestart): string {
+  const unicast = families.find(isUnicast);
+  return unicast === undefined ? "none" : `IPv4 Unicast(${unicast.preserved ? "preserved" : "not preserved"})`;
+}
 
-/** What is known of the neighbour's restarts; here this router only helps. */
+const GR_MODES = { disable: "Disable", helper: "Helper", restart: "Restart" } as const;
+/** With a star: as the process says. */
+const localMode = (p: Peer): string => `${GR_MODES[p.restartMode]}${p.settings.restartMode === undefined ? "*" : ""}`;
+function remoteMode(p: Peer): string {
+  if (!p.up || p.restartMode === "disable") return "NotApplicable";
+  const told = p.capabilities?.gracefulRestart;
+  return told === undefined ? "Disable" : told.families.some(isUnicast) ? "Restart" : "Helper";
+}
+
+/** What is known of restarts. */
 function restartLines(p: Peer): string[] {
   const remote = p.up ? p.capabilities?.gracefulRestart : undefined;
+  const { restart } = p.bgp.globals;
+  const waits = (p.helper?.restartAt ?? NEVER) - p.bgp.os.now();
   const yes = (on: boolean | undefined): string => (on === true ? "True" : "False");
   return [
     "  Graceful restart information:",
     ...(p.up && p.endOfRibSent ? ["    End-of-RIB send: IPv4 Unicast"] : []),
     ...(p.up && p.endOfRibReceived ? ["    End-of-RIB received: IPv4 Unicast"] : []),
-    "    Local GR Mode: Helper*",
-    `    Remote GR Mode: ${remote === undefined ? (p.up ? "Disable" : "NotApplicable") : remote.families.length > 0 ? "Restart" : "Helper"}`,
+    `    Local GR Mode: ${localMode(p)}`,
+    `    Remote GR Mode: ${remoteMode(p)}`,
     `    R bit: ${yes(remote?.restarted)}`,
     `    N bit: ${yes(remote?.notification)}`,
     "    Timers:",
-    "      Configured Restart Time(sec): 120",
-    `      Received Restart Time(sec): ${remote?.timeS ?? 0}`,
+    `      Configured Restart Time(sec): ${restart.restartS}`,
+    `      Received Restart Time(sec): ${p.capabilities?.gracefulRestart?.timeS ?? 0}`,
+    ...(waits === NEVER ? [] : [`      Restart Time Remaining(sec): ${Math.floor(waits / S)}`]),
   ];
 }
 
@@ -155,7 +178,7 @@ function resetLines(bgp: Bgp, p: Peer): string[] {
   const note = p.lastNotification;
   return [
     `  Last reset ${uptime(p.resetAt, bgp.os.now())},  ${p.downs.why}${
-      note === undefined ? "" : ` (${notificationText(note.owed)})`
+      note === undefined ? "" : ` (${answerText(note.owed.code, note.owed.subcode)})`
     }`,
   ];
 }

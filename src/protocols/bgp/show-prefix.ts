@@ -121,6 +121,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
       length: a.asPath.hops,
     },
     suppressed: p.suppressed > 0 ? true : undefined,
+    stale: p.stale ? true : undefined,
     aggregatorAs: a.aggregator?.as,
     aggregatorId: a.aggregator === undefined ? undefined : formatIp(a.aggregator.address),
     origin: ORIGIN_NAMES[a.origin] ?? "",

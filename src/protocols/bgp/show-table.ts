@@ -1,7 +1,8 @@
 import { formatIp, formatPrefix, type Ipv4, maskOf, type Prefix } from "../../core/addr.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
-import type { AdjIn, Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
+import type { AdjIn } from "./peer-kind.ts";
 import { FROM_PEER, type Path, type RibNode } from "./rib.ts";
 
 /** `show ip bgp`: the table, a line for each path (bgpd/bgp_route.c:route_vty_out). */
@@ -127,6 +128,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Record<string, unknown> {
   const hostname = peer === undefined ? bgp.os.hostname : peer.hostname;
   return {
     ...(p.suppressed > 0 ? { suppressed: true } : {}),
+    ...(p.stale ? { stale: true } : {}),
     ...(p.valid ? { valid: true } : {}),
     ...(best ? { bestpath: true, selectionReason: node.reason } : p.multipath ? { multipath: true } : {}),
     pathFrom: isInternal(p) ? "internal" : "external",

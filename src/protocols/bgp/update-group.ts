@@ -185,6 +185,7 @@ export class UpdateGroup {
   /** Those that have joined are told everything, and the end of it. */
   #admit(): void {
     this.#coalesce.set(NEVER);
+    if (this.bgp.restarter.deferring) return this.#coalesce.set(this.bgp.os.now() + COALESCE);
     this.flush();
     if (!this.#filled) {
       this.#filled = true;
@@ -227,7 +228,7 @@ export class UpdateGroup {
     for (const [node, told] of this.out) push(announced, told, node);
     const writer = this.#writer();
     for (const [told, nodes] of announced) writer.announce(told, nodes);
-    writer.endOfRib();
+    if (!this.bgp.globals.restart.disableEndOfRib) writer.endOfRib();
     this.#sendTo(peers, writer);
   }
 

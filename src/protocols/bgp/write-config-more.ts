@@ -1,4 +1,4 @@
-import type { AddPathTx, Globals, PeerSettings } from "./settings.ts";
+import { type AddPathTx, type Globals, type PeerSettings, RESTART_DEFAULTS, type RestartMode } from "./settings.ts";
 
 /** The running configuration of what `commands-neighbor-more.ts` and `commands-process-more.ts` set. */
 
@@ -14,7 +14,28 @@ export const globalLines = (g: Globals): Line[] => [
   g.bandwidth !== "use" && `bgp bestpath bandwidth ${g.bandwidth}`,
   g.minimumHoldS > 0 && `bgp minimum-holdtime ${g.minimumHoldS}`,
   g.conditionalS !== 60 && `bgp conditional-advertisement timer ${g.conditionalS}`,
+  ...restartLines(g),
 ];
+
+function restartLines({ restart: r }: Globals): Line[] {
+  const time = (words: string, key: "restartS" | "stalepathS" | "selectDeferS" | "ribStaleS" | "longLivedS"): Line =>
+    r[key] !== RESTART_DEFAULTS[key] && `bgp ${words} ${r[key]}`;
+  return [
+    time("long-lived-graceful-restart stale-time", "longLivedS"),
+    time("graceful-restart stalepath-time", "stalepathS"),
+    time("graceful-restart restart-time", "restartS"),
+    !r.notification && "no bgp graceful-restart notification",
+    time("graceful-restart select-defer-time", "selectDeferS"),
+    r.mode !== "helper" && `bgp ${MODES[r.mode]}`,
+    r.preserveForwarding && "bgp graceful-restart preserve-fw-state",
+    r.disableEndOfRib && "bgp graceful-restart disable-eor",
+    time("graceful-restart rib-stale-time", "ribStaleS"),
+    !r.hardReset && "no bgp hard-administrative-reset",
+  ];
+}
+const MODES: Readonly<Record<RestartMode, string>> = {
+  ...{ restart: "graceful-restart", helper: "graceful-restart-helper", disable: "graceful-restart-disable" },
+};
 
 /** Words behind `neighbor X`. */
 export const sessionWords = (s: PeerSettings): Line[] => [
@@ -23,6 +44,7 @@ export const sessionWords = (s: PeerSettings): Line[] => [
   s.senderLoops && "sender-as-path-loop-detection",
   s.aigp && "aigp",
   s.gracefulShutdown && "graceful-shutdown",
+  s.restartMode && MODES[s.restartMode],
   s.localRole && `local-role ${s.localRole.role}${s.localRole.strict ? " strict-mode" : ""}`,
 ];
 

@@ -1,36 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { S } from "../../../src/core/time.ts";
-import { Lab } from "../../harness/kernels.ts";
-import { type Router, router, settle } from "./routers.ts";
-
-type Path = Readonly<Record<string, unknown>>;
-const table = (r: Router): Record<string, Path[]> => r.view("bgp table") as Record<string, Path[]>;
-const prefixes = (r: Router): string[] => Object.keys(table(r));
-const stateOf = (r: Router, peer: string): unknown =>
-  (r.view("bgp neighbors") as Record<string, { state: string }>)[peer]?.state;
-
-/** A hub: router i has 10.0.0.i/24 and the AS of that place; `lines`: what is said inside `router bgp`. */
-function hub(routers: readonly { readonly as: number | string; readonly lines: string }[], waitS = 0) {
-  const lab = new Lab();
-  const kernels = routers.map((_, i) => lab.router(`r${i + 1}`));
-  lab.hub(...kernels.map((k, i) => [k, `e0 10.0.0.${i + 1}/24`] as const));
-  const all = routers.map(({ as, lines }, i) =>
-    router(
-      kernels[i] as (typeof kernels)[0],
-      `router bgp ${as}
- bgp router-id ${i + 1}.${i + 1}.${i + 1}.${i + 1}
- no bgp ebgp-requires-policy
- no bgp network import-check
- ${lines}
-`,
-    ),
-  );
-  if (waitS > 0) lab.run(waitS * S);
-  else settle(lab, all);
-  return { lab, all };
-}
-const announce = (...networks: string[]): string =>
-  `address-family ipv4 unicast\n  ${networks.map((n) => `network ${n}`).join("\n  ")}\n exit-address-family`;
+import { announce, hub, prefixes, stateOf, table } from "./hub.ts";
+import type { Router } from "./routers.ts";
 
 describe("neighbours", () => {
   it("may be of any AS with remote-as auto, and AS numbers have dots where wanted", () => {
