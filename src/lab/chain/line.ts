@@ -8,8 +8,11 @@ export const FIRST_AS = 34;
 /** rtnetlink's number of routes that bgpd brought (rt_protos). */
 const PROTOCOL_BGP = 186;
 const TABLE_MAIN = 254;
-const LOOK_EVERY = "10ms";
 const LOOKS_MAX = 60_000;
+/** Hops that an IP packet can make (RFC 791 §3.1: the field has eight bits). */
+export const TTL_MAX = 255;
+/** What a Linux host gives its packets (net.ipv4.ip_default_ttl). */
+const TTL_DEFAULT = 64;
 /** What AS 34 announces and withdraws when asked to: a network of its own, nobody lives there. */
 export const SPARE = "10.99.0.0/24";
 
@@ -33,6 +36,9 @@ export const networkOf = (as: number): string => `10.${199 + (as >> 8)}.${as & 2
 /** An address on it: AS n has .2, AS n + 1 has .1. */
 export const addressOn = (as: number, last: number): string => networkOf(as).replace(/\.0\/24$/, `.${last}`);
 
+/** The TTL that every node of a line of so many routers gives its packets: Linux's own as long as it lasts from end to end. */
+export const ttlOf = (routers: number): number => (routers < TTL_DEFAULT ? TTL_DEFAULT : TTL_MAX);
+
 /** Lays out hosts, routers and cables; no router runs yet. */
 export function layLine(net: Net, count: number, delay: string): Line {
   const [first, last] = [FIRST_AS, FIRST_AS + count - 1];
@@ -53,6 +59,8 @@ export function layLine(net: Net, count: number, delay: string): Line {
   head.sh(`ip route add ${addressOn(first, 100)} dev ${head.name}-eth0`);
   head.sh(`sysctl -q -w net.ipv4.conf.${head.name}-eth1.proxy_arp=1`);
   head.sh(`sysctl -q -w net.ipv4.neigh.${head.name}-eth1.proxy_delay=0`);
+  if (ttlOf(count) !== TTL_DEFAULT)
+    for (const node of [near, ...routers, far]) node.sh(`sysctl -q -w net.ipv4.ip_default_ttl=${ttlOf(count)}`);
   head.addAddress("lo", SPARE.replace(".0/24", ".1/24"));
   return { net, first, last, routers, near, far, cables };
 }
@@ -83,18 +91,18 @@ export function configuration({ first, last }: Pick<Line, "first" | "last">, as:
 export const learnt = (router: LabNode): number =>
   router.kernel.fib.routes(TABLE_MAIN).reduce((n, route) => n + (route.protocol === PROTOCOL_BGP ? 1 : 0), 0);
 
+/** Whether the kernel of router `i` has a route to every network of the line, but those of its own links. */
+export const knowsAll = ({ routers }: Line, i: number): boolean =>
+  learnt(routers[i] as LabNode) >= routers.length - (i === 0 ? 1 : 2);
 /** Whether the kernels at both ends have a route to every network of the line. */
-export const complete = (line: Line): boolean => {
-  const count = line.routers.length;
-  return learnt(line.routers[0] as LabNode) >= count - 1 && learnt(line.routers.at(-1) as LabNode) >= count - 2;
-};
+export const complete = (line: Line): boolean => knowsAll(line, 0) && knowsAll(line, line.routers.length - 1);
 
-/** Lets time pass until something holds, with a look every 10 ms. Returns seconds; an error when it takes ten minutes. */
-export function until(net: Net, what: string, holds: () => boolean): number {
+/** Lets time pass until something holds, with a look every 10 ms unless told. Returns seconds; an error when 60,000 looks were in vain. */
+export function until(net: Net, what: string, holds: () => boolean, every = "10ms"): number {
   const from = net.now;
   for (let looks = 0; !holds(); looks++) {
-    if (looks > LOOKS_MAX) throw new LabError(`${what}: not within ten minutes`);
-    net.run(LOOK_EVERY);
+    if (looks > LOOKS_MAX) throw new LabError(`${what}: still not after ${(net.now - from) / 1e9} s`);
+    net.run(every);
   }
   return (net.now - from) / 1e9;
 }

@@ -1,6 +1,6 @@
 import type { Net } from "../net.ts";
 import type { LabNode } from "../node.ts";
-import { complete, type Line, learnt, SPARE, startRouters, until } from "./line.ts";
+import { complete, knowsAll, type Line, learnt, networkOf, SPARE, startRouters, until } from "./line.ts";
 
 /** How many routers the Linux with FRR 8.4 had whose times stand in the table: AS 34 to 57, in namespaces of one machine. */
 const MEASURED_ROUTERS = 24;
@@ -17,8 +17,20 @@ type Event = keyof typeof FRR;
 
 /** Starts the routers and waits until both ends know every network. Returns seconds. */
 export function start(line: Line): number {
+  const { net, first, last, routers } = line;
+  net.say(
+    `${routers.length} routers, AS ${first} to ${last}; behind AS n is ${networkOf(first)} for ${first}, ${networkOf(last)} for ${last}: 10.(199 + n / 256).(n mod 256).0/24.\n`,
+  );
   startRouters(line);
-  return until(line.net, "the routers' start", () => complete(line));
+  const seconds = until(net, "the routers' start", () => complete(line));
+  net.untilConverged();
+  const wanting = routers.filter((_, i) => !knowsAll(line, i));
+  net.check(
+    "every router of the line knows every network of it",
+    wanting.length === 0,
+    wanting.length === 0 ? `at both ends after ${seconds.toFixed(2)} s` : `${wanting.length} do not`,
+  );
+  return seconds;
 }
 
 /** Announces, withdraws, cuts and mends, and shows how long each took beside FRR's times on Linux. */

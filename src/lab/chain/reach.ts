@@ -1,9 +1,4 @@
-import { addressOn, type Line } from "./line.ts";
-
-/** Hops that an IP packet can make (RFC 791 §3.1: the field has eight bits). */
-const TTL_MAX = 255;
-/** What a Linux host gives its answers (net.ipv4.ip_default_ttl). */
-const TTL_DEFAULT = 64;
+import { addressOn, type Line, TTL_MAX, ttlOf } from "./line.ts";
 
 /** Pings from end to end and lists the hops on the way. */
 export function reach(line: Line): void {
@@ -28,12 +23,10 @@ export function reach(line: Line): void {
 /** Over how many routers hosts can talk is a matter of their TTL. */
 function checkPing({ net, routers }: Line, output: string): void {
   const hops = routers.length;
-  if (hops < TTL_DEFAULT) {
-    const answered = / 3 received/.test(output) && output.includes(`ttl=${TTL_DEFAULT - hops} `);
-    net.check(`the hosts reach each other over ${hops} routers`, answered, /ttl=\d+/.exec(output)?.[0] ?? "no answer");
+  if (hops >= TTL_MAX) {
+    net.check(`no packet makes ${hops} hops: the far host is out of reach`, / 0 received/.test(output));
     return;
   }
-  const silent = / 0 received/.test(output);
-  if (hops < TTL_MAX) net.check(`answers with TTL ${TTL_DEFAULT} do not come back over ${hops} routers`, silent);
-  else net.check(`no packet makes ${hops} hops: the far host is out of reach`, silent);
+  const answered = / 3 received/.test(output) && output.includes(`ttl=${ttlOf(hops) - hops} `);
+  net.check(`the hosts reach each other over ${hops} routers`, answered, /ttl=\d+/.exec(output)?.[0] ?? "no answer");
 }

@@ -60,6 +60,14 @@ const PLAIN: Readonly<Partial<Record<Numbers<Sysctl>, Range>>> = {
   icmp_msgs_burst: NATURAL,
   ipfrag_time: SECONDS,
   ipfrag_max_dist: NATURAL,
+  // net/ipv4/sysctl_net_ipv4.c: how often and how long TCP tries.
+  tcp_orphan_retries: OCTET,
+  tcp_retries1: OCTET,
+  tcp_retries2: OCTET,
+  tcp_rto_max_ms: [1000, 120_000],
+  tcp_syn_linear_timeouts: [0, 127],
+  tcp_syn_retries: [1, 127],
+  tcp_synack_retries: OCTET,
 };
 
 /** `net.ipv4.route` counts some spans in ticks: 250 a second on Debian's kernels. */

@@ -67,8 +67,8 @@ export type Why = "stop" | "fault" | "notification" | "closed" | "hold timer" | 
 /** BGP_INIT_START_TIMER, and its ceiling. */
 const START_S = 1;
 const START_MAX_S = 120;
-/** The hold timer until the neighbour's OPEN is there (§8.2.2: "a large value"). */
-const LARGE_HOLD_S = 240;
+/** The hold timer until the neighbour's OPEN is there, after a DelayOpenTime (§8.2.2: "a large value", bgp_fsm_delayopen_timer_expire). */
+const LARGE_HOLD_S = 245;
 
 export const initial: State = {
   role: "idle",
@@ -173,10 +173,12 @@ const tcpUp = (s: State, e: Event, out: Effect[]): State =>
 
 function opened(s: State, e: Event, out: Effect[]): State {
   out.push({ kind: "open" });
+  // FRR's large value is the configured one, and without a hold time it waits for ever (bgp_timer_set).
+  const holdS = s.openAt === NEVER ? e.config.holdS : LARGE_HOLD_S;
   const next: State = {
     ...s,
     ...{ role: "opensent", startAt: NEVER, retryAt: NEVER, openAt: NEVER, keepaliveAt: NEVER },
-    holdAt: e.at + LARGE_HOLD_S * S,
+    holdAt: holdS === 0 ? NEVER : e.at + holdS * S,
   };
   return e.kind === "open" ? confirm(next, e, out) : next;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { S } from "../../../src/core/time.ts";
+import { NEVER, S } from "../../../src/core/time.ts";
+import { bgp, initial } from "../../../src/protocols/bgp/machine.ts";
 import { bestPath, line, settle } from "./routers.ts";
 
 describe("two routers", () => {
@@ -42,5 +43,24 @@ describe("a line of routers", () => {
     cables[2]?.setUp(true);
     lab.run(10 * S);
     expect(bestPath(routers[5] as (typeof routers)[0], "10.1.0.0/16")).toBe("65004 65003 65002 65001 65000");
+  });
+});
+
+describe("the hold timer until the OPEN is there", () => {
+  const config = { passive: false, holdS: 180, keepaliveS: 60, connectRetryS: 120, delayOpenS: 0 };
+  const sent = (changes: Partial<typeof config>): number => {
+    const events = [{ kind: "start" }, { kind: "go" }, { kind: "connected" }, { kind: "tick" }] as const;
+    return events.reduce((state, event, i) => {
+      const at = event.kind === "tick" ? state.openAt : i * S;
+      return at === NEVER ? state : bgp.step(state, { ...event, at, config: { ...config, ...changes } }).state;
+    }, initial).holdAt;
+  };
+  it("is the configured one, and none without one", () => {
+    expect(sent({})).toBe(182 * S);
+    expect(sent({ holdS: 9, keepaliveS: 3 })).toBe(11 * S);
+    expect(sent({ holdS: 0, keepaliveS: 0 })).toBe(NEVER);
+  });
+  it("is large after a DelayOpenTime", () => {
+    expect(sent({ delayOpenS: 5 })).toBe((2 + 5 + 245) * S);
   });
 });
