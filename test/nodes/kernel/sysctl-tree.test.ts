@@ -57,7 +57,9 @@ it("has a file for every setting that there is, in order; each reads what was wr
   for (const path of paths) {
     const before = fields(kernel);
     const old = get(kernel, path);
-    const value = ["2", "1", "0", "40000 50000", "2000", "5000000"].find((v) => v !== old && at(kernel, path).write(v).ok);
+    const value = ["2", "1", "0", "40000 50000", "2000", "5000000"].find(
+      (v) => v !== old && at(kernel, path).write(v).ok,
+    );
     if (value === undefined && KEPT_ELSEWHERE.test(path)) continue; // only to be read
     expect({ path, value: value?.replace(" ", "\t") }).toEqual({ path, value: get(kernel, path) });
     if (KEPT_ELSEWHERE.test(path)) continue;
