@@ -94,6 +94,7 @@ export const DROP_REASONS = [
   "tcp: malformed",
   "tcp: bad checksum",
   "tcp: no connection",
+  "tcp: ttl below minimum",
   "tcp: out of window",
   "tcp: old data",
   "tcp: old timestamp",

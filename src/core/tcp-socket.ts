@@ -31,6 +31,8 @@ export interface TcpOptions {
   ifname?: string;
   mark?: number;
   ttl?: number;
+  /** IP_MINTTL: segments with a smaller one are dropped. */
+  minTtl?: number;
   tos?: number;
   /** SO_REUSEADDR: a port may be bound whose last connections still wait. */
   reuseAddress?: boolean;

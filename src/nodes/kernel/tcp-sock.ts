@@ -5,7 +5,7 @@ import type { Packet } from "../../core/packet.ts";
 import { Alarm } from "../../core/sim.ts";
 import type { BytePattern, TcpInfo, TcpOptions, TcpSocket } from "../../core/tcp-socket.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
-import { ecn as ecnOf, IPPROTO_TCP } from "../../protocols/ipv4/wire.ts";
+import { ecn as ecnOf, IPPROTO_TCP, ttl as ttlOf } from "../../protocols/ipv4/wire.ts";
 import { TcpConnection } from "../../protocols/tcp/connection.ts";
 import type { TcpHost, TcpPath } from "../../protocols/tcp/host.ts";
 import { initialSequence, portWord, stampOffset } from "../../protocols/tcp/isn.ts";
@@ -32,6 +32,7 @@ import { TcpListener } from "./tcp-listen.ts";
 import type { PortUser } from "./tcp-ports.ts";
 
 const NO_WAY = dropReason("ip: no route");
+const FROM_AFAR = dropReason("tcp: ttl below minimum");
 const LOOPBACK: Ipv4 = 0x7f000001;
 /** The smallest buffers (SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF). */
 const SNDBUF_MIN = 4608;
@@ -221,8 +222,11 @@ export class TcpSock implements TcpSocket, TcpHost, PortUser {
 
   /** A segment of this connection, `p.start` at its header. Takes ownership. */
   segment(p: Packet): void {
-    const { connection } = this;
-    connection.noDelay = this.options.noDelay ?? false;
+    const { connection, options } = this;
+    // net/ipv4/tcp_ipv4.c:tcp_v4_rcv, LINUX_MIB_TCPMINTTLDROP.
+    if (options.minTtl !== undefined && ttlOf(p.buf, p.net) < options.minTtl)
+      return this.#kernel.drop(p, FROM_AFAR, "tcp");
+    connection.noDelay = options.noDelay ?? false;
     const ecn = ecnOf(p.buf, p.net);
     if (!connection.receive(this.#now, p, ecn)) this.#tcp.refuse(p, ecn);
     if (connection.state !== CLOSED && connection.state !== TIME_WAIT) this.#alarm.set(connection.deadline);

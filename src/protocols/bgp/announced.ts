@@ -1,3 +1,4 @@
+import { FRR_VERSION } from "../../frr/running-config.ts";
 import { type Announced, AS_TRANS, announce, type RestartAnnounced } from "./capability.ts";
 import type { Peer } from "./peer.ts";
 import { ROLES } from "./settings.ts";
@@ -18,14 +19,16 @@ export function openTo(p: Peer): BgpOpen {
 }
 
 /** What this router says of itself to a neighbour (bgpd/bgp_open.c:bgp_open_capability). */
-function announcedTo(p: Peer): Announced {
+export function announcedTo(p: Peer): Announced {
   const { settings } = p;
   const { localRole } = settings;
   return {
     as: p.localAs,
-    hostname: p.bgp.os.hostname,
+    hostname: settings.fqdn === false ? undefined : p.bgp.os.hostname,
     extendedMessage: settings.extendedMessage !== false,
     role: localRole === undefined ? undefined : ROLES.indexOf(localRole.role),
+    software: softwareOf(p),
+    orf: settings.orf,
     addPath: { sends: settings.addPathTx !== undefined, takes: settings.disableAddPathRx !== true },
     restart: restartOf(p),
   };
@@ -43,4 +46,12 @@ function restartOf(p: Peer): RestartAnnounced | undefined {
     ipv4: p.restartMode === "restart" ? { preserved: restart.preserveForwarding && starting } : undefined,
     longLivedS: restart.longLivedS,
   };
+}
+
+/** What this router calls its software (lib/command.c:cmd_software_version_get). */
+export const SOFTWARE_NAME = `FRRouting/${FRR_VERSION}`;
+
+function softwareOf(p: Peer): Announced["software"] {
+  const how = p.settings.softwareVersion ?? p.bgp.globals.softwareVersion;
+  return how === undefined || how === "none" ? undefined : { text: SOFTWARE_NAME, sized: how === "old" };
 }

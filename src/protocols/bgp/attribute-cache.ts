@@ -20,7 +20,7 @@ const ENTRIES_MAX = 1 << 19;
 /** As `readAttributes`, from memory where the same octets have been read before. The next hop is read anew. */
 export function readCached(b: Uint8Array, o: number, end: number, sender: Sender, announces: boolean): ReadAttributes {
   const nextHopAt = findNextHop(b, o, end);
-  if (nextHopAt < 0 || !announces) return readAttributes(b, o, end, sender, announces);
+  if (nextHopAt < 0 || !announces || sender.special !== undefined) return readAttributes(b, o, end, sender, announces);
   const hash = hashOf(b, o, end, nextHopAt) ^ (sender.as4 ? 1 : 0);
   const known = entries.get(hash);
   if (

@@ -38,6 +38,21 @@ import {
 export interface Sender {
   readonly as4: boolean;
   readonly sort: "ibgp" | "ebgp" | "confed";
+  /** What is read otherwise than usual; undefined, as a rule: nothing. */
+  readonly special?: SpecialReading | undefined;
+}
+/** What may be said of the attributes of one neighbour. */
+export interface SpecialReading {
+  /** Types that are left out, and those that make routes withdrawn. */
+  readonly discarded: readonly number[];
+  readonly withdrawn: readonly number[];
+  /** Next hops may be any address. */
+  readonly martians: boolean;
+  /** 240.0.0.0/4 holds addresses like others. */
+  readonly reserved: boolean;
+  /** LOCAL_PREF counts though the neighbour is an external one. */
+  readonly localPref: boolean;
+  readonly stats: { discarded: number };
 }
 
 /** Reachability of an address family other than by the old fields (RFC 4760). Octets of the NLRI: [o, end) of the message. */
@@ -143,6 +158,9 @@ function readOne(r: Reading, b: Uint8Array, at: number, o: number, end: number):
     return;
   }
   r.seen.add(type);
+  const special = r.sender.special;
+  if (special?.withdrawn.includes(type)) return asWithdraw(r, `attribute ${type} is not wanted`);
+  if (special?.discarded.includes(type)) return void special.stats.discarded++;
   if (wanted === undefined) return readUnknown(r, b, at, o, end);
   if ((flags & (ATTRIBUTE_OPTIONAL | ATTRIBUTE_TRANSITIVE)) !== wanted)
     return asWithdraw(r, `attribute ${type} has flags ${flags}`); // RFC 7606 §3 c
@@ -166,7 +184,7 @@ function readUnknown(r: Reading, b: Uint8Array, at: number, o: number, end: numb
 /** Reads the value in [o, end); true: it is malformed, and the routes count as withdrawn. Faults that only cost the attribute are passed over. */
 function readKnown(r: Reading, type: number, b: Uint8Array, o: number, end: number): boolean {
   const length = end - o;
-  const internal = r.sender.sort !== "ebgp";
+  const internal = r.sender.sort !== "ebgp" || r.sender.special?.localPref === true;
   switch (type) {
     case ORIGIN: // RFC 7606 §7.1
       r.fields.origin = u8(b, o);
@@ -175,7 +193,7 @@ function readKnown(r: Reading, type: number, b: Uint8Array, o: number, end: numb
       return readPath(r, b, o, end);
     case NEXT_HOP: // §7.3
       r.nextHop = length === 4 ? u32(b, o) : undefined;
-      return r.nextHop === undefined || isMartian(r.nextHop);
+      return r.nextHop === undefined || isMartian(r.nextHop, r.sender.special);
     case MED: // §7.4
       r.fields.med = length === 4 ? u32(b, o) : undefined;
       return length !== 4;
@@ -251,7 +269,11 @@ function readPath(r: Reading, b: Uint8Array, o: number, end: number): boolean {
 }
 
 /** bgpd/bgp_attr.c:bgp_attr_nexthop_valid: zero, loopback, multicast and reserved addresses are none. */
-const isMartian = (a: Ipv4): boolean => a >>> 24 === 0 || isLoopback(a) || a >>> 28 >= 0xe;
+function isMartian(a: Ipv4, special: SpecialReading | undefined): boolean {
+  if (special?.martians === true) return false;
+  if (a >>> 28 === 0xf && special?.reserved === true) return false;
+  return a >>> 24 === 0 || isLoopback(a) || a >>> 28 >= 0xe;
+}
 
 function readAggregator(b: Uint8Array, o: number, length: number, as4: boolean): Aggregator | undefined {
   if (length !== (as4 ? 8 : 6)) return undefined;
@@ -279,7 +301,7 @@ function readReach(r: Reading, b: Uint8Array, o: number, end: number): boolean {
   if (nlri > end) return malformedMultiprotocol(r);
   const nextHop = size === 4 ? u32(b, o + 4) : undefined;
   r.reach = { afi: u16(b, o), safi: u8(b, o + 2), nextHop, o: nlri, end };
-  return r.reach.afi === 1 && r.reach.safi === 1 && (nextHop === undefined || isMartian(nextHop));
+  return r.reach.afi === 1 && r.reach.safi === 1 && (nextHop === undefined || isMartian(nextHop, r.sender.special));
 }
 
 /** RFC 7606 §5.3: what cannot be told from its NLRI ends the session. */

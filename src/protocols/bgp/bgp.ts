@@ -20,6 +20,7 @@ import { Restarter } from "./restarter.ts";
 import { type NextHop, type Path, type PathSource, Rib, type RibNode } from "./rib.ts";
 import type { Route } from "./route.ts";
 import { type Globals, globalsFor, type PeerGroup, type Profile, TRADITIONAL } from "./settings.ts";
+import { StartUp } from "./start-up.ts";
 import { Installer } from "./zebra-routes.ts";
 
 /** How long the decision waits for more to come in (bgpd/bgp_route.c:bgp_process_queue_init: a work queue held 50 ms). */
@@ -31,6 +32,8 @@ export const PEERS_MAX = 10_000;
 export class Bgp {
   readonly os: Os;
   profile: Profile = TRADITIONAL;
+  /** `allow-reserved-ranges`: 240.0.0.0/4 holds addresses like others. */
+  reservedRanges = false;
   globals: Globals;
   readonly policy: Policy<Route>;
   readonly lists: PolicyListTable;
@@ -48,6 +51,7 @@ export class Bgp {
   readonly installer: Installer;
   readonly conditions: Conditions;
   readonly restarter: Restarter;
+  readonly startUp: StartUp;
   readonly interfaces = new Map<string, ZebraInterface>();
   readonly self: PathSource = { sort: "self", address: 0, as: 0, remoteId: 0, serial: 0 };
   zebra: ZebraSession | undefined;
@@ -79,6 +83,7 @@ export class Bgp {
     this.installer = new Installer(this);
     this.conditions = new Conditions(this);
     this.restarter = new Restarter(this);
+    this.startUp = new StartUp(this);
     this.#decide = os.alarm(() => this.#run());
   }
 
@@ -209,10 +214,14 @@ export class Bgp {
     if (known === undefined) return socket.close();
     known.accept(socket);
   }
-  #dynamicPeer(address: Ipv4): Peer | undefined {
-    const range = this.ranges
+  /** The most specific `bgp listen range` that an address is in. */
+  rangeOf(address: Ipv4): { readonly prefix: Prefix; readonly group: string } | undefined {
+    return this.ranges
       .filter((r) => networkOf(address, r.prefix.length) === r.prefix.address)
       .sort((a, b) => b.prefix.length - a.prefix.length)[0];
+  }
+  #dynamicPeer(address: Ipv4): Peer | undefined {
+    const range = this.rangeOf(address);
     const group = range === undefined ? undefined : this.groups.get(range.group);
     if (group === undefined) return undefined;
     const dynamic = [...this.peers.values()].filter((p) => p.dynamic).length;
@@ -225,12 +234,13 @@ export class Bgp {
   }
 
   established(peer: Peer): void {
-    this.outbound.join(peer);
+    if (!this.startUp.established(peer)) this.outbound.join(peer);
     this.conditions.touched();
     this.restarter.established(peer);
   }
   /** A session is lost. `kept`: its routes are not, for a while. */
   lost(peer: Peer, kept: boolean): void {
+    this.startUp.lost(peer);
     this.outbound.leave(peer);
     if (kept) this.inbound.keep(peer);
     else this.inbound.clear(peer);
@@ -288,6 +298,7 @@ export class Bgp {
   #run(): void {
     this.#decide.set(NEVER);
     if (this.restarter.deferring) return; // RFC 4724 §4.1
+    if (this.startUp.holding) return;
     this.aggregates.settle();
     const queue = this.#queue;
     this.#queue = [];
@@ -355,6 +366,7 @@ export class Bgp {
     this.restarter.stop();
     this.#decide.set(NEVER);
     this.conditions.stop();
+    this.startUp.stop();
   }
 }
 

@@ -14,6 +14,8 @@ export const ADD_PATH = 69;
 export const ENHANCED_REFRESH = 70;
 export const LONG_LIVED_RESTART = 71;
 export const FQDN = 73;
+/** draft-abraitis-bgp-version-capability. */
+export const SOFTWARE = 75;
 /** Route refresh before it had a number. */
 export const OLD_REFRESH = 128;
 
@@ -41,6 +43,7 @@ export interface Capabilities {
   readonly longLivedS: number;
   readonly hostname: string | undefined;
   readonly domain: string | undefined;
+  readonly software: string | undefined;
   /** For IPv4 unicast (RFC 7911 §4): it sends several paths, takes them. */
   readonly addPath: { readonly sends: boolean; readonly takes: boolean };
   /** Number of its role (RFC 9234 §4.1); `roleFault`: it tells two different ones. */
@@ -99,6 +102,7 @@ export function capabilitiesOf(open: BgpOpen): Capabilities {
     longLived: find(LONG_LIVED_RESTART) !== undefined,
     longLivedS: longLivedTime(find(LONG_LIVED_RESTART)),
     ...names,
+    software: softwareName(find(SOFTWARE, 1)),
     addPath: addPath(find(ADD_PATH)),
     role: find(ROLE, 1)?.[0],
     roleFault: new Set(raw.filter((c) => c.code === ROLE && c.value.length === 1).map((c) => c.value[0])).size > 1,
@@ -163,11 +167,23 @@ function hostNames(v: Uint8Array | undefined): { hostname: string | undefined; d
   return { hostname: text(1, host), domain: text(2 + host, domain) };
 }
 
+/** Octets of the software's name, at most. */
+const SOFTWARE_MAX = 64;
+
+/** With a length before it, as older drafts have it, or without (bgpd/bgp_open.c:bgp_capability_software_version). */
+function softwareName(v: Uint8Array | undefined): string | undefined {
+  if (v === undefined) return undefined;
+  const text = u8(v, 0) + 1 === v.length ? v.subarray(1) : v;
+  return new TextDecoder().decode(text.subarray(0, SOFTWARE_MAX));
+}
+
 /** What a speaker announces of itself. */
 export interface Announced {
   readonly as: number;
-  readonly hostname: string;
+  readonly hostname: string | undefined;
   readonly extendedMessage: boolean;
+  /** `sized`: with a length of its own, as older drafts have it. */
+  readonly software?: { readonly text: string; readonly sized: boolean } | undefined;
   /** Number of the role; undefined: none is told. */
   readonly role?: number | undefined;
   readonly addPath?: { readonly sends: boolean; readonly takes: boolean };
@@ -186,8 +202,11 @@ export interface RestartAnnounced {
 }
 
 /** The parameters of FRR's OPEN, one capability each, in its order (bgpd/bgp_open.c:bgp_open_capability). */
-export function announce({ as, hostname, extendedMessage, role, addPath, orf, restart }: Announced): Parameter[] {
-  const name = new TextEncoder().encode(hostname).subarray(0, 64);
+export function announce(a: Announced): Parameter[] {
+  const { as, hostname, extendedMessage, role, addPath, orf, restart, software } = a;
+  const octets = (text: string, max: number): Uint8Array => new TextEncoder().encode(text).subarray(0, max);
+  const name = octets(hostname ?? "", 64);
+  const version = octets(software?.text ?? "", SOFTWARE_MAX);
   return [
     capability(MULTIPROTOCOL, 0, 1, 0, 1),
     capability(OLD_REFRESH),
@@ -198,8 +217,9 @@ export function announce({ as, hostname, extendedMessage, role, addPath, orf, re
     ...(role === undefined ? [] : [capability(ROLE, role)]),
     ...(addPath === undefined ? [] : [capability(ADD_PATH, 0, 1, 1, directions(addPath))]),
     ...(orf === undefined ? [] : [capability(OUTBOUND_FILTER, 0, 1, 0, 1, 1, ORF_PREFIX, directions(orf))]),
-    capability(FQDN, name.length, ...name, 0),
+    ...(hostname === undefined ? [] : [capability(FQDN, name.length, ...name, 0)]),
     ...(restart === undefined ? [] : restartCapabilities(restart)),
+    ...(software === undefined ? [] : [capability(SOFTWARE, ...(software.sized ? [version.length] : []), ...version)]),
   ];
 }
 

@@ -24,6 +24,7 @@ function clear(d: BgpDaemon, a: Args): Said {
   const chosen = choose(bgp, a);
   if (chosen === undefined) return { refused: `%BGP: Unknown neighbor - "${a.find("peer") ?? a.find("group")}"\n` };
   const hard = !a.has("soft") && !a.has("in") && !a.has("out");
+  if (hard && chosen.length === bgp.peers.size) bgp.startUp.again();
   for (const peer of chosen) {
     if (hard) {
       const message = a.find("message");

@@ -37,15 +37,17 @@ export function change(
   changes: { [K in keyof PeerSettings]?: PeerSettings[K] | undefined },
   effect: Effect,
 ): void {
+  const before = JSON.stringify(t.own);
   const next = new Map<string, unknown>(Object.entries(t.own));
   for (const [key, value] of Object.entries(changes)) {
     if (value === undefined) next.delete(key);
     else next.set(key, value);
   }
   t.own = Object.fromEntries(next) as PeerSettings;
+  const same = Object.keys(changes).length > 0 && JSON.stringify(t.own) === before;
   for (const peer of peersOf(bgp, t)) {
     peer.touch();
-    apply(bgp, peer, effect, effect === "reset" ? reasonFor(changes) : undefined);
+    if (!same) apply(bgp, peer, effect, effect === "reset" ? reasonFor(changes) : undefined);
   }
 }
 
@@ -176,15 +178,6 @@ function installTransport(set: CommandSet<BgpDaemon>): void {
       () => ({ [key]: undefined }),
     );
   text("password LINE...$text", "password [LINE...]", "password");
-  setting(
-    set,
-    HERE,
-    "ebgp-multihop [(1-255)$ttl]",
-    "ebgp-multihop [(1-255)]",
-    "reset",
-    (a) => ({ multihop: a.findInt("ttl") ?? 255 }),
-    () => ({ multihop: undefined }),
-  );
   setting(
     set,
     HERE,

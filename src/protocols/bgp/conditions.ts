@@ -1,5 +1,5 @@
 import type { OsAlarm } from "../../core/os.ts";
-import { NEVER, S } from "../../core/time.ts";
+import { type Nanos, NEVER, S } from "../../core/time.ts";
 import type { Bgp } from "./bgp.ts";
 import type { Peer } from "./peer.ts";
 import { FROM_PEER, type RibNode } from "./rib.ts";
@@ -36,6 +36,10 @@ export class Conditions {
     if (this.#alarm.deadline !== NEVER) return;
     this.restart();
     if (this.#alarm.deadline !== NEVER) this.#alarm.set(this.#bgp.os.now());
+  }
+  /** When it looks next. */
+  get scanAt(): Nanos {
+    return this.#alarm.deadline;
   }
   stop(): void {
     this.#alarm.set(NEVER);

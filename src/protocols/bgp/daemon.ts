@@ -11,7 +11,8 @@ import { BGP_COMMANDS } from "./commands.ts";
 import { PolicyListTable } from "./lists.ts";
 import { policyChanged } from "./policy-changes.ts";
 import type { Route } from "./route.ts";
-import { type Profile, type RestartSettings, TRADITIONAL } from "./settings.ts";
+import { type Globals, type Profile, type RestartSettings, TRADITIONAL } from "./settings.ts";
+import { TTL_MAX } from "./transport.ts";
 import { viewOf } from "./views.ts";
 import { writeBgpConfig } from "./write-config.ts";
 
@@ -38,6 +39,9 @@ export class BgpDaemon implements FrrInstance, Views {
   /** What is said of graceful restarts outside of `router bgp`. */
   restart: Partial<RestartSettings> = {};
   bgp: Bgp | undefined;
+  /** `bgp update-delay` for processes that are still to be made. */
+  updateDelay: Globals["updateDelay"];
+  reservedRanges = false;
   /** Names of lists and maps that have changed and are still to be taken in. */
   readonly changed = new Set<string>();
   readonly #connect: OsAlarm;
@@ -100,6 +104,8 @@ export class BgpDaemon implements FrrInstance, Views {
     const bgp = new Bgp(this.os, as, this.policy, this.lists);
     bgp.profile = this.profile;
     bgp.change({ restart: { ...bgp.globals.restart, ...this.restart } });
+    bgp.reservedRanges = this.reservedRanges;
+    if (this.updateDelay !== undefined) bgp.change({ updateDelay: this.updateDelay });
     this.bgp = bgp;
     this.#attach();
     return bgp;
@@ -128,6 +134,8 @@ export class BgpDaemon implements FrrInstance, Views {
     const listener = this.os.tcpSocket();
     listener.options.reuseAddress = true;
     listener.options.noDelay = true;
+    listener.options.ttl = TTL_MAX; // bgpd/bgp_network.c:bgp_listener
+    listener.options.tos = bgp.globals.sessionTos;
     listener.options.md5 = bgp.signatures;
     if (listener.bind(0, PORT).ok) listener.listen(BACKLOG, (socket) => bgp.accept(socket));
     this.#listener = listener;

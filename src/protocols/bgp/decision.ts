@@ -139,7 +139,8 @@ function comparesMed(a: Path, b: Path, rules: DecisionRules): boolean {
 const medOf = (p: Path, rules: DecisionRules): number => p.attributes.med ?? (rules.medMissingAsWorst ? MED_WORST : 0);
 
 /** External before internal; what comes from within a confederation counts as internal (RFC 5065 §5.3). */
-const sortRank = (p: Path): number => (p.source.sort === "ebgp" ? 0 : p.source.sort === "self" ? 0 : 1);
+const sortRank = (p: Path): number =>
+  (p.source.sort === "ebgp" && p.source.oad !== true) || p.source.sort === "self" ? 0 : 1;
 
 const maxPaths = (p: Path, rules: DecisionRules): number =>
   p.source.sort === "ibgp" ? rules.maxPathsIbgp : rules.maxPathsEbgp;

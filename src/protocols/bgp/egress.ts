@@ -38,8 +38,10 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   const external = peer.sort === "ebgp";
   if (external && bgp.requiresPolicy && !hasPolicy(peer, "out")) return undefined; // RFC 8212
   if (bgp.globals.rejectAsSets && attributes.asPath.hasSet) return undefined; // RFC 6472
+  if (settings.siteOfOrigin !== undefined && attributes.extended.includes(settings.siteOfOrigin)) return undefined;
   if (settings.senderLoops === true && attributes.asPath.count(peer.as) > 0) return undefined;
   if (!passesLists(bgp, peer, "out", path.node, attributes)) return undefined;
+  if (peer.filters !== undefined && peer.filters.decide(path.node) === "deny") return undefined; // RFC 5292
   const route = new Route(
     bgp,
     path.node,
@@ -53,7 +55,8 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
     return undefined;
   const condition = settings.conditional === undefined ? undefined : bgp.conditions.decide(peer, route);
   if (condition === "deny" || (condition === undefined && !passesMap(bgp, peer, from, route))) return undefined;
-  if (bgp.globals.gracefulShutdown || settings.gracefulShutdown === true) shutDownGracefully(route, external);
+  if (bgp.globals.gracefulShutdown || settings.gracefulShutdown === true)
+    shutDownGracefully(route, external && !peer.oad);
   const nextHop = nextHopFor(bgp, peer, members, path, route, from);
   if (nextHop === 0 && route.attributes.extended.length > 0) addBandwidths(bgp, path, route);
   const dry = otcOut(peer, dressed(bgp, peer, from, route.attributes));
@@ -99,8 +102,8 @@ function isHeldBack({ communities }: Attributes, to: Peer): boolean {
   if (communities.length === 0) return false;
   if (communities.includes(NO_ADVERTISE)) return true;
   if (communities.includes(LLGR_STALE) && to.capabilities?.longLived !== true) return true;
-  if (to.sort === "ebgp" && communities.includes(NO_EXPORT)) return true;
-  return to.sort !== "ibgp" && communities.includes(LOCAL_AS);
+  if (to.sort === "ebgp" && !to.oad && communities.includes(NO_EXPORT)) return true;
+  return to.sort !== "ibgp" && !to.oad && communities.includes(LOCAL_AS);
 }
 
 /** RFC 4456 §6 and §8: between internal neighbours only from or to a client. */
@@ -120,7 +123,7 @@ function passesReflection(
 
 /** Before the route map: MED and LOCAL_PREF as they may go to this kind of neighbour. */
 function prepared(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Attributes {
-  if (to.sort !== "ebgp") return a.localPref === undefined ? a.with({ localPref: bgp.globals.localPref }) : a;
+  if (to.sort !== "ebgp" || to.oad) return a.localPref === undefined ? a.with({ localPref: bgp.globals.localPref }) : a;
   // A MED does not go on to a third AS (RFC 4271 §5.1.4).
   const kept = to.settings.unchanged?.med === true || isTransparent(to, from);
   const foreign = a.med !== undefined && from !== undefined && !kept;
@@ -141,11 +144,15 @@ function shutDownGracefully(route: Route, external: boolean): void {
 /** As they stand in the UPDATE. */
 function dressed(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Attributes {
   const { sendCommunity } = to.settings;
-  const external = to.sort === "ebgp";
+  const external = to.sort === "ebgp" && !to.oad;
   // What nearly all routes are: no communities, nothing of reflectors.
-  if (external && a.communities.length + a.extended.length + a.large.length + a.clusterList.length === 0)
-    return a.withPath(pathFor(bgp, to, a));
+  if (external && a.communities.length + a.extended.length + a.large.length + a.clusterList.length === 0) {
+    const { med } = bgp.startUp;
+    const told = a.withPath(pathFor(bgp, to, a));
+    return med === undefined ? told : told.with({ med });
+  }
   const reflected = to.sort === "ibgp" && from?.sort === "ibgp";
+  const outside = to.sort === "ebgp";
   const extended = external ? a.extended.filter(isTransitive) : a.extended;
   return a.with({
     asPath: pathFor(bgp, to, a),
@@ -153,8 +160,9 @@ function dressed(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Att
     communities: sendCommunity?.standard === false ? [] : a.communities,
     extended: sendCommunity?.extended === false ? [] : extended,
     large: sendCommunity?.large === false ? [] : a.large,
-    originatorId: reflected ? (a.originatorId ?? from.remoteId) : external ? undefined : a.originatorId, // RFC 4456 §8
-    clusterList: reflected ? [bgp.clusterId, ...a.clusterList] : external ? [] : a.clusterList,
+    originatorId: reflected ? (a.originatorId ?? from.remoteId) : outside ? undefined : a.originatorId, // RFC 4456 §8
+    med: bgp.startUp.med ?? a.med,
+    clusterList: reflected ? [bgp.clusterId, ...a.clusterList] : outside ? [] : a.clusterList,
     weight: 0,
     tag: 0,
   });

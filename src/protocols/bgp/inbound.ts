@@ -4,11 +4,12 @@ import { findNextHop, readCached } from "./attribute-cache.ts";
 import type { ReadAttributes, Sender } from "./attribute-decode.ts";
 import { type Attributes, sameAttributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
-import { GRACEFUL_SHUTDOWN, sortedCommunities } from "./community.ts";
+import { GRACEFUL_SHUTDOWN, sortedCommunities, sortedHex } from "./community.ts";
 import { filterIn, hasPolicy } from "./filter.ts";
 import { type Answer, answer, UPDATE_BAD_NETWORK, UPDATE_ERROR, UPDATE_MALFORMED } from "./notification.ts";
 import type { Peer } from "./peer.ts";
 import type { AdjIn } from "./peer-kind.ts";
+import type { PeerStats } from "./peer-stats.ts";
 import { FROM_PEER, findPath, Path, type RibNode, saysSame } from "./rib.ts";
 import { otcIn } from "./roles.ts";
 import { attributesAt, HEADER, prefixAddress, prefixEnd } from "./wire.ts";
@@ -77,6 +78,7 @@ export class Inbound {
     if (o === end) return;
     if (read.verdict === "withdraw") {
       this.#bgp.os.trace("bgp.malformed", { neighbor: peer.address, why: read.why });
+      peer.stats.withdrawn++;
       return this.#withdrawAll(peer, b, o, end);
     }
     const { attributes } = read;
@@ -98,7 +100,10 @@ export class Inbound {
     const kept = this.isAcceptable(peer, told, toldHop)
       ? this.#policy(peer, address, length, told, toldHop)
       : undefined;
-    if (kept === undefined) return this.#remove(peer, address, length, id);
+    if (kept === undefined) {
+      peer.stats.filtered++;
+      return this.#remove(peer, address, length, id);
+    }
     const node = this.#bgp.rib.reach(address, length);
     if (node === undefined) return;
     const nextHop = this.#bgp.nextHops.hold(kept.nextHop, peer.singleHop);
@@ -161,18 +166,23 @@ export class Inbound {
   /** What no policy may admit: loops, and next hops that are ourselves (§9.1.2, RFC 4456 §8, RFC 5065 §5). */
   isAcceptable(peer: Peer, a: Attributes, nextHop: Ipv4): boolean {
     const { globals } = this.#bgp;
-    const { allowAsIn, localAs, enforceFirstAs = globals.enforceFirstAs } = peer.settings;
+    const { enforceFirstAs = globals.enforceFirstAs } = peer.settings;
+    const { stats } = peer;
     if (globals.rejectAsSets && a.asPath.hasSet) return false;
-    const times = a.asPath.count(globals.as);
-    if (times > 0 && !admits(allowAsIn, times, a, globals.as)) return false;
-    if (localAs !== undefined && a.asPath.count(localAs.as) > (typeof allowAsIn === "number" ? allowAsIn : 0))
-      return false;
-    const { confederationId } = globals;
-    if (confederationId !== undefined && a.asPath.count(confederationId) > 0 && allowAsIn === undefined) return false;
+    if (this.#loops(peer, a)) return refused(stats, "asPathLoop");
     if (enforceFirstAs && peer.sort === "ebgp" && a.asPath.first !== peer.as) return false;
-    if (a.originatorId === this.#bgp.routerId) return false;
-    if (a.clusterList.length > 0 && a.clusterList.includes(this.#bgp.clusterId)) return false;
-    return nextHop !== 0 && !this.#bgp.isOwn(nextHop);
+    if (a.originatorId === this.#bgp.routerId) return refused(stats, "originatorLoop");
+    if (a.clusterList.length > 0 && a.clusterList.includes(this.#bgp.clusterId)) return refused(stats, "clusterLoop");
+    return (nextHop !== 0 && !this.#bgp.isOwn(nextHop)) || refused(stats, "nextHopInvalid");
+  }
+  #loops(peer: Peer, a: Attributes): boolean {
+    const { as, confederationId } = this.#bgp.globals;
+    const { allowAsIn, localAs } = peer.settings;
+    const times = a.asPath.count(as);
+    if (times > 0 && !admits(allowAsIn, times, a, as)) return true;
+    if (localAs !== undefined && a.asPath.count(localAs.as) > (typeof allowAsIn === "number" ? allowAsIn : 0))
+      return true;
+    return confederationId !== undefined && a.asPath.count(confederationId) > 0 && allowAsIn === undefined;
   }
 
   #policy(
@@ -188,6 +198,9 @@ export class Inbound {
     if (localAs !== undefined && !localAs.noPrepend && peer.sort === "ebgp" && !peer.realAs)
       attributes = attributes.with({ asPath: attributes.asPath.prepend(localAs.as) });
     if (weight !== undefined && weight > 0) attributes = attributes.with({ weight });
+    const { siteOfOrigin } = peer.settings;
+    if (siteOfOrigin !== undefined)
+      attributes = attributes.with({ extended: sortedHex([...attributes.extended, siteOfOrigin]) });
     if (peer.sort === "ebgp") {
       const safe = fromOutside(peer, attributes);
       if (safe === undefined) return undefined;
@@ -204,6 +217,7 @@ export class Inbound {
     peer.endOfRibReceived = true;
     peer.helper?.endOfRib();
     this.#bgp.restarter.told(peer);
+    this.#bgp.startUp.complete(peer);
   }
 
   /** `maximum-prefix`. */
@@ -244,6 +258,12 @@ function fromOutside(peer: Peer, told: Attributes): Attributes | undefined {
   if (a.communities.includes(GRACEFUL_SHUTDOWN)) return a.with({ localPref: 0 });
   if (settings.gracefulShutdown !== true && !peer.bgp.globals.gracefulShutdown) return a;
   return a.with({ localPref: 0, communities: sortedCommunities([...a.communities, GRACEFUL_SHUTDOWN]) });
+}
+
+/** Counts why something is not taken. */
+function refused(stats: PeerStats, why: keyof PeerStats): false {
+  stats[why]++;
+  return false;
 }
 
 const NO_PATHS = (): Path[] => [];

@@ -4,7 +4,6 @@ import type { Bgp } from "./bgp.ts";
 import type { Peer } from "./peer.ts";
 import type { RibNode } from "./rib.ts";
 import { UpdateGroup } from "./update-group.ts";
-import type { BgpRefresh } from "./wire.ts";
 
 /** A route refresh is answered after so long (BGP_ANNOUNCE_ROUTE_SHORT_DELAY_MS). */
 const REFRESH_DELAY = 100 * MS;
@@ -34,6 +33,7 @@ export class Outbound {
 
   /** A session is up. */
   join(peer: Peer): void {
+    if (peer.awaitsRefresh || this.#bgp.startUp.holding) return;
     const key = groupKey(peer);
     let group = this.#groups.get(key);
     if (group === undefined) {
@@ -65,8 +65,10 @@ export class Outbound {
     peer.updateGroup?.withdrawAfter(peer, told);
   }
   /** Everything to a neighbour again. */
-  refresh(peer: Peer, m: BgpRefresh): void {
-    if (m.subtype === 0 && m.afi === 1 && m.safi === 1) this.#soon(peer);
+  refresh(peer: Peer): void {
+    if (!peer.awaitsRefresh) return this.#soon(peer);
+    peer.awaitsRefresh = false;
+    this.join(peer);
   }
   /** `clear … soft out`. */
   again(peer: Peer): void {
@@ -113,6 +115,6 @@ function groupKey(p: Peer): string {
     ...[s.distributeLists?.out, s.filterLists?.out, s.removePrivateAs, s.asOverride, s.unchanged],
     ...[s.advertisementIntervalS, p.group?.name, s.solo === true ? p.address : 0, s.senderLoops, s.aigp, p.realAs],
     ...[s.localRole, s.gracefulShutdown, s.routeServerClient, s.conditional, s.maximumPrefixOut, s.addPathTx],
-    ...[p.sendsSeveral, p.capabilities?.longLived],
+    ...[p.sendsSeveral, p.capabilities?.longLived, p.givesFilters ? p.address : 0, p.oad, s.siteOfOrigin],
   ]);
 }

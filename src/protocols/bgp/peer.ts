@@ -2,7 +2,9 @@ import type { Ipv4 } from "../../core/addr.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
+import type { PrefixList } from "../../frr/prefix-list.ts";
 import { openTo } from "./announced.ts";
+import type { SpecialReading } from "./attribute-decode.ts";
 import type { Bgp } from "./bgp.ts";
 import { type Capabilities, capabilitiesOf } from "./capability.ts";
 import { type DownReason, Downs, reasonOf } from "./down.ts";
@@ -23,12 +25,25 @@ import {
   shutdownData,
 } from "./notification.ts";
 import { openFault } from "./open-check.ts";
+import { sendFilters, takeFilters } from "./outbound-filter.ts";
 import { type AdjIn, type Counters, isHard, sortOf } from "./peer-kind.ts";
+import { PeerStats } from "./peer-stats.ts";
 import type { NextHop, PathSource } from "./rib.ts";
 import { Session, type SessionOwner } from "./session.ts";
 import type { PeerGroup, PeerSettings, RestartMode } from "./settings.ts";
+import { specialReading } from "./special-reading.ts";
+import { prepareSocket, TTL_MAX } from "./transport.ts";
 import type { UpdateGroup } from "./update-group.ts";
-import { type BgpMessage, type BgpOpen, KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
+import {
+  type BgpMessage,
+  type BgpOpen,
+  type BgpRefresh,
+  KEEPALIVE,
+  NOTIFICATION,
+  OPEN,
+  ROUTE_REFRESH,
+  UPDATE,
+} from "./wire.ts";
 
 const ROLE_RANK: Readonly<Record<Role, number>> = {
   ...{ idle: 0, active: 1, connect: 2, opensent: 3, openconfirm: 4, established: 5 },
@@ -36,8 +51,6 @@ const ROLE_RANK: Readonly<Record<Role, number>> = {
 /** What the scheduler of a machine makes of it, about. */
 const RESTART_JITTER_MS = 50;
 const DEFAULT_PORT = 179;
-/** TTL of sessions whose neighbour may be anywhere (bgpd/bgpd.h:MAXTTL). */
-const TTL_MAX = 255;
 
 /** A neighbour: its settings, its sessions, and what is known of it. */
 export class Peer implements SessionOwner, PathSource {
@@ -54,6 +67,9 @@ export class Peer implements SessionOwner, PathSource {
 
   as = 0;
   sort: "ibgp" | "ebgp" | "confed" = "ebgp";
+  /** An external one of the same administration (`oad`). */
+  oad = false;
+  special: SpecialReading | undefined;
   remoteId: Ipv4 = 0;
   capabilities: Capabilities | undefined;
   hostname: string | undefined;
@@ -81,6 +97,13 @@ export class Peer implements SessionOwner, PathSource {
   accepted = 0;
   /** Announcements that said nothing new. */
   duplicates = 0;
+  readonly stats = new PeerStats();
+  /** Outbound route filters that it has given; undefined: none (RFC 5291). */
+  filters: PrefixList | undefined;
+  /** It was given ours. */
+  filtersSent = false;
+  /** It is told nothing before it has asked: its filters come first. */
+  awaitsRefresh = false;
   /** By prefix, and identifier of the path where there is one. */
   readonly adjIn = new Map<number | string, AdjIn>();
   updateGroup: UpdateGroup | undefined;
@@ -140,12 +163,12 @@ export class Peer implements SessionOwner, PathSource {
     return this.sort === "ebgp" && this.as !== 0 ? (globals.confederationId ?? globals.as) : globals.as;
   }
   get ttl(): number {
-    if (this.sort === "ibgp") return TTL_MAX;
+    if (this.sort === "ibgp" || this.settings.ttlSecurity !== undefined) return TTL_MAX;
     return this.settings.multihop ?? 1;
   }
   /** Whether it must be on a connected network. */
   get singleHop(): boolean {
-    if (this.sort === "ibgp" || this.ttl !== 1) return false;
+    if (this.sort === "ibgp" || (this.settings.ttlSecurity ?? this.ttl) !== 1) return false;
     return this.settings.disableConnectedCheck !== true && !this.bgp.globals.disableConnectedCheck;
   }
   get restartMode(): RestartMode {
@@ -164,6 +187,13 @@ export class Peer implements SessionOwner, PathSource {
     return this.settings.shutdown !== undefined || this.bgp.globals.shutdown !== undefined;
   }
 
+  /** Whether it is sent our filters, and whether it sends its own (RFC 5291 §5). */
+  get givesFilters(): boolean {
+    return this.settings.orf?.takes === true && this.capabilities?.orf.sends === true;
+  }
+  get takesFilters(): boolean {
+    return this.settings.orf?.sends === true && this.capabilities?.orf.takes === true;
+  }
   /** Whether it is told of several paths to a prefix, and tells of several (RFC 7911 §4). */
   get sendsSeveral(): boolean {
     return this.settings.addPathTx !== undefined && this.#capable && this.capabilities?.addPath.takes === true;
@@ -233,8 +263,7 @@ export class Peer implements SessionOwner, PathSource {
       return socket.close();
     this.other?.discard();
     this.other = new Session(this, true);
-    socket.options.ttl = this.ttl;
-    socket.options.noDelay = true;
+    prepareSocket(this, socket);
     this.other.accept(socket);
   }
 
@@ -270,8 +299,7 @@ export class Peer implements SessionOwner, PathSource {
       return undefined;
     }
     const socket = this.bgp.os.tcpSocket();
-    socket.options.ttl = this.ttl;
-    socket.options.noDelay = true;
+    prepareSocket(this, socket);
     socket.options.md5 = this.bgp.signatures;
     const source = this.bgp.sourceOf(this);
     if (source === undefined || (source !== 0 && !socket.bind(source, 0).ok)) return undefined;
@@ -298,6 +326,7 @@ export class Peer implements SessionOwner, PathSource {
         return this.#open(session, m);
       case "keepalive":
         this.#received(KEEPALIVE);
+        if (session.established) this.bgp.startUp.complete(this);
         return session.feed({ kind: "keepalive" });
       case "notification":
         this.#received(NOTIFICATION);
@@ -305,7 +334,7 @@ export class Peer implements SessionOwner, PathSource {
         return session.feed({ kind: "notification" });
       case "refresh":
         this.#received(ROUTE_REFRESH);
-        if (session.established) this.bgp.outbound.refresh(this, m);
+        if (session.established) this.#refresh(m);
         return session.feed({ kind: "heard" });
       case "update":
         this.#received(UPDATE);
@@ -332,6 +361,14 @@ export class Peer implements SessionOwner, PathSource {
     return isHard(owed, this.bgp.globals.restart.hardReset) ? hardReset(owed) : owed;
   }
 
+  #refresh(m: BgpRefresh): void {
+    if (m.afi !== 1 || m.safi !== 1 || m.subtype !== 0) return;
+    if (m.rest.length > 0) {
+      const change = this.givesFilters ? takeFilters(this, m.rest) : undefined;
+      if (change?.immediate === false || !this.givesFilters) return;
+    }
+    this.bgp.outbound.refresh(this);
+  }
   #open(session: Session, m: BgpOpen): void {
     const capabilities = capabilitiesOf(m);
     const fault = openFault(this, m, capabilities);
@@ -405,7 +442,11 @@ export class Peer implements SessionOwner, PathSource {
     this.bgp.os.trace("bgp.neighbor", { neighbor: this.address, state: "established" });
     if ((this.capabilities?.gracefulRestart?.families.length ?? 0) > 0) this.helper ??= new RestartHelper(this);
     this.helper?.established();
+    this.filters = undefined;
+    this.filtersSent = false;
+    this.awaitsRefresh = this.givesFilters;
     this.bgp.established(this);
+    if (this.takesFilters) sendFilters(this);
   }
   #lost(why: Why): void {
     this.dropped++;
@@ -423,6 +464,10 @@ export class Peer implements SessionOwner, PathSource {
     const data = Uint8Array.from([0, 1, 1, max >>> 24, max >>> 16, max >>> 8, max]); // RFC 4486 §4
     return answer(CEASE, CEASE_MAX_PREFIXES, data);
   }
+  /** When it starts anew after too many prefixes; `NEVER`: when somebody says so. */
+  get restartAt(): Nanos {
+    return this.#restart.deadline;
+  }
   clearOverflow(): void {
     this.#restart.set(NEVER);
     if (!this.overflowed) return;
@@ -437,6 +482,8 @@ export class Peer implements SessionOwner, PathSource {
     if (typeof remoteAs === "number") this.as = remoteAs;
     else if (remoteAs === "internal") this.as = globals.as;
     this.sort = sortOf(this.as, this.settings, globals);
+    this.oad = this.sort === "ebgp" && this.settings.oad === true;
+    this.special = specialReading(this);
   }
   dispose(): void {
     this.#restart.set(NEVER);

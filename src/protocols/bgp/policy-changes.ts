@@ -1,4 +1,5 @@
 import type { Bgp } from "./bgp.ts";
+import { sendFilters } from "./outbound-filter.ts";
 import type { Peer } from "./peer.ts";
 import type { Direction, PeerSettings } from "./settings.ts";
 
@@ -31,6 +32,7 @@ function uses(s: PeerSettings, direction: Direction, changed: ReadonlySet<string
 /** What a neighbour sent is judged anew: from memory, or by asking for it again (RFC 2918). */
 export function softIn(bgp: Bgp, peer: Peer): void {
   if (!peer.up) return;
+  if (peer.takesFilters) return sendFilters(peer);
   if (peer.settings.softReconfiguration === true) return bgp.inbound.softReconfigure(peer);
   if (peer.capabilities?.refresh === true)
     peer.main.send({ kind: "refresh", afi: 1, subtype: 0, safi: 1, rest: new Uint8Array(0) });

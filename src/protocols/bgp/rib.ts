@@ -14,6 +14,8 @@ export const FROM_AGGREGATE = 3;
 /** Who a path is from, as far as the decision asks: a neighbour, or this router itself. */
 export interface PathSource {
   readonly sort: "ibgp" | "ebgp" | "confed" | "self";
+  /** External, but of the same administration. */
+  readonly oad?: boolean;
   /** The neighbour's address; 0: self. */
   readonly address: Ipv4;
   readonly as: number;

@@ -44,6 +44,16 @@ export interface PeerSettings {
   readonly restartMode?: RestartMode;
   /** `graceful-shutdown` (RFC 8326). */
   readonly gracefulShutdown?: boolean;
+  /** What of its name and software is announced; undefined: as the process says. */
+  readonly softwareVersion?: SoftwareVersion | "none";
+  readonly fqdn?: boolean;
+  /** TCP_MAXSEG of its sessions. */
+  readonly tcpMss?: number;
+  /** Another AS of the same administration (draft-uttaro-idr-bgp-oad). */
+  readonly oad?: boolean;
+  /** Types of attributes that are left out of what comes in, or make routes of it withdrawn. */
+  readonly attributesDiscarded?: readonly number[];
+  readonly attributesWithdrawn?: readonly number[];
   // Address family IPv4 unicast.
   readonly activate?: boolean;
   readonly reflectorClient?: boolean;
@@ -69,7 +79,13 @@ export interface PeerSettings {
   readonly disableAddPathRx?: boolean;
   readonly conditional?: Conditional;
   readonly maximumPrefixOut?: number;
+  /** Outbound route filters (RFC 5291): ours are sent, theirs are obeyed. */
+  readonly orf?: { readonly sends: boolean; readonly takes: boolean };
+  /** `soo`: the site that its routes are of, as an extended community. */
+  readonly siteOfOrigin?: string;
 }
+/** How the software's name is written: with a length of its own as in older drafts, or without. */
+export type SoftwareVersion = "old" | "new";
 export interface LocalAs {
   readonly as: number;
   readonly noPrepend: boolean;
@@ -208,6 +224,17 @@ export interface Globals {
   readonly minimumHoldS: number;
   readonly conditionalS: number;
   readonly restart: RestartSettings;
+  readonly softwareVersion?: SoftwareVersion;
+  /** DSCP and the like of sessions' packets: the whole octet. */
+  readonly sessionTos: number;
+  readonly maxMed?: MaxMed;
+  readonly updateDelay?: { readonly delayS: number; readonly establishS: number };
+  readonly allowMartian: boolean;
+}
+/** `bgp max-med`: a MED that says "not through here", always or for a while after the start (RFC 6987 §2.1's idea). */
+export interface MaxMed {
+  readonly administrative?: number;
+  readonly startup?: { readonly forS: number; readonly med: number };
 }
 
 export const globalsFor = (as: number): Globals => ({
@@ -219,6 +246,7 @@ export const globalsFor = (as: number): Globals => ({
   ...{ asNotation: "plain", enforceFirstAs: false, disableConnectedCheck: false, rejectAsSets: false },
   ...{ allowOutboundPolicy: false, peerTypeRelax: false, compareAigp: false, bandwidth: "use" },
   ...{ equalClusterLength: false, minimumHoldS: 0, conditionalS: 60, restart: RESTART_DEFAULTS },
+  ...{ sessionTos: 0xc0, allowMartian: false },
 });
 
 /** A `peer-group`. */

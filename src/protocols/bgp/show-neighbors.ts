@@ -1,13 +1,11 @@
 import { formatIp } from "../../core/addr.ts";
 import { NEVER, S } from "../../core/time.ts";
-import { type Json, prettyJson } from "../../frr/json.ts";
 import type { Bgp } from "./bgp.ts";
 import type { GracefulRestart } from "./capability.ts";
 import { hasPolicy } from "./filter.ts";
 import { answerText } from "./notification.ts";
 import type { Peer } from "./peer.ts";
 import { ROLES } from "./settings.ts";
-import { sentPrefixes } from "./show-summary.ts";
 import { uptime } from "./show-text.ts";
 import { roleText } from "./views.ts";
 import { KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
@@ -98,9 +96,11 @@ function familiesText({ families }: GracefulRestart): string {
 }
 
 const GR_MODES = { disable: "Disable", helper: "Helper", restart: "Restart" } as const;
-/** With a star: as the process says. */
-const localMode = (p: Peer): string => `${GR_MODES[p.restartMode]}${p.settings.restartMode === undefined ? "*" : ""}`;
-function remoteMode(p: Peer): string {
+/** How it stands with restarts on this side; with a star: as the process says. */
+export const localMode = (p: Peer): string =>
+  `${GR_MODES[p.restartMode]}${p.settings.restartMode === undefined ? "*" : ""}`;
+/** And on the other side. */
+export function remoteMode(p: Peer): string {
   if (!p.up || p.restartMode === "disable") return "NotApplicable";
   const told = p.capabilities?.gracefulRestart;
   return told === undefined ? "Disable" : told.families.some(isUnicast) ? "Restart" : "Helper";
@@ -213,74 +213,4 @@ function connectionLines(bgp: Bgp, p: Peer): string[] {
     `BGP Connect Retry Timer in Seconds: ${p.fsmConfig().connectRetryS}`,
     "Read thread: on  Write thread: on",
   ];
-}
-
-/** The same as JSON: by address. */
-export function neighborsJson(bgp: Bgp, peers: readonly Peer[]): string {
-  return prettyJson(new Map<string, Json>(peers.map((p) => [formatIp(p.address), neighborJson(bgp, p)])));
-}
-
-const LINKS = { ibgp: "nbrInternalLink", ebgp: "nbrExternalLink", confed: "nbrConfedExternalLink" } as const;
-
-function neighborJson(bgp: Bgp, p: Peer): Json {
-  const now = bgp.os.now();
-  const ms = (at: number): number => Math.floor((now - at) / S) * 1000;
-  const times = p.fsmConfig();
-  const { socket, state } = p.main;
-  const count = Object.fromEntries(
-    MESSAGES.flatMap(([, key, type]) => [
-      [`${key}Sent`, p.counters.sent[type] ?? 0],
-      [`${key}Recv`, p.counters.received[type] ?? 0],
-    ]),
-  );
-  return {
-    remoteAs: bgp.asJson(p.as),
-    localAs: bgp.asJson(p.localAs),
-    [LINKS[p.sort]]: true,
-    ...(p.sort !== "ebgp" && bgp.globals.confederationId !== undefined ? { nbrCommonAdmin: true } : {}),
-    localRole: p.settings.localRole?.role ?? "undefined",
-    remoteRole: ROLES[p.capabilities?.role ?? -1] ?? "undefined",
-    nbrDesc: p.settings.description,
-    hostname: p.hostname,
-    peerGroup: p.group?.name,
-    bgpVersion: 4,
-    remoteRouterId: formatIp(p.up ? p.remoteId : 0),
-    localRouterId: formatIp(bgp.routerId),
-    bgpState: roleText(p),
-    ...(p.up
-      ? {
-          bgpTimerUpMsec: ms(p.establishedAt),
-          bgpTimerUpString: uptime(p.establishedAt, now),
-          bgpTimerUpEstablishedEpoch: Math.floor(p.establishedAt / S),
-        }
-      : {}),
-    bgpTimerConfiguredHoldTimeMsecs: times.holdS * 1000,
-    bgpTimerConfiguredKeepAliveIntervalMsecs: times.keepaliveS * 1000,
-    bgpTimerHoldTimeMsecs: (p.up ? state.holdS : times.holdS) * 1000,
-    bgpTimerKeepAliveIntervalMsecs: (p.up ? state.keepaliveS : times.keepaliveS) * 1000,
-    messageStats: { depthInq: 0, depthOutq: p.updateGroup?.queued ?? 0, ...count },
-    minBtwnAdvertisementRunsTimerMsecs: (p.settings.advertisementIntervalS ?? 0) * 1000,
-    addressFamilyInfo: {
-      ipv4Unicast: {
-        updateGroupId: p.updateGroup?.id,
-        routeReflectorClient: p.settings.reflectorClient === true ? true : undefined,
-        acceptedPrefixCounter: p.accepted,
-        sentPrefixCounter: sentPrefixes(p),
-      },
-    },
-    connectionsEstablished: p.established,
-    connectionsDropped: p.dropped,
-    ...(p.resetAt < 0 ? { lastReset: "never" } : { lastResetTimerMsecs: ms(p.resetAt), lastResetDueTo: p.downs.why }),
-    ...(p.sort === "ebgp" ? { externalBgpNbrMaxHopsAway: p.ttl } : { internalBgpNbrMaxHopsAway: 255 }),
-    ...(socket === undefined || !p.up
-      ? {}
-      : {
-          hostLocal: formatIp(socket.localAddress),
-          portLocal: socket.localPort,
-          hostForeign: formatIp(socket.remoteAddress),
-          portForeign: socket.remotePort,
-          nexthop: formatIp(socket.localAddress),
-        }),
-    connectRetryTimer: times.connectRetryS,
-  };
 }

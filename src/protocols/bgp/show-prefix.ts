@@ -164,7 +164,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
             peerId: nameOf(peer),
             routerId: formatIp(peer.remoteId),
             hostname: peer.hostname,
-            type: kindOf(p, peer)[0] ?? "",
+            type: `${kindOf(p, peer)[0] ?? ""}${peer.oad ? " (oad)" : ""}`,
           },
   };
 }

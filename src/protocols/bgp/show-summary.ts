@@ -16,6 +16,11 @@ const PEER_BYTES = 741_464;
 
 const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
 export const sentPrefixes = (p: Peer): number => (p.joining ? 0 : (p.updateGroup?.out.size ?? 0));
+/** Whether it was sent the default route of `default-originate`. */
+export const defaultSent = (p: Peer): boolean => {
+  const node = p.updateGroup?.defaultNode;
+  return !p.joining && node !== undefined && p.updateGroup?.tells(node) === true;
+};
 const isKnown = (p: Peer): boolean => p.active;
 
 export function summaryText(bgp: Bgp): string {

@@ -1,4 +1,13 @@
-import { type AddPathTx, type Globals, type PeerSettings, RESTART_DEFAULTS, type RestartMode } from "./settings.ts";
+import { extendedText } from "./community.ts";
+import {
+  type AddPathTx,
+  type Globals,
+  type PeerSettings,
+  RESTART_DEFAULTS,
+  type RestartMode,
+  type SoftwareVersion,
+} from "./settings.ts";
+import { MAX_MED } from "./start-up.ts";
 
 /** The running configuration of what `commands-neighbor-more.ts` and `commands-process-more.ts` set. */
 
@@ -14,6 +23,11 @@ export const globalLines = (g: Globals): Line[] => [
   g.bandwidth !== "use" && `bgp bestpath bandwidth ${g.bandwidth}`,
   g.minimumHoldS > 0 && `bgp minimum-holdtime ${g.minimumHoldS}`,
   g.conditionalS !== 60 && `bgp conditional-advertisement timer ${g.conditionalS}`,
+  g.softwareVersion && `bgp default software-version-capability${encoding(g.softwareVersion)}`,
+  g.sessionTos !== 0xc0 && `bgp session-dscp ${g.sessionTos >> 2}`,
+  g.allowMartian && "bgp allow-martian-nexthop",
+  ...maxMedLines(g.maxMed),
+  g.updateDelay && delayLine(g.updateDelay),
   ...restartLines(g),
 ];
 
@@ -37,6 +51,15 @@ const MODES: Readonly<Record<RestartMode, string>> = {
   ...{ restart: "graceful-restart", helper: "graceful-restart-helper", disable: "graceful-restart-disable" },
 };
 
+const encoding = (how: SoftwareVersion): string => (how === "new" ? " latest-encoding" : "");
+const maxMedLines = (m: Globals["maxMed"]): Line[] => [
+  m?.administrative !== undefined &&
+    `bgp max-med administrative${m.administrative === MAX_MED ? "" : ` ${m.administrative}`}`,
+  m?.startup && `bgp max-med on-startup ${m.startup.forS}${m.startup.med === MAX_MED ? "" : ` ${m.startup.med}`}`,
+];
+const delayLine = ({ delayS, establishS }: NonNullable<Globals["updateDelay"]>): string =>
+  `update-delay ${delayS}${establishS === delayS ? "" : ` ${establishS}`}`;
+
 /** Words behind `neighbor X`. */
 export const sessionWords = (s: PeerSettings): Line[] => [
   s.solo && "solo",
@@ -45,12 +68,22 @@ export const sessionWords = (s: PeerSettings): Line[] => [
   s.aigp && "aigp",
   s.gracefulShutdown && "graceful-shutdown",
   s.restartMode && MODES[s.restartMode],
+  s.ttlSecurity !== undefined && `ttl-security hops ${s.ttlSecurity}`,
+  s.tcpMss !== undefined && `tcp-mss ${s.tcpMss}`,
+  s.oad && "oad",
+  s.softwareVersion !== undefined &&
+    s.softwareVersion !== "none" &&
+    `capability software-version${encoding(s.softwareVersion)}`,
+  s.attributesDiscarded && `path-attribute discard ${s.attributesDiscarded.join(" ")}`,
+  s.attributesWithdrawn && `path-attribute treat-as-withdraw ${s.attributesWithdrawn.join(" ")}`,
   s.localRole && `local-role ${s.localRole.role}${s.localRole.strict ? " strict-mode" : ""}`,
 ];
 
 /** The same inside the address family. */
 export const familyWords = (s: PeerSettings): Line[] => [
   s.addPathTx !== undefined && addPathWords(s.addPathTx),
+  s.orf && `capability orf prefix-list ${s.orf.sends ? (s.orf.takes ? "both" : "send") : "receive"}`,
+  s.siteOfOrigin !== undefined && `soo ${extendedText(s.siteOfOrigin).replace("SoO:", "")}`,
   s.disableAddPathRx && "disable-addpath-rx",
   s.routeServerClient && "route-server-client",
   s.maximumPrefixOut !== undefined && `maximum-prefix-out ${s.maximumPrefixOut}`,

@@ -100,6 +100,8 @@ function sessionLines(name: string, s: PeerSettings): string[] {
   ];
   const lines = said(name, words);
   if (s.enforceFirstAs === false) lines.push(`no neighbor ${name} enforce-first-as`);
+  if (s.fqdn === false) lines.push(`no neighbor ${name} capability fqdn`);
+  if (s.softwareVersion === "none") lines.push(`no neighbor ${name} capability software-version`);
   return s.extendedMessage === false ? [...lines, `no neighbor ${name} capability extended-message`] : lines;
 }
 
