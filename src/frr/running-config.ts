@@ -25,6 +25,7 @@ export function runningConfig(hostname: string, servers: readonly VtyServer[]): 
 
 /** The order of sections (lib/command.h:enum node_type). */
 const SECTIONS: readonly ConfigSection[] = [
+  "key-chain",
   "static",
   "interface",
   "router",

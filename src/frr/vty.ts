@@ -22,6 +22,7 @@ export interface ConfigBlock {
 }
 export type ConfigSection =
   | "global"
+  | "key-chain"
   | "static"
   | "interface"
   | "router"

@@ -123,6 +123,9 @@ export class VtyShell {
     const [first = "", second = ""] = words;
     if (first.length >= 2 && second.length >= 2 && (is("show running-config") || is("show running-config no-header")))
       return said(words.length === 3 ? this.#running() : `${BUILDING}${this.#running()}`);
+    const one = words.length === 3 ? this.#servers.find((s) => s.commands.name === words[2]) : undefined;
+    if (first.length >= 2 && second.length >= 3 && one !== undefined && is(`show running-config ${one.commands.name}`))
+      return said(`${BUILDING}!\n${runningConfig(this.#os.hostname, [one])}`);
     if (first.length >= 2 && is("write terminal")) return said(`${BUILDING}${this.#running()}`);
     if (is("write") && first.length >= 2) return this.#save();
     if (first.length >= 2 && (is("write memory") || is("write file") || is("write integrated"))) return this.#save();

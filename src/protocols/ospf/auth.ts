@@ -3,8 +3,9 @@ import { sha1 } from "@noble/hashes/legacy.js";
 import { sha256, sha384, sha512 } from "@noble/hashes/sha2.js";
 import { setU16, setU32, u8, u16, u32 } from "../../core/bytes.ts";
 import { md5 } from "../../core/md5.ts";
+import type { ChainKey, KeyAlgorithm } from "../../frr/key-chain.ts";
 import type { Neighbor, OspfInterface } from "./model.ts";
-import type { AuthAlgorithm, AuthKey, AuthMode } from "./settings.ts";
+import type { AuthKey, AuthMode } from "./settings.ts";
 import {
   AUTH_CRYPTOGRAPHIC,
   AUTH_NULL,
@@ -17,7 +18,7 @@ import {
 
 /** Authentication of packets: RFC 2328 appendix D, RFC 5709. */
 
-const DIGEST_LENGTHS: Readonly<Record<AuthAlgorithm, number>> = {
+const DIGEST_LENGTHS: Readonly<Record<KeyAlgorithm, number>> = {
   md5: 16,
   "hmac-sha-1": 20,
   "hmac-sha-256": 32,
@@ -27,11 +28,29 @@ const DIGEST_LENGTHS: Readonly<Record<AuthAlgorithm, number>> = {
 /** RFC 5709 §3.3: Apad. */
 const APAD = 0x878fe1f3;
 
-export function authMode(oi: OspfInterface): AuthMode {
-  return oi.settings.auth ?? oi.area.settings.auth;
+/** Cryptographic authentication without a key is none (ospfd/ospf_auth.c:ospf_auth_type). */
+export function authMode({ settings, area }: OspfInterface): AuthMode {
+  const mode = settings.auth ?? area.settings.auth;
+  return mode === "message-digest" && settings.keys.length === 0 && settings.keyChain === undefined ? "null" : mode;
 }
-/** The key that signs: the one configured last (ospfd/ospf_auth.c:ospf_auth_type_digest). */
-const signingKey = (oi: OspfInterface): AuthKey => oi.settings.keys.at(-1) ?? { id: 0, secret: "", algorithm: "md5" };
+/** Signs what no key is there for: others know none either. */
+const NO_KEY: AuthKey = { id: 0, secret: "", algorithm: "md5" };
+
+/** The key that signs: the one configured last, or the chain's first (ospfd/ospf_auth.c:ospf_auth_make). */
+export function signingKey({ settings, ospf }: OspfInterface): AuthKey {
+  const last = settings.keys.at(-1);
+  if (last !== undefined || settings.keyChain === undefined) return last ?? NO_KEY;
+  return complete(ospf.keyChains.forSending(settings.keyChain)) ?? NO_KEY;
+}
+/** The key that a packet says it was signed with (ospfd/ospf_auth.c:ospf_auth_check_digest). */
+function verifyingKey({ settings, ospf }: OspfInterface, id: number): AuthKey | undefined {
+  if (settings.keyChain !== undefined) return complete(ospf.keyChains.forReceiving(settings.keyChain, id));
+  return settings.keys.find((k) => k.id === id);
+}
+function complete(key: ChainKey | undefined): AuthKey | undefined {
+  if (key?.secret === undefined || key.algorithm === undefined) return undefined;
+  return { id: key.id & 0xff, secret: key.secret, algorithm: key.algorithm };
+}
 
 /** Octets behind each packet that an interface sends. */
 export const digestLength = (oi: OspfInterface): number =>
@@ -76,19 +95,16 @@ export function verify(oi: OspfInterface, b: Uint8Array, o: number, end: number)
 export function freshSequence(n: Neighbor, b: Uint8Array, o: number): boolean {
   if (authMode(n.oi) !== "message-digest") return true;
   const seq = u32(b, o + 20);
-  if (seq < n.cryptSeq) return false;
+  const strict = n.oi.settings.strictSequence ?? n.oi.ospf.settings.strictSequence;
+  if (strict && n.cryptSeq !== 0 ? seq <= n.cryptSeq : seq < n.cryptSeq) return false;
   n.cryptSeq = seq;
   return true;
 }
 
 function verifyDigest(oi: OspfInterface, b: Uint8Array, o: number, stop: number, end: number): string | undefined {
-  const key = oi.settings.keys.find((k) => k.id === u8(b, o + 18));
-  if (key === undefined)
-    return oi.settings.keys.length === 0 && u8(b, o + 18) === 0 ? emptyKey(b, o, stop, end) : "auth key";
-  return compare(key, b, o, stop, end);
+  const key = verifyingKey(oi, u8(b, o + 18));
+  return key === undefined ? "auth key" : compare(key, b, o, stop, end);
 }
-const emptyKey = (b: Uint8Array, o: number, stop: number, end: number): string | undefined =>
-  compare({ id: 0, secret: "", algorithm: "md5" }, b, o, stop, end);
 
 function compare(key: AuthKey, b: Uint8Array, o: number, stop: number, end: number): string | undefined {
   const length = DIGEST_LENGTHS[key.algorithm];
@@ -113,11 +129,7 @@ function digest(key: AuthKey, b: Uint8Array, o: number, end: number): Uint8Array
         : key.algorithm === "hmac-sha-384"
           ? sha384
           : sha512;
-  // RFC 5709 §3.3: a secret longer than the digest is hashed, a shorter one padded with zeros
-  const secret = new TextEncoder().encode(key.secret);
-  const fitted = new Uint8Array(length);
-  fitted.set(secret.length > length ? hash(secret) : secret);
-  return hmac(hash, fitted, message);
+  return hmac(hash, new TextEncoder().encode(key.secret), message);
 }
 
 function putText(b: Uint8Array, o: number, text: string, length: number): void {

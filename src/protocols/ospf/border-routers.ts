@@ -21,14 +21,11 @@ export interface BorderRouter {
 export function borderRouters(d: OspfDaemon): readonly BorderRouter[] {
   const found: BorderRouter[] = [];
   const inside = new Set<Ipv4>();
-  for (const [area, graph] of d.routing.graphs)
-    for (const v of [...graph.routers.values()].sort((a, b) => a.id - b.id)) {
-      if (v.dist === UNREACHED || v.hops === undefined || v.id === d.ospf.routerId) continue;
-      const [abr, asbr] = [(v.flags & ROUTER_B) !== 0, (v.flags & ROUTER_E) !== 0];
-      if (!abr && !asbr) continue;
-      inside.add(v.id);
-      found.push({ id: v.id, area: area.id, cost: v.dist, abr, asbr, inter: false, hops: v.hops.hops });
-    }
+  for (const r of reachableRouters(d)) {
+    if (!r.abr && !r.asbr) continue;
+    inside.add(r.id);
+    found.push(r);
+  }
   for (const area of d.ospf.areas.values())
     for (const { lsa } of area.lsdb.sorted(LSA_ASBR_SUMMARY)) {
       if (inside.has(lsa.id) || lsa.id === d.ospf.routerId) continue;
@@ -37,6 +34,18 @@ export function borderRouters(d: OspfDaemon): readonly BorderRouter[] {
       inside.add(lsa.id);
       const { cost, hops } = path;
       found.push({ id: lsa.id, area: path.area.id, cost, abr: false, asbr: true, inter: true, hops: hops.hops });
+    }
+  return found;
+}
+
+/** Every router that is reached inside an area, but this one. */
+export function reachableRouters(d: OspfDaemon): readonly BorderRouter[] {
+  const found: BorderRouter[] = [];
+  for (const [area, graph] of d.routing.graphs)
+    for (const v of [...graph.routers.values()].sort((a, b) => a.id - b.id)) {
+      if (v.dist === UNREACHED || v.hops === undefined || v.id === d.ospf.routerId) continue;
+      const [abr, asbr] = [(v.flags & ROUTER_B) !== 0, (v.flags & ROUTER_E) !== 0];
+      found.push({ id: v.id, area: area.id, cost: v.dist, abr, asbr, inter: false, hops: v.hops.hops });
     }
   return found;
 }

@@ -1,73 +1,124 @@
+import type { Ipv4 } from "../../core/addr.ts";
 import type { CommandSet, Said } from "../../frr/command.ts";
 import type { Args } from "../../frr/pattern.ts";
 import { parseArea } from "./area-id.ts";
+import { installAuthentication } from "./commands-auth.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { helloTimer, memberships } from "./interface.ts";
 import { isPassive, updateCost, updateInterfaces } from "./interfaces.ts";
-import type { Ospf } from "./model.ts";
-import type { AuthAlgorithm, InterfaceSettings } from "./settings.ts";
+import type { Ospf, OspfInterface } from "./model.ts";
+import { type InterfaceSettings, type NetworkSetting, type NetworkVariant, unset } from "./settings.ts";
 
-/** One interface's mode: whose settings its commands change. */
-export interface InterfaceContext {
+/** One interface's mode. */
+interface InterfaceMode {
   readonly daemon: OspfDaemon;
   readonly ifname: string;
-  readonly settings: InterfaceSettings;
 }
+/** Whose settings a command changes: an interface's, or those of one of its addresses. */
+export interface InterfaceContext extends InterfaceMode {
+  readonly settings: InterfaceSettings;
+  readonly address: Ipv4 | undefined;
+}
+/** A command of an interface, which may name one of its addresses at the end. */
+export type On = (text: string, run: (c: InterfaceContext, args: Args) => Said) => void;
+
+/** Addresses of one interface that have settings of their own, at most. */
+const ADDRESSES_MAX = 1000;
 
 /** `interface NAME` and `ip ospf …` (ospfd/ospf_vty.c). */
 export function installInterfaceCommands(set: CommandSet<OspfDaemon>): void {
-  set.open("config", "interface IFNAME$name", "interface", (daemon: OspfDaemon, args) => {
-    const ifname = args.text("name");
-    return { context: { daemon, ifname, settings: daemon.ospf.settingsOf(ifname) } };
-  });
-  const on = (text: string, run: (c: InterfaceContext, args: Args) => Said): void => {
-    set.addIn<InterfaceContext>("interface", text, (c, args) => {
-      let said: Said | null = null;
-      c.daemon.ospf.run(() => {
-        said = run(c, args);
-      });
-      return said ?? undefined;
-    });
+  set.open("config", "interface IFNAME$name", "interface", (daemon: OspfDaemon, args) => ({
+    context: { daemon, ifname: args.text("name") },
+  }));
+  const plain: On = (text, run) => {
+    set.addIn<InterfaceMode>("interface", text, (mode, args) => runIn(mode, undefined, run, args));
   };
-  installPlaces(on);
+  const on: On = (text, run) => {
+    set.addIn<InterfaceMode>("interface", `${text} [A.B.C.D$of]`, (mode, args) =>
+      runIn(mode, args.findIp("of"), run, args),
+    );
+  };
+  installArea(on);
+  installNetwork(plain);
+  installFlags(on);
+  installFilter(on);
   installNumbers(on);
+  installDead(on);
   installAuthentication(on);
 }
 
-type On = (text: string, run: (c: InterfaceContext, args: Args) => Said) => void;
+function runIn(
+  { daemon, ifname }: InterfaceMode,
+  address: Ipv4 | undefined,
+  run: (c: InterfaceContext, args: Args) => Said,
+  args: Args,
+): Said {
+  const { ospf } = daemon;
+  const settings = ospf.settingsOf(ifname);
+  if (address !== undefined && !settings.addresses.has(address) && settings.addresses.size >= ADDRESSES_MAX)
+    return { refused: "% Too many addresses with settings of their own\n" };
+  let said: Said | null = null;
+  ospf.run(() => {
+    const own = address === undefined ? settings : settings.at(address);
+    for (const oi of ospf.interfaces)
+      if (oi.ifname === ifname && oi.address === address && oi.settings !== own) oi.settings = own;
+    said = run({ daemon, ifname, settings: own, address }, args);
+  });
+  return said ?? undefined;
+}
 
-function installPlaces(on: On): void {
+function installArea(on: On): void {
   on("ip ospf area <A.B.C.D|(0-4294967295)>$area", ({ daemon, settings }, args) => {
-    const area = parseArea(args.text("area"));
     if (daemon.ospf.settings.networks.length > 0) return { refused: "Please remove all network commands first.\n" };
-    settings.area = area;
+    settings.area = parseArea(args.text("area"));
     settings.areaText = args.text("area");
-    daemon.ospf.enabled ||= false;
     updateInterfaces(daemon.ospf);
     return undefined;
   });
   on("no ip ospf area [<A.B.C.D|(0-4294967295)>]", ({ daemon, settings }) => {
-    settings.area = undefined;
+    unset(settings, "area", "areaText");
     updateInterfaces(daemon.ospf);
   });
-  on("ip ospf network <broadcast|point-to-point|point-to-multipoint>$type", ({ daemon, settings }, args) => {
-    settings.network = args.text("type") as NonNullable<InterfaceSettings["network"]>;
-    updateInterfaces(daemon.ospf);
-  });
-  on("no ip ospf network [<broadcast|point-to-point|point-to-multipoint>]", ({ daemon, settings }) => {
-    settings.network = undefined;
-    updateInterfaces(daemon.ospf);
-  });
+}
+
+function installNetwork(on: On): void {
+  for (const kind of [
+    "<broadcast|non-broadcast>$type",
+    "point-to-multipoint$type [<delay-reflood|non-broadcast>$variant]",
+    "point-to-point$type [dmvpn$variant]",
+  ])
+    on(`ip ospf network ${kind}`, ({ daemon, settings }, args) => {
+      settings.network = args.text("type") as NetworkSetting;
+      settings.variant = (args.find("variant") ?? "") as NetworkVariant;
+      updateInterfaces(daemon.ospf);
+    });
+  on(
+    "no ip ospf network [<broadcast|non-broadcast|point-to-multipoint [<delay-reflood|non-broadcast>]|point-to-point [dmvpn]>]",
+    ({ daemon, settings }) => {
+      unset(settings, "network", "variant");
+      updateInterfaces(daemon.ospf);
+    },
+  );
+}
+
+function installFlags(on: On): void {
   on("[no] ip ospf passive", ({ daemon, ifname, settings }, args) => {
-    settings.passive = args.has("no") ? (daemon.ospf.settings.passiveDefault ? false : undefined) : true;
+    if (!args.has("no")) settings.passive = true;
+    else if (daemon.ospf.settings.passiveDefault) settings.passive = false;
+    else unset(settings, "passive");
     updatePassive(daemon.ospf, ifname);
   });
   on("[no] ip ospf mtu-ignore", ({ settings }, args) => {
-    settings.mtuIgnore = !args.has("no");
+    if (args.has("no")) unset(settings, "mtuIgnore");
+    else settings.mtuIgnore = true;
   });
-  on("[no] ip ospf prefix-suppression", ({ daemon, ifname, settings }, args) => {
-    settings.prefixSuppression = !args.has("no");
-    for (const oi of daemon.ospf.interfaces) if (oi.ifname === ifname) daemon.ospf.hooks.routerLsa(oi.area);
+  on("[no] ip ospf prefix-suppression", (c, args) => {
+    if (args.has("no")) unset(c.settings, "prefixSuppression");
+    else c.settings.prefixSuppression = true;
+    for (const oi of interfacesOf(c)) {
+      oi.ospf.hooks.routerLsa(oi.area);
+      oi.ospf.hooks.networkLsa(oi);
+    }
   });
 }
 
@@ -82,90 +133,68 @@ export function updatePassive(ospf: Ospf, ifname?: string): void {
   }
 }
 
+function installFilter(on: On): void {
+  on("ip ospf neighbor-filter WORD$list", (c, args) => {
+    c.settings.neighborFilter = args.text("list");
+    c.daemon.ospf.hooks.neighborFilterChanged();
+  });
+  on("no ip ospf neighbor-filter [WORD]", (c) => unset(c.settings, "neighborFilter"));
+  on("[no] ip ospf capability opaque", (c, args) => {
+    const before = c.settings.opaque;
+    if (args.has("no")) c.settings.opaque = false;
+    else unset(c.settings, "opaque");
+    if (c.settings.opaque === before) return;
+    for (const oi of interfacesOf(c))
+      for (const n of [...oi.neighbors.values()]) c.daemon.ospf.hooks.neighborEvent(n, "KillNbr");
+  });
+}
+
+type NumberKey = "cost" | "priority" | "helloS" | "retransmitS" | "transmitDelayS";
+
 function installNumbers(on: On): void {
-  const number = (
-    words: string,
-    range: string,
-    put: (s: InterfaceSettings, value: number | undefined) => void,
-    after: (c: InterfaceContext) => void = () => {},
-  ): void => {
-    on(`${words} ${range}$value`, (c, args) => {
-      put(c.settings, args.int("value"));
+  const number = (words: string, range: string, key: NumberKey, after: (c: InterfaceContext) => void): void => {
+    on(`ip ospf ${words} ${range}$value`, (c, args) => {
+      c.settings[key] = args.int("value");
       after(c);
     });
-    on(`no ${words} [${range}]`, (c) => {
-      put(c.settings, undefined);
+    on(`no ip ospf ${words} [${range}]`, (c) => {
+      unset(c.settings, key);
       after(c);
     });
   };
-  number("ip ospf cost", "(1-65535)", (s, v) => void (s.cost = v), costs);
-  number(
-    "ip ospf priority",
-    "(0-255)",
-    (s, v) => void (s.priority = v),
-    (c) => {
-      for (const oi of interfacesOf(c))
-        if (oi.state !== "Down" && oi.type === "broadcast") c.daemon.ospf.hooks.interfaceEvent(oi, "NeighborChange");
-    },
-  );
-  number(
-    "ip ospf hello-interval",
-    "(1-65535)",
-    (s, v) => void (s.helloS = v),
-    (c) => {
-      for (const oi of interfacesOf(c)) if (oi.state !== "Down" && oi.state !== "Loopback") helloTimer(oi);
-    },
-  );
-  number("ip ospf retransmit-interval", "(1-65535)", (s, v) => void (s.retransmitS = v));
-  number("ip ospf transmit-delay", "(1-65535)", (s, v) => void (s.transmitDelayS = v));
-  on("ip ospf dead-interval (1-65535)$value", ({ settings }, args) => {
-    settings.deadS = args.int("value");
-    settings.helloMultiplier = undefined;
+  const nothing = (): void => {};
+  number("cost", "(1-65535)", "cost", (c) => interfacesOf(c).forEach(updateCost));
+  number("priority", "(0-255)", "priority", (c) => {
+    for (const oi of interfacesOf(c))
+      if (oi.state !== "Down" && oi.elects) oi.ospf.hooks.interfaceEvent(oi, "NeighborChange");
   });
-  on("ip ospf dead-interval minimal hello-multiplier (1-10)$value", (c, args) => {
+  number("hello-interval", "(1-65535)", "helloS", helloAgain);
+  number("retransmit-interval", "(1-65535)", "retransmitS", nothing);
+  number("transmit-delay", "(1-65535)", "transmitDelayS", nothing);
+}
+
+function installDead(on: On): void {
+  on("ip ospf dead-interval (1-65535)$value", (c, args) => {
+    c.settings.deadS = args.int("value");
+    unset(c.settings, "helloMultiplier");
+  });
+  on("ip ospf dead-interval minimal hello-multiplier (1-20)$value", (c, args) => {
     c.settings.helloMultiplier = args.int("value");
-    c.settings.deadS = undefined;
-    for (const oi of interfacesOf(c)) if (oi.state !== "Down" && oi.state !== "Loopback") helloTimer(oi);
+    unset(c.settings, "deadS");
+    helloAgain(c);
   });
-  on("no ip ospf dead-interval [<(1-65535)|minimal hello-multiplier [(1-10)]>]", ({ settings }) => {
-    settings.deadS = undefined;
-    settings.helloMultiplier = undefined;
-  });
-}
-
-const interfacesOf = (c: InterfaceContext) => c.daemon.ospf.interfaces.filter((oi) => oi.ifname === c.ifname);
-const costs = (c: InterfaceContext): void => {
-  for (const oi of interfacesOf(c)) updateCost(oi);
-};
-
-function installAuthentication(on: On): void {
-  on("ip ospf authentication [<null|message-digest>$mode]", ({ settings }, args) => {
-    settings.auth = args.has("mode") ? (args.text("mode") as "null" | "message-digest") : "simple";
-  });
-  on("no ip ospf authentication [<null|message-digest>]", ({ settings }) => {
-    settings.auth = undefined;
-  });
-  on("ip ospf authentication-key WORD$key", ({ settings }, args) => {
-    settings.simpleKey = args.text("key").slice(0, 8);
-  });
-  on("no ip ospf authentication-key [WORD]", ({ settings }) => {
-    settings.simpleKey = undefined;
-  });
-  on(`ip ospf message-digest-key (1-255)$id <md5|${HMACS.join("|")}>$algorithm WORD$key`, ({ settings }, args) => {
-    const id = args.int("id");
-    const algorithm = args.text("algorithm") as AuthAlgorithm;
-    if (settings.keys.some((k) => k.id === id)) return { refused: `OSPF: Key ${id} already exists\n` };
-    const secret = algorithm === "md5" ? args.text("key").slice(0, 16) : args.text("key");
-    settings.keys.push({ id, secret, algorithm });
-    return undefined;
-  });
-  on(`no ip ospf message-digest-key (1-255)$id [<md5|${HMACS.join("|")}> WORD]`, ({ settings }, args) => {
-    const at = settings.keys.findIndex((k) => k.id === args.int("id"));
-    if (at < 0) return { refused: `OSPF: Key ${args.int("id")} does not exist\n` };
-    settings.keys.splice(at, 1);
-    return undefined;
+  on("no ip ospf dead-interval [<(1-65535)|minimal hello-multiplier [(1-20)]>]", (c) => {
+    unset(c.settings, "deadS", "helloMultiplier");
+    helloAgain(c);
   });
 }
 
-/** RFC 5709, in the words of FRR's key chains. */
-const HMACS: readonly AuthAlgorithm[] = ["hmac-sha-1", "hmac-sha-256", "hmac-sha-384", "hmac-sha-512"];
+/** Another interval counts from now on (ospfd/ospf_vty.c:ip_ospf_hello_interval). */
+function helloAgain(c: InterfaceContext): void {
+  for (const oi of interfacesOf(c)) if (oi.state !== "Down" && oi.state !== "Loopback") helloTimer(oi);
+}
+
+const interfacesOf = (c: InterfaceContext): readonly OspfInterface[] =>
+  c.daemon.ospf.interfaces.filter(
+    (oi) => oi.ifname === c.ifname && (c.address === undefined || oi.address === c.address),
+  );

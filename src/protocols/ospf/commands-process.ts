@@ -7,6 +7,7 @@ import { installAreaCommands, type On } from "./commands-area.ts";
 import { updatePassive } from "./commands-interface.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { chooseRouterId, updateCost, updateInterfaces } from "./interfaces.ts";
+import { setStaticNeighbor, unsetStaticNeighbor } from "./nbma.ts";
 import { ProcessSettings } from "./settings.ts";
 
 /** `router ospf` and what stands inside it besides areas (ospfd/ospf_vty.c). */
@@ -38,6 +39,22 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
   installRedistribution(on);
   installPreferences(on);
   installAreaCommands(on);
+  installNeighbors(on);
+}
+
+/** `neighbor A.B.C.D …`: on networks without broadcast. */
+function installNeighbors(on: On): void {
+  const set = (d: OspfDaemon, args: Args): Said => {
+    const more: { priority?: number; pollS?: number } = {};
+    if (args.has("priority")) more.priority = args.int("priority");
+    if (args.has("poll")) more.pollS = args.int("poll");
+    return setStaticNeighbor(d.ospf, args.ip("address"), more) ? undefined : { refused: "% Too many neighbors\n" };
+  };
+  on("neighbor A.B.C.D$address [priority (0-255)$priority [poll-interval (1-65535)$poll]]", set);
+  on("neighbor A.B.C.D$address poll-interval (1-65535)$poll [priority (0-255)$priority]", set);
+  const unset = (d: OspfDaemon, args: Args): void => void unsetStaticNeighbor(d.ospf, args.ip("address"));
+  on("no neighbor A.B.C.D$address [priority [(0-255)] [poll-interval [(1-65535)]]]", unset);
+  on("no neighbor A.B.C.D$address poll-interval [(1-65535)] [priority [(0-255)]]", unset);
 }
 
 function installIdentity(on: On): void {
@@ -55,7 +72,11 @@ function installIdentity(on: On): void {
     const typed = args.prefix("prefix");
     const prefix = { address: networkOf(typed.address, typed.length), length: typed.length };
     const { networks } = d.ospf.settings;
-    if ([...d.ospf.interfaceSettings.values()].some((s) => s.area !== undefined))
+    if (
+      [...d.ospf.interfaceSettings.values()].some(
+        (s) => s.area !== undefined || [...s.addresses.values()].some((a) => a.area !== undefined),
+      )
+    )
       return { refused: "Please remove all ip ospf area x.x.x.x commands first.\n" };
     if (networks.some((n) => n.prefix.address === prefix.address && n.prefix.length === prefix.length))
       return { refused: "There is already same network statement.\n" };
@@ -109,6 +130,9 @@ function installIdentity(on: On): void {
       for (const oi of ospf.interfaces)
         for (const n of [...oi.neighbors.values()]) ospf.hooks.neighborEvent(n, "KillNbr");
     });
+  on("[no] compatible rfc7474", (d, args) => {
+    d.ospf.settings.strictSequence = !args.has("no");
+  });
   on("log-adjacency-changes [detail]", (d, args) => {
     d.ospf.settings.logChanges = args.has("detail") ? "detail" : "on";
   });

@@ -1,4 +1,5 @@
 import { CommandSet } from "../../frr/command.ts";
+import { installKeyChains } from "../../frr/key-chain.ts";
 import { installPolicy } from "../../frr/policy.ts";
 import { installClear } from "./commands-clear.ts";
 import { installInterfaceCommands } from "./commands-interface.ts";
@@ -15,6 +16,7 @@ function build(): CommandSet<OspfDaemon> {
   const set = new CommandSet<OspfDaemon>("ospfd");
   installInterfaceCommands(set);
   installProcessCommands(set);
+  installKeyChains(set, (d) => d.ospf.keyChains);
   installPolicy(set, (d) => d.policy, OSPF_RULES);
   installShowNeighbor(set);
   installShowInterface(set);

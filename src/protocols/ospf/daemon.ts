@@ -10,6 +10,7 @@ import { OSPF_COMMANDS } from "./commands.ts";
 import { ddTimer, requestTimer } from "./exchange.ts";
 import { Externals } from "./externals.ts";
 import { flush, retransmit } from "./flood.ts";
+import { sendHelloTo } from "./hello.ts";
 import type { Hooks } from "./hooks.ts";
 import { RouteInstaller } from "./install-routes.ts";
 import { helloTimer, interfaceEvent } from "./interface.ts";
@@ -18,8 +19,9 @@ import { networkLsa, routerLsa } from "./links.ts";
 import { LSA_ROUTER } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import { type Area, Ospf } from "./model.ts";
+import { pollTimer } from "./nbma.ts";
 import { neighborEvent } from "./neighbor.ts";
-import { installJudges, newPolicy, policyTouched } from "./policy.ts";
+import { filterNeighbors, installJudges, mayHear, newPolicy, policyTouched } from "./policy.ts";
 import { receive } from "./receive.ts";
 import { Routing } from "./routing.ts";
 import { selfOriginated } from "./self.ts";
@@ -254,6 +256,8 @@ export class OspfDaemon implements FrrInstance, Views {
       neighborEvent,
       interfaceEvent,
       helloTimer,
+      helloReply: (n) => sendHelloTo(n.oi, n.address),
+      pollTimer,
       ackTimer: sendDelayedAcks,
       updateTimer: flushUpdates,
       ddTimer,
@@ -270,6 +274,8 @@ export class OspfDaemon implements FrrInstance, Views {
       agingChanged: () => this.aging.changed(),
       checkBorder: () => this.borders.check(),
       areaLeft: (area) => this.borders.areaLeft(area),
+      mayHear: (oi, source) => mayHear(this.policy, oi, source),
+      neighborFilterChanged: () => filterNeighbors(this.ospf),
       routerIdChanged: () => this.externals.refreshSoon(),
       reachChanged: () => this.externals.refreshSoon(),
     };

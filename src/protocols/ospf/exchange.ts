@@ -18,7 +18,7 @@ import {
   MAX_AGE,
 } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
-import type { Neighbor } from "./model.ts";
+import type { Neighbor, OspfInterface } from "./model.ts";
 import { makePacket, sendBody, sendPacket } from "./send.ts";
 import {
   DATABASE_DESCRIPTION,
@@ -81,7 +81,7 @@ export function sendDd(n: Neighbor): void {
     }
     if (n.summary.size === 0) n.ddFlags &= ~DD_M;
   }
-  const opaque = oi.ospf.settings.opaque && (n.state === "ExStart" || (n.options & OPTION_O) !== 0);
+  const opaque = takesOpaque(oi) && (n.state === "ExStart" || (n.options & OPTION_O) !== 0);
   const options = oi.options | (opaque ? OPTION_O : 0);
   n.ddSent = makePacket(oi, { kind: "dd", mtu: oi.device.mtuBytes, options, flags: n.ddFlags, seq: n.ddSeq, headers });
   resendDd(n);
@@ -127,10 +127,12 @@ export function receiveDd(n: Neighbor, received: DatabaseDescription): void {
   }
 }
 
+const takesOpaque = (oi: OspfInterface): boolean => oi.ospf.settings.opaque && oi.settings.opaque;
+
 function optionsOf(n: Neighbor, dd: DatabaseDescription): number {
-  const { area, ospf } = n.oi;
+  const { area } = n.oi;
   const nssa = area.settings.kind === "nssa" && (n.options & OPTION_NP) !== 0 ? OPTION_NP : 0;
-  return (ospf.settings.opaque ? dd.options : dd.options & ~OPTION_O) | nssa;
+  return (takesOpaque(n.oi) ? dd.options : dd.options & ~OPTION_O) | nssa;
 }
 
 function negotiate(n: Neighbor, dd: DatabaseDescription): void {

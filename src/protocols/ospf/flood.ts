@@ -83,8 +83,10 @@ function floodInterface(oi: OspfInterface, slot: Slot, from: Neighbor | undefine
   const back = from !== undefined && from.oi === oi;
   if (!wanted) return back;
   if (back) {
-    if (from.address === oi.dr || from.address === oi.bdr) return oi.type === "broadcast";
+    if (from.address === oi.dr || from.address === oi.bdr) return oi.elects;
     if (oi.state === "Backup") return true;
+    // ospfd/ospf_flood.c:ospf_flood_through_interface: those who have not heard it acknowledge nothing, and get it again
+    if (oi.variant === "delay-reflood") return true;
   }
   queueUpdate(oi, slot);
   return false;

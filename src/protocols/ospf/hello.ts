@@ -1,22 +1,39 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { lengthOfMask, maskOf } from "../../core/addr.ts";
+import { NEVER, S } from "../../core/time.ts";
 import { Neighbor, type OspfInterface } from "./model.ts";
 import { sendBody } from "./send.ts";
 import { ALL_SPF_ROUTERS, type Hello, OPTION_E, OPTION_MT, OPTION_NP } from "./wire.ts";
 
 /** Hellos (RFC 2328 §9.5, §10.5; ospfd/ospf_packet.c:ospf_make_hello, ospf_hello). */
 
+/** ospfd/ospf_packet.h:OSPF_HELLO_REPLY_DELAY. */
+const HELLO_REPLY_DELAY = S;
 /** Neighbours of one interface at most. */
 const NEIGHBORS_MAX = 4096;
 
+/** ospfd/ospf_packet.c:ospf_hello_send. */
 export function sendHello(oi: OspfInterface): void {
   if (oi.passive) return;
+  if (!oi.nonBroadcast) return sendHelloTo(oi, ALL_SPF_ROUTERS);
+  for (const n of oi.neighbors.values()) if (n.state !== "Down" && hearsHellos(n)) sendHelloTo(oi, n.address);
+}
+
+/** Who is sent hellos where nothing reaches all (RFC 2328 §9.5.1). */
+function hearsHellos(n: Neighbor): boolean {
+  const { oi } = n;
+  if (oi.type !== "non-broadcast") return true;
+  if (oi.priority === 0) return n.address === oi.dr || n.address === oi.bdr;
+  return n.priority !== 0 || oi.state !== "DROther";
+}
+
+export function sendHelloTo(oi: OspfInterface, to: Ipv4): void {
   const neighbors: Ipv4[] = [];
   for (const n of oi.neighbors.values()) if (n.state !== "Down" && n.state !== "Attempt") neighbors.push(n.routerId);
-  // ospfd/ospf_packet.c:ospf_make_hello: point-to-point interfaces tell no mask when they are unnumbered; numbered ones do
   const hello: Hello = {
     kind: "hello",
-    mask: maskOf(oi.prefix.length),
+    // ospfd/ospf_packet.c:ospf_make_hello: numbered point-to-point interfaces tell theirs as well
+    mask: oi.unnumbered && oi.type === "point-to-point" ? 0 : maskOf(oi.prefix.length),
     intervalS: oi.helloS,
     options: oi.options,
     priority: oi.priority,
@@ -25,7 +42,7 @@ export function sendHello(oi: OspfInterface): void {
     bdr: oi.bdr,
     neighbors,
   };
-  sendBody(oi, hello, ALL_SPF_ROUTERS);
+  sendBody(oi, hello, to);
 }
 
 /** §10.5. */
@@ -35,11 +52,19 @@ export function receiveHello(oi: OspfInterface, routerId: Ipv4, source: Ipv4, he
   if (why !== undefined) return ospf.drop(why, { ifname: oi.ifname });
   const n = neighborOf(oi, routerId, source);
   if (n === undefined) return ospf.drop("too many neighbors", { ifname: oi.ifname });
+  const unknown = n.state === "Down" || n.state === "Attempt";
   ospf.later(() => ospf.hooks.neighborEvent(n, "HelloReceived"));
   const before = { priority: n.priority, dr: n.dr, bdr: n.bdr };
   n.priority = hello.priority;
   n.dr = hello.dr;
   n.bdr = hello.bdr;
+  if (oi.type === "non-broadcast") {
+    // RFC 2328 §9.5.1: who cannot be elected answers who can
+    if (oi.priority === 0 && hello.priority > 0 && oi.dr !== source && oi.bdr !== source)
+      n.helloReply.set(ospf.now + HELLO_REPLY_DELAY);
+    // ospfd/ospf_packet.c:ospf_hello: its first hello does not count, so that no election goes wrong
+    if (unknown) return ospf.later(() => ospf.hooks.neighborEvent(n, "1-WayReceived"));
+  }
   if (!hello.neighbors.includes(ospf.routerId)) return ospf.later(() => ospf.hooks.neighborEvent(n, "1-WayReceived"));
   ospf.later(() => ospf.hooks.neighborEvent(n, "2-WayReceived"));
   n.options |= hello.options;
@@ -75,6 +100,7 @@ export const neighborKey = (oi: OspfInterface, routerId: Ipv4, source: Ipv4): Ip
   oi.type === "point-to-point" ? routerId : source;
 
 function neighborOf(oi: OspfInterface, routerId: Ipv4, source: Ipv4): Neighbor | undefined {
+  const { ospf } = oi;
   const key = neighborKey(oi, routerId, source);
   const known = oi.neighbors.get(key);
   if (known !== undefined && known.address === source) {
@@ -82,8 +108,14 @@ function neighborOf(oi: OspfInterface, routerId: Ipv4, source: Ipv4): Neighbor |
     return known;
   }
   if (oi.neighbors.size >= NEIGHBORS_MAX) return undefined;
-  if (known !== undefined) oi.ospf.hooks.neighborEvent(known, "KillNbr");
+  if (known !== undefined) ospf.hooks.neighborEvent(known, "KillNbr");
   const n = new Neighbor(oi, source, routerId);
   oi.neighbors.set(key, n);
+  const configured = ospf.staticNeighbors.get(source);
+  if (configured?.oi === oi) {
+    configured.neighbor = n;
+    n.configured = configured;
+    configured.pollTimer.set(NEVER);
+  }
   return n;
 }

@@ -1,7 +1,8 @@
+import type { Ipv4 } from "../../core/addr.ts";
 import type { Lsa } from "./lsa.ts";
 import type { Slot } from "./lsdb.ts";
 import type { NeighborEvent } from "./machine.ts";
-import type { Area, Neighbor, OspfInterface } from "./model.ts";
+import type { Area, Neighbor, OspfInterface, StaticNeighbor } from "./model.ts";
 
 export type InterfaceEvent =
   | "InterfaceUp"
@@ -16,6 +17,8 @@ export interface Hooks {
   neighborEvent(n: Neighbor, event: NeighborEvent): void;
   interfaceEvent(oi: OspfInterface, event: InterfaceEvent): void;
   helloTimer(oi: OspfInterface): void;
+  helloReply(n: Neighbor): void;
+  pollTimer(s: StaticNeighbor): void;
   ackTimer(oi: OspfInterface): void;
   updateTimer(oi: OspfInterface): void;
   ddTimer(n: Neighbor): void;
@@ -36,6 +39,10 @@ export interface Hooks {
   checkBorder(): void;
   /** This router has no interface in the area any more. */
   areaLeft(area: Area): void;
+  /** Whether packets of a neighbour with this address are taken on an interface. */
+  mayHear(oi: OspfInterface, source: Ipv4): boolean;
+  /** Neighbours that are not to be heard any more are forgotten. */
+  neighborFilterChanged(): void;
   routerIdChanged(): void;
   /** An interface has come up, or gone down: externals may be told where they could not be, or other gateways are at hand. */
   reachChanged(): void;

@@ -7,6 +7,8 @@ export interface Hop {
   readonly ifname: string;
   readonly ifindex: number;
   readonly gateway: Ipv4;
+  /** The gateway is on the link, whatever addresses say: the interface has no network of its own. */
+  readonly onlink?: boolean;
 }
 
 /** Equally good ways, sorted. There is one object for each set, so that sets are compared by identity. */

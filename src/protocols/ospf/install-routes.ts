@@ -44,7 +44,9 @@ export class RouteInstaller {
     if (made !== undefined) return made;
     made = hops.hops
       .slice(0, this.#ospf.settings.maximumPaths)
-      .map(({ gateway, ifname }): ZebraNexthop => ({ gateway, ifname }));
+      .map(
+        ({ gateway, ifname, onlink }): ZebraNexthop => ({ gateway, ifname, ...(onlink && gateway !== 0 ? { onlink } : {}) }),
+      );
     this.#nexthops.set(hops, made);
     return made;
   }

@@ -4,12 +4,14 @@ import { sendHello } from "./hello.ts";
 import type { InterfaceEvent } from "./hooks.ts";
 import { atLeast, type Candidate, elect, type InterfaceState, interfaceUp } from "./machine.ts";
 import type { OspfInterface } from "./model.ts";
+import { attachStaticNeighbors, detachStaticNeighbors } from "./nbma.ts";
 import { ALL_DR_ROUTERS, ALL_SPF_ROUTERS } from "./wire.ts";
 
 /** Interfaces' events, and what follows from them (RFC 2328 §9.3; ospfd/ospf_ism.c). */
 
 export function interfaceEvent(oi: OspfInterface, event: InterfaceEvent): void {
   const after = next(oi, event);
+  if (event === "InterfaceUp" && oi.state === "Down") attachStaticNeighbors(oi);
   if (after !== oi.state) change(oi, after);
   else if (event === "NeighborChange") return;
   if (event === "InterfaceDown") forget(oi);
@@ -132,6 +134,7 @@ export function helloTimer(oi: OspfInterface): void {
 /** ospfd/ospf_interface.c:ospf_if_cleanup. */
 function forget(oi: OspfInterface): void {
   const { ospf } = oi;
+  detachStaticNeighbors(oi);
   for (const n of [...oi.neighbors.values()]) ospf.hooks.neighborEvent(n, "KillNbr");
   oi.dr = 0;
   oi.bdr = 0;

@@ -5,7 +5,7 @@ import { flush } from "./flood.ts";
 import { LSA_ROUTER } from "./lsa-codec.ts";
 import type { NetworkType } from "./machine.ts";
 import { type Area, type Ospf, OspfInterface } from "./model.ts";
-import type { InterfaceSettings } from "./settings.ts";
+import type { InterfaceSettings, NetworkVariant } from "./settings.ts";
 
 /** Which addresses OSPF runs on, as devices and configuration come and go (ospfd/ospfd.c:ospf_network_run, ospfd/ospf_interface.c). */
 
@@ -33,12 +33,13 @@ function wanted(ospf: Ospf, oi: OspfInterface): boolean {
   const device = ospf.devices.get(oi.ifname);
   if (!ospf.enabled || device === undefined || device.ifindex !== oi.device.ifindex) return false;
   if (!device.addresses.some((a) => !a.secondary && samePrefix(a.prefix, oi.prefix))) return false;
-  return areaOf(ospf, device, oi.prefix) === oi.area && typeOf(ospf.settingsOf(oi.ifname), device) === oi.type;
+  const { type, variant } = kindOf(ospf.settingsOf(oi.ifname), device);
+  return areaOf(ospf, device, oi.prefix) === oi.area && type === oi.type && variant === oi.variant;
 }
 
 /** The area that the configuration puts an address into: by its interface, else by a `network` statement. */
 function areaOf(ospf: Ospf, device: ZebraInterface, prefix: Prefix): Area | undefined {
-  const { area } = ospf.settingsOf(device.ifname);
+  const { area } = ospf.settingsOf(device.ifname).of(prefix.address);
   if (area !== undefined) return ospf.area(area);
   const network = [...ospf.settings.networks]
     .sort((a, b) => a.prefix.address - b.prefix.address || a.prefix.length - b.prefix.length)
@@ -48,14 +49,16 @@ function areaOf(ospf: Ospf, device: ZebraInterface, prefix: Prefix): Area | unde
 
 const canonical = ({ address, length }: Prefix): Prefix => ({ address: networkOf(address, length), length });
 
-function typeOf(settings: InterfaceSettings, device: ZebraInterface): NetworkType {
-  if (device.loopback) return "loopback";
-  return settings.network ?? (device.pointToPoint ? "point-to-point" : "broadcast");
+function kindOf(
+  { network, variant }: InterfaceSettings,
+  device: ZebraInterface,
+): { readonly type: NetworkType; readonly variant: NetworkVariant } {
+  if (device.loopback) return { type: "loopback", variant: "" };
+  return { type: network ?? (device.pointToPoint ? "point-to-point" : "broadcast"), variant };
 }
 
 function addInterface(ospf: Ospf, device: ZebraInterface, prefix: Prefix, area: Area): OspfInterface {
-  const settings = ospf.settingsOf(device.ifname);
-  const oi = new OspfInterface(ospf, device, prefix, area, settings, typeOf(settings, device));
+  const oi = new OspfInterface(ospf, device, prefix, area, kindOf(ospf.settingsOf(device.ifname), device));
   oi.passive = isPassive(ospf, oi);
   ospf.interfaces.push(oi);
   area.interfaces.push(oi);

@@ -45,12 +45,13 @@ function linksOf(oi: OspfInterface): readonly RouterLink[] {
     case "loopback":
       return oi.settings.prefixSuppression ? [] : [link(LINK_STUB, oi.address, 0xffffffff, oi.cost)];
     case "point-to-point":
-      return [...neighborLinks(oi), ...stub(oi)];
+      return [...neighborLinks(oi), ...(oi.unnumbered && oi.variant !== "dmvpn" ? [] : stub(oi))];
     case "point-to-multipoint": {
       const own = oi.settings.prefixSuppression ? [] : [link(LINK_STUB, oi.address, 0xffffffff, 0)];
       return [...own, ...neighborLinks(oi)];
     }
-    case "broadcast": {
+    case "broadcast":
+    case "non-broadcast": {
       if (oi.state === "Waiting" || oi.fullNeighbors === 0) return stub(oi);
       const adjacent = oi.dr === oi.address || [...oi.neighbors.values()].some((n) => n.address === oi.dr && full(n));
       return adjacent ? [link(LINK_TRANSIT, oi.dr, oi.address, linkCost(oi))] : stub(oi);
@@ -59,7 +60,11 @@ function linksOf(oi: OspfInterface): readonly RouterLink[] {
 }
 
 const neighborLinks = (oi: OspfInterface): RouterLink[] =>
-  [...oi.neighbors.values()].filter(full).map((n) => link(LINK_POINT_TO_POINT, n.routerId, oi.address, linkCost(oi)));
+  [...oi.neighbors.values()].filter(full).map((n) => link(LINK_POINT_TO_POINT, n.routerId, linkData(oi), linkCost(oi)));
+
+/** What the links of an interface tell of it: its address, or its number when it has none of its own. */
+export const linkData = (oi: OspfInterface): Ipv4 =>
+  oi.type === "point-to-point" && oi.unnumbered && oi.variant !== "dmvpn" ? oi.device.ifindex : oi.address;
 
 const stub = (oi: OspfInterface): readonly RouterLink[] =>
   oi.settings.prefixSuppression
@@ -67,7 +72,7 @@ const stub = (oi: OspfInterface): readonly RouterLink[] =>
     : [link(LINK_STUB, networkOf(oi.address, oi.prefix.length), maskOf(oi.prefix.length), oi.cost)];
 
 /** What a link costs to others: everything, while this router wants to be no way through (RFC 6987). */
-const linkCost = (oi: OspfInterface): number => (oi.area.stubRouter ? MAX_LINK_METRIC : oi.cost);
+export const linkCost = (oi: OspfInterface): number => (oi.area.stubRouter ? MAX_LINK_METRIC : oi.cost);
 
 /** Says anew, or withdraws, who is on a network of which this router is the designated one. */
 export function networkLsa(oi: OspfInterface): void {
@@ -79,6 +84,7 @@ export function networkLsa(oi: OspfInterface): void {
     return;
   }
   const attached = [ospf.routerId, ...[...oi.neighbors.values()].filter(full).map((n) => n.routerId)];
-  const body = { kind: "network" as const, mask: maskOf(oi.prefix.length), attached: attached.sort((a, b) => a - b) };
+  const mask = maskOf(oi.settings.prefixSuppression ? 32 : oi.prefix.length); // RFC 6860 §2.2
+  const body = { kind: "network" as const, mask, attached: attached.sort((a, b) => a - b) };
   oi.networkLsa = originate(ospf, area, { type: LSA_NETWORK, id: oi.address, options: area.options, body });
 }

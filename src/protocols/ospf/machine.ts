@@ -68,12 +68,12 @@ export function neighborAfter(state: NeighborState, event: NeighborEvent, g: Nei
 }
 
 export type InterfaceState = "Down" | "Loopback" | "Waiting" | "Point-To-Point" | "DROther" | "Backup" | "DR";
-export type NetworkType = "broadcast" | "point-to-point" | "point-to-multipoint" | "loopback";
+export type NetworkType = "broadcast" | "non-broadcast" | "point-to-point" | "point-to-multipoint" | "loopback";
 
 /** The state of an interface that comes up (§9.3, event InterfaceUp). */
 export function interfaceUp(type: NetworkType, priority: number): InterfaceState {
   if (type === "loopback") return "Loopback";
-  if (type !== "broadcast") return "Point-To-Point";
+  if (type !== "broadcast" && type !== "non-broadcast") return "Point-To-Point";
   return priority === 0 ? "DROther" : "Waiting";
 }
 

@@ -2,6 +2,7 @@ import type { Ipv4, Prefix } from "../../core/addr.ts";
 import type { Os, OsAlarm, RawSocket } from "../../core/os.ts";
 import type { RandomStream } from "../../core/rng.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
+import { KeyChains } from "../../frr/key-chain.ts";
 import type { ZebraInterface, ZebraSession } from "../../frr/zapi.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Lsa } from "./lsa.ts";
@@ -12,6 +13,7 @@ import {
   DEAD_S,
   HELLO_S,
   InterfaceSettings,
+  type NetworkVariant,
   PRIORITY,
   ProcessSettings,
   RETRANSMIT_S,
@@ -62,7 +64,10 @@ export class Neighbor {
   exchangeAt: Nanos = 0;
   /** Highest sequence number of cryptographic authentication seen. */
   cryptSeq = 0;
+  /** It is configured, on a network without broadcast. */
+  configured: StaticNeighbor | undefined;
   readonly inactivity: OsAlarm;
+  readonly helloReply: OsAlarm;
   readonly ddTimer: OsAlarm;
   readonly requestTimer: OsAlarm;
   readonly retransmitTimer: OsAlarm;
@@ -74,9 +79,25 @@ export class Neighbor {
     this.address = address;
     this.routerId = routerId;
     this.inactivity = ospf.alarm(() => hooks.neighborEvent(this, "InactivityTimer"));
+    this.helloReply = ospf.alarm(() => hooks.helloReply(this));
     this.ddTimer = ospf.alarm(() => hooks.ddTimer(this));
     this.requestTimer = ospf.alarm(() => hooks.requestTimer(this));
     this.retransmitTimer = ospf.alarm(() => hooks.retransmitTimer(this));
+  }
+}
+
+/** A neighbour that the configuration names (`neighbor A.B.C.D`), while it stands on an interface of this router. */
+export class StaticNeighbor {
+  readonly address: Ipv4;
+  readonly oi: OspfInterface;
+  /** While something is known of it. */
+  neighbor: Neighbor | undefined;
+  readonly pollTimer: OsAlarm;
+
+  constructor(oi: OspfInterface, address: Ipv4) {
+    this.oi = oi;
+    this.address = address;
+    this.pollTimer = oi.ospf.alarm(() => oi.ospf.hooks.pollTimer(this));
   }
 }
 
@@ -92,8 +113,9 @@ export class OspfInterface {
   readonly ifname: string;
   readonly prefix: Prefix;
   readonly area: Area;
-  readonly settings: InterfaceSettings;
-  type: NetworkType;
+  settings: InterfaceSettings;
+  readonly type: NetworkType;
+  readonly variant: NetworkVariant;
   /** The device as zebra told of it last. */
   device: ZebraInterface;
   state: InterfaceState = "Down";
@@ -138,16 +160,16 @@ export class OspfInterface {
     device: ZebraInterface,
     prefix: Prefix,
     area: Area,
-    settings: InterfaceSettings,
-    type: NetworkType,
+    kind: { readonly type: NetworkType; readonly variant: NetworkVariant },
   ) {
     this.ospf = ospf;
     this.ifname = device.ifname;
     this.device = device;
     this.prefix = prefix;
     this.area = area;
-    this.settings = settings;
-    this.type = type;
+    this.settings = ospf.settingsOf(device.ifname).of(prefix.address);
+    this.type = kind.type;
+    this.variant = kind.variant;
     this.passive = false;
     this.helloTimer = ospf.alarm(() => ospf.hooks.helloTimer(this));
     this.waitTimer = ospf.alarm(() => ospf.hooks.interfaceEvent(this, "WaitTimer"));
@@ -157,6 +179,18 @@ export class OspfInterface {
 
   get address(): Ipv4 {
     return this.prefix.address;
+  }
+  /** A designated router is elected. */
+  get elects(): boolean {
+    return this.type === "broadcast" || this.type === "non-broadcast";
+  }
+  /** Nothing reaches all neighbours at once: each is sent its own packet, and has to be configured. */
+  get nonBroadcast(): boolean {
+    return this.type === "non-broadcast" || this.variant === "non-broadcast";
+  }
+  /** An address without a network of its own (zebra/redistribute.c: ZEBRA_IFA_UNNUMBERED). */
+  get unnumbered(): boolean {
+    return this.prefix.length === 32 && !this.device.loopback;
   }
   get priority(): number {
     return this.settings.priority ?? PRIORITY;
@@ -227,6 +261,7 @@ export class Ospf {
   readonly hooks: Hooks;
   readonly rng: RandomStream;
   settings = new ProcessSettings();
+  readonly keyChains = new KeyChains();
   /** Whether there is a `router ospf`. */
   enabled = false;
   routerId: Ipv4 = 0;
@@ -238,6 +273,8 @@ export class Ospf {
   readonly interfaceSettings = new Map<string, InterfaceSettings>();
   readonly areas = new Map<Ipv4, Area>();
   readonly interfaces: OspfInterface[] = [];
+  /** Configured neighbours that stand on an interface. */
+  readonly staticNeighbors = new Map<Ipv4, StaticNeighbor>();
   /** By device number, then address: for what is received. */
   readonly byIndex = new Map<number, OspfInterface[]>();
   /** Externals and other advertisements of the whole system. */

@@ -4,6 +4,7 @@ import { buildSummary, sendDd, sendRequest } from "./exchange.ts";
 import { clearRetransmissions } from "./flood.ts";
 import { atLeast, type NeighborEvent, type NeighborState, neighborAfter } from "./machine.ts";
 import type { Neighbor, OspfInterface } from "./model.ts";
+import { neighborSilent } from "./nbma.ts";
 import { DD_I, DD_M, DD_MS, OPTION_O } from "./wire.ts";
 
 /** Neighbours' events, and what follows from them (RFC 2328 §10.3; ospfd/ospf_nsm.c). */
@@ -11,7 +12,7 @@ import { DD_I, DD_M, DD_MS, OPTION_O } from "./wire.ts";
 /** §10.4. */
 export function shouldBeAdjacent(n: Neighbor): boolean {
   const { oi } = n;
-  if (oi.type !== "broadcast") return true;
+  if (!oi.elects) return true;
   return oi.address === oi.dr || oi.address === oi.bdr || n.address === oi.dr || n.address === oi.bdr;
 }
 
@@ -19,7 +20,10 @@ export function neighborEvent(n: Neighbor, event: NeighborEvent): void {
   const before = n.state;
   if (before === "Deleted") return;
   const { ospf } = n.oi;
-  if (event === "HelloReceived") n.inactivity.set(ospf.now + n.oi.deadS * S);
+  if (event === "HelloReceived" || event === "Start") {
+    n.inactivity.set(ospf.now + n.oi.deadS * S);
+    n.configured?.pollTimer.set(NEVER);
+  }
   if (event === "NegotiationDone" && before === "ExStart") buildSummary(n);
   const after = neighborAfter(before, event, {
     shouldBeAdjacent: shouldBeAdjacent(n),
@@ -109,6 +113,8 @@ function setTimers(n: Neighbor): void {
 }
 
 function remove(n: Neighbor): void {
+  n.helloReply.set(NEVER);
+  neighborSilent(n);
   clearAdjacency(n);
   n.retransmitTimer.set(NEVER);
   for (const [key, other] of n.oi.neighbors) if (other === n) n.oi.neighbors.delete(key);

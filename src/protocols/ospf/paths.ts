@@ -50,15 +50,21 @@ function hopsTo(r: Routing, vertex: Vertex, dest: Dest): HopSet | undefined {
 function interPath(r: Routing, dest: Dest): Path | undefined {
   let best: Path | undefined;
   for (const { area, slot } of dest.claims?.summaries ?? []) {
-    if (!r.examines(area) || !usable(r, slot) || r.inActiveRange(dest)) continue;
-    const { body } = slot.lsa;
-    const metric = body.kind === "summary" ? (body.metrics[0]?.metric ?? LS_INFINITY) : LS_INFINITY;
-    const border = r.graphs.get(area)?.routers.get(slot.lsa.adv);
-    if (metric >= LS_INFINITY || border === undefined || (border.flags & ROUTER_B) === 0) continue;
-    if (border.dist === UNREACHED || border.hops === undefined) continue;
-    best = better(best, { kind: "inter", area, cost: border.dist + metric, hops: border.hops, type2Cost: 0, tag: 0 });
+    const path = summaryPath(r, dest, area, slot);
+    if (path !== undefined) best = better(best, path);
   }
   return best;
+}
+
+/** The way that one summary tells of (§16.2). */
+export function summaryPath(r: Routing, dest: Dest, area: Area, slot: Slot): Path | undefined {
+  if (!r.examines(area) || !usable(r, slot) || r.inActiveRange(dest)) return undefined;
+  const { body } = slot.lsa;
+  const metric = body.kind === "summary" ? (body.metrics[0]?.metric ?? LS_INFINITY) : LS_INFINITY;
+  const border = r.graphs.get(area)?.routers.get(slot.lsa.adv);
+  if (metric >= LS_INFINITY || border === undefined || (border.flags & ROUTER_B) === 0) return undefined;
+  if (border.dist === UNREACHED || border.hops === undefined) return undefined;
+  return { kind: "inter", area, cost: border.dist + metric, hops: border.hops, type2Cost: 0, tag: 0 };
 }
 
 function better(a: Path | undefined, b: Path): Path {

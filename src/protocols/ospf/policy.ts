@@ -5,7 +5,7 @@ import { commonMatches, commonSets } from "../../frr/route-map-rules.ts";
 import type { Borders } from "./borders.ts";
 import type { ExternalRouteInfo, Externals } from "./externals.ts";
 import { LS_INFINITY } from "./lsa-codec.ts";
-import type { Area, Ospf } from "./model.ts";
+import type { Area, Ospf, OspfInterface } from "./model.ts";
 import type { RedistributeSettings } from "./settings.ts";
 
 /** Lists and route maps of ospfd: what they decide about externals and about summaries (ospfd/ospf_routemap.c, ospfd/ospf_zebra.c). */
@@ -78,9 +78,21 @@ export function installJudges(ospf: Ospf, policy: OspfPolicy, externals: Externa
   };
 }
 
+/** `ip ospf neighbor-filter`; a list that is not there lets everybody through. */
+export const mayHear = (policy: OspfPolicy, oi: OspfInterface, source: Ipv4): boolean =>
+  byPrefixList(policy, oi.settings.neighborFilter, { address: source, length: 32 });
+
+/** Forgets neighbours that are not to be heard (ospfd/ospf_interface.c:ospf_intf_neighbor_filter_apply). */
+export function filterNeighbors(ospf: Ospf): void {
+  for (const oi of ospf.interfaces)
+    for (const n of [...oi.neighbors.values()])
+      if (!ospf.hooks.mayHear(oi, n.address)) ospf.hooks.neighborEvent(n, "KillNbr");
+}
+
 /** What a change of policy sets in motion (ospfd/ospf_zebra.c:ospf_filter_update, ospf_prefix_list_update). */
 export function policyTouched(ospf: Ospf, change: PolicyChange, externals: Externals, borders: Borders): void {
   const { redistribute, defaultInformation, distribute } = ospf.settings;
+  if (change.kind === "prefix-list") filterNeighbors(ospf);
   const maps = [...redistribute.values(), ...(defaultInformation === undefined ? [] : [defaultInformation])];
   if (
     (change.kind === "route-map" && maps.some((r) => r.routeMap === change.name)) ||

@@ -2,6 +2,7 @@ import { u8, u16, u32 } from "../../core/bytes.ts";
 import type { DatagramInfo } from "../../core/os.ts";
 
 import { freshSequence, verify } from "./auth.ts";
+import { covers } from "./destinations.ts";
 import { receiveDd } from "./exchange.ts";
 import { acknowledged, lsdbOf } from "./flood.ts";
 import { neighborKey, receiveHello } from "./hello.ts";
@@ -20,8 +21,10 @@ export function receive(ospf: Ospf, b: Uint8Array, o: number, end: number, info:
   const { source, destination } = info;
   if (!ospf.enabled) return;
   if (isOwn(ospf, source)) return; // its own, looped back
-  const oi = ospf.byIndex.get(info.ifindex)?.find((i) => accepts(i, source));
+  const oi = receiver(ospf.byIndex.get(info.ifindex) ?? [], source);
   if (oi === undefined) return ospf.drop("no interface", { ifindex: info.ifindex });
+  if (oi.settings.neighborFilter !== undefined && !ospf.hooks.mayHear(oi, source))
+    return ospf.drop("neighbor filter", { ifname: oi.ifname });
   const why = unsound(oi, b, o, end, destination);
   if (why !== undefined) return ospf.drop(why, { ifname: oi.ifname });
   const routerId = wire.routerId(b, o);
@@ -32,11 +35,16 @@ export function receive(ospf: Ospf, b: Uint8Array, o: number, end: number, info:
 
 const isOwn = (ospf: Ospf, source: number): boolean => ospf.interfaces.some((i) => i.address === source);
 
-/** Whether a packet from `source` can belong to an address of an interface (ospfd/ospf_interface.c:ospf_if_lookup_recv_if). */
-function accepts(oi: OspfInterface, source: number): boolean {
-  if (oi.type === "point-to-point") return true;
-  const { address, length } = oi.prefix;
-  return length === 0 || (address ^ source) >>> (32 - length) === 0;
+/** The address of an interface that a packet from `source` belongs to (ospfd/ospf_interface.c:ospf_if_lookup_recv_if). */
+function receiver(all: readonly OspfInterface[], source: number): OspfInterface | undefined {
+  let best: OspfInterface | undefined;
+  for (const oi of all) {
+    const peer = oi.device.addresses.find((a) => a.prefix.address === oi.address)?.peer;
+    const network = peer === undefined ? oi.prefix : { address: peer, length: oi.prefix.length };
+    if (oi.device.loopback || oi.unnumbered || !covers(network, source, 32)) continue;
+    if (best === undefined || best.prefix.length < oi.prefix.length) best = oi;
+  }
+  return best ?? all.find((oi) => oi.unnumbered);
 }
 
 function unsound(oi: OspfInterface, b: Uint8Array, o: number, end: number, destination: number): string | undefined {

@@ -4,6 +4,7 @@ import { type Nanos, NEVER } from "../../core/time.ts";
 import { type Dest, DestTable, type Path } from "./destinations.ts";
 import { Graph, NO_DESTS, UNREACHED, type Vertex } from "./graph.ts";
 import { type Hop, type HopSet, HopSets } from "./hops.ts";
+import { linkCost, linkData } from "./links.ts";
 import type { Lsa } from "./lsa.ts";
 import {
   LSA_ASBR_SUMMARY,
@@ -17,7 +18,7 @@ import {
 } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import { spfDelay } from "./machine.ts";
-import type { Area, Ospf } from "./model.ts";
+import type { Area, Ospf, OspfInterface } from "./model.ts";
 import { bestPath } from "./paths.ts";
 import type { Attached } from "./shape.ts";
 import { type Root, shortestPaths } from "./spf.ts";
@@ -301,9 +302,8 @@ export class Routing {
       sets,
       neighborHop: (link: RouterLink, neighbor: Ipv4): Hop | undefined => {
         for (const oi of area.interfaces) {
-          if (oi.address !== link.data) continue;
-          for (const n of oi.neighbors.values())
-            if (n.routerId === neighbor) return { ifname: oi.ifname, ifindex: oi.device.ifindex, gateway: n.address };
+          if (linkData(oi) !== link.data || linkCost(oi) !== link.metric) continue;
+          for (const n of oi.neighbors.values()) if (n.routerId === neighbor) return hopOver(oi, n.address);
         }
         return undefined;
       },
@@ -314,6 +314,13 @@ export class Routing {
     };
   }
 }
+
+const hopOver = (oi: OspfInterface, gateway: Ipv4): Hop => ({
+  ifname: oi.ifname,
+  ifindex: oi.device.ifindex,
+  gateway,
+  ...(oi.unnumbered ? { onlink: true } : {}),
+});
 
 const sameAttached = (a: readonly Attached[], b: readonly Attached[]): boolean =>
   a === b ||

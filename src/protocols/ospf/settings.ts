@@ -1,23 +1,28 @@
 import type { Ipv4, Prefix } from "../../core/addr.ts";
+import type { KeyAlgorithm } from "../../frr/key-chain.ts";
 import type { RouteKind } from "../../frr/zapi.ts";
 import type { SpfThrottle } from "./machine.ts";
 
 /** What the configuration says, with FRR's defaults (ospfd/ospfd.h). Everything not set is undefined. */
 
-export type AuthAlgorithm = "md5" | "hmac-sha-1" | "hmac-sha-256" | "hmac-sha-384" | "hmac-sha-512";
 export interface AuthKey {
   readonly id: number;
   readonly secret: string;
-  readonly algorithm: AuthAlgorithm;
+  readonly algorithm: KeyAlgorithm;
 }
 export type AuthMode = "null" | "simple" | "message-digest";
 
-/** `ip ospf …` of one interface. */
+/** Kinds of networks as they are configured, and their variants. */
+export type NetworkSetting = "broadcast" | "non-broadcast" | "point-to-point" | "point-to-multipoint";
+export type NetworkVariant = "" | "dmvpn" | "delay-reflood" | "non-broadcast";
+
+/** `ip ospf …` of one interface, or of one of its addresses. */
 export class InterfaceSettings {
   area: Ipv4 | undefined;
   /** How the area was written: `0`, `0.0.0.0`. */
   areaText = "";
-  network: "broadcast" | "point-to-point" | "point-to-multipoint" | undefined;
+  network: NetworkSetting | undefined;
+  variant: NetworkVariant = "";
   cost: number | undefined;
   priority: number | undefined;
   helloS: number | undefined;
@@ -29,10 +34,41 @@ export class InterfaceSettings {
   mtuIgnore = false;
   passive: boolean | undefined;
   prefixSuppression = false;
+  /** Name of the prefix list that says from whom packets are taken. */
+  neighborFilter: string | undefined;
+  /** Opaque advertisements are exchanged here, when the process knows them. */
+  opaque = true;
   auth: AuthMode | undefined;
   simpleKey: string | undefined;
-  readonly keys: AuthKey[] = [];
+  keys: readonly AuthKey[] = [];
+  /** Name of the key chain that holds the keys instead. */
+  keyChain: string | undefined;
+  /** A sequence number must be greater than the one before, not only as great (RFC 7474 §3); undefined: as the process says. */
+  strictSequence: boolean | undefined;
+  /** Settings of single addresses. */
+  readonly addresses = new Map<Ipv4, InterfaceSettings>();
+
+  /** What holds for an address of the interface. */
+  of(address: Ipv4): InterfaceSettings {
+    return this.addresses.get(address) ?? this;
+  }
+  /** Settings of one address, made if there are none: whatever is not set in them is looked up in those of the interface. */
+  at(address: Ipv4): InterfaceSettings {
+    let own = this.addresses.get(address);
+    if (own === undefined) this.addresses.set(address, (own = Object.create(this) as InterfaceSettings));
+    return own;
+  }
 }
+const UNSET = new InterfaceSettings();
+
+/** Takes settings back: an interface has the defaults again, an address what its interface has. */
+export function unset(s: InterfaceSettings, ...keys: readonly (keyof InterfaceSettings)[]): void {
+  for (const key of keys)
+    if (Object.getPrototypeOf(s) === InterfaceSettings.prototype) Object.assign(s, { [key]: UNSET[key] });
+    else delete s[key as "cost"];
+}
+/** What is set of one address itself. */
+export const ownSettings = (s: InterfaceSettings): InterfaceSettings => Object.assign(new InterfaceSettings(), s);
 
 /** `area X range …`. */
 export interface RangeSettings {
@@ -77,12 +113,21 @@ export interface DefaultSettings extends RedistributeSettings {
   readonly always: boolean;
 }
 
+/** `neighbor A.B.C.D …`. */
+export interface NeighborSettings {
+  readonly priority: number;
+  readonly pollS: number;
+}
+export const POLL_S = 60;
+
 /** `router ospf`. */
 export class ProcessSettings {
   routerId: Ipv4 | undefined;
   abrType: "cisco" | "ibm" | "standard" = "cisco";
   rfc1583 = false;
   opaque = false;
+  /** `compatible rfc7474`. */
+  strictSequence = false;
   /** Mbit/s. */
   referenceBandwidth = 100_000;
   spf: SpfThrottle = { delayMs: 0, holdMs: 50, maxMs: 5000 };
@@ -97,6 +142,8 @@ export class ProcessSettings {
   logChanges: "off" | "on" | "detail" = "off";
   defaultMetric: number | undefined;
   passiveDefault = false;
+  /** `neighbor A.B.C.D`: those of networks without broadcast, by address. */
+  readonly neighbors = new Map<Ipv4, NeighborSettings>();
   /** `network P area A`, in the order typed. */
   readonly networks: { readonly prefix: Prefix; readonly area: Ipv4; readonly areaText: string }[] = [];
   /** By kind, in FRR's order of kinds when written. */

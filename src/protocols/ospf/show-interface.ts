@@ -1,7 +1,7 @@
 import { broadcastOf, formatIp } from "../../core/addr.ts";
 import type { CommandSet } from "../../frr/command.ts";
 import { type Json, prettyJson } from "../../frr/json.ts";
-import { authMode } from "./auth.ts";
+import { authMode, signingKey } from "./auth.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { atLeast } from "./machine.ts";
 import type { OspfInterface } from "./model.ts";
@@ -24,6 +24,7 @@ const sorted = (d: OspfDaemon): readonly OspfInterface[] =>
 
 const TYPES = {
   broadcast: "BROADCAST",
+  "non-broadcast": "NBMA",
   "point-to-point": "POINTOPOINT",
   "point-to-multipoint": "POINTOMULTIPOINT",
   loopback: "LOOPBACK",
@@ -55,7 +56,7 @@ function designated(oi: OspfInterface): readonly string[] {
   const [dr, bdr] = [idOf(oi, oi.dr), idOf(oi, oi.bdr)];
   if (oi.dr !== 0 && dr !== undefined)
     lines.push(`  Designated Router (ID) ${formatIp(dr)} Interface Address ${formatIp(oi.dr)}/${oi.prefix.length}`);
-  else if (oi.type === "broadcast") lines.push("  No designated router on this network");
+  else if (oi.elects) lines.push("  No designated router on this network");
   if (oi.bdr !== 0 && bdr !== undefined)
     lines.push(`  Backup Designated Router (ID) ${formatIp(bdr)}, Interface Address ${formatIp(oi.bdr)}`);
   else lines.push("  No backup designated router on this network");
@@ -63,7 +64,7 @@ function designated(oi: OspfInterface): readonly string[] {
 }
 
 function text(oi: OspfInterface): string {
-  const { device, prefix, ospf } = oi;
+  const { device, ospf } = oi;
   const up = device.up && device.running;
   const groups = [oi.inAllRouters && " OSPFAllRouters", oi.inDesignatedRouters && " OSPFDesignatedRouters"];
   const member = groups.filter((g) => g !== false).join("");
@@ -72,10 +73,11 @@ function text(oi: OspfInterface): string {
   return [
     `${oi.ifname} is ${up ? "up" : "down"}`,
     `  ifindex ${device.ifindex}, MTU ${device.mtuBytes} bytes, BW ${device.bandwidthMbps} Mbit ${flagsOf(oi)}`,
-    `  Internet Address ${formatIp(oi.address)}/${prefix.length}, Broadcast ${formatIp(broadcastOf(oi.address, prefix.length))}, Area ${formatIp(oi.area.id)}${kindText(oi)}`,
+    `${addressText(oi)} Area ${formatIp(oi.area.id)}${kindText(oi)}`,
     `  MTU mismatch detection: ${oi.settings.mtuIgnore ? "disabled" : "enabled"}`,
     `  Router ID ${formatIp(ospf.routerId)}, Network Type ${TYPES[oi.type]}, Cost: ${oi.cost}`,
     `  Transmit Delay is ${oi.transmitDelayS} sec, State ${oi.state}, Priority ${oi.priority}`,
+    ...(oi.settings.opaque ? [] : ["  Opaque LSA capability disabled on interface"]),
     ...designated(oi),
     `  Multicast group memberships:${member === "" ? " <None>" : member}`,
     `  Timer intervals configured, Hello ${hello}, Dead ${oi.deadS}s, Wait ${oi.deadS}s, Retransmit ${oi.retransmitS}`,
@@ -83,15 +85,36 @@ function text(oi: OspfInterface): string {
       ? "    No Hellos (Passive interface)"
       : `    Hello due in ${timerText(oi.helloTimer.deadline, ospf.now)}`,
     `  Neighbor Count is ${heard(oi)}, Adjacent neighbor count is ${adjacent(oi)}`,
+    ...(oi.settings.prefixSuppression ? ["  Suppress advertisement of interface IP prefix"] : []),
     ...(auth === "simple" ? ["  Simple password authentication enabled"] : []),
     ...(auth === "message-digest"
-      ? [
-          "  Cryptographic authentication enabled",
-          `  Algorithm:${(oi.settings.keys.at(-1)?.algorithm ?? "md5").toUpperCase()}`,
-        ]
+      ? ["  Cryptographic authentication enabled", `  Algorithm:${(signingKey(oi).algorithm).toUpperCase()}`]
       : []),
+    ...multipointText(oi),
+    ...(oi.settings.neighborFilter === undefined
+      ? []
+      : [`  Neighbor filter prefix-list: ${oi.settings.neighborFilter}`]),
     "",
   ].join("\n");
+}
+
+function addressText(oi: OspfInterface): string {
+  if (oi.unnumbered) return "  This interface is UNNUMBERED,";
+  const { kind, address } = otherEnd(oi);
+  return `  Internet Address ${formatIp(oi.address)}/${oi.prefix.length}, ${kind} ${formatIp(address)},`;
+}
+function otherEnd(oi: OspfInterface): { readonly kind: "Peer" | "Broadcast"; readonly address: number } {
+  const peer = oi.device.addresses.find((a) => a.prefix.address === oi.address)?.peer;
+  if (peer !== undefined) return { kind: "Peer", address: peer };
+  return { kind: "Broadcast", address: broadcastOf(oi.address, oi.prefix.length) };
+}
+
+function multipointText(oi: OspfInterface): readonly string[] {
+  if (oi.type !== "point-to-multipoint") return [];
+  return [
+    `  ${oi.variant === "delay-reflood" ? "" : "Don't "}Delay reflooding LSAs received on P2MP interface`,
+    `  P2MP interface does ${oi.nonBroadcast ? "not " : ""}support broadcast`,
+  ];
 }
 
 const kindText = (oi: OspfInterface): string =>
@@ -108,10 +131,14 @@ function asJson(oi: OspfInterface): Json {
     bandwidthMbit: device.bandwidthMbps,
     ifFlags: flagsOf(oi),
     ospfEnabled: true,
-    ipAddress: formatIp(oi.address),
-    ipAddressPrefixlen: prefix.length,
-    ospfIfType: "Broadcast",
-    localIfUsed: formatIp(broadcastOf(oi.address, prefix.length)),
+    ...(oi.unnumbered
+      ? { ifUnnumbered: true }
+      : {
+          ipAddress: formatIp(oi.address),
+          ipAddressPrefixlen: prefix.length,
+          ospfIfType: otherEnd(oi).kind,
+          localIfUsed: formatIp(otherEnd(oi).address),
+        }),
     area: `${formatIp(oi.area.id)}${kindText(oi)}`,
     ...(oi.settings.mtuIgnore ? { mtuMismatchDetect: true } : {}),
     routerId: formatIp(ospf.routerId),
@@ -120,6 +147,7 @@ function asJson(oi: OspfInterface): Json {
     transmitDelaySecs: oi.transmitDelayS,
     state: oi.state,
     priority: oi.priority,
+    opaqueCapable: oi.settings.opaque,
     ...(dr === undefined || oi.dr === 0 ? {} : { drId: formatIp(dr), drAddress: formatIp(oi.dr) }),
     ...(bdr === undefined || oi.bdr === 0 ? {} : { bdrId: formatIp(bdr), bdrAddress: formatIp(oi.bdr) }),
     ...(oi.networkLsa === undefined ? {} : { networkLsaSequence: oi.networkLsa.lsa.seq >>> 0 }),
@@ -134,5 +162,10 @@ function asJson(oi: OspfInterface): Json {
       : { timerHelloInMsecs: millis(Math.max(0, oi.helloTimer.deadline - ospf.now)) }),
     nbrCount: heard(oi),
     nbrAdjacentCount: adjacent(oi),
+    prefixSuppression: oi.settings.prefixSuppression,
+    ...(oi.type === "point-to-multipoint"
+      ? { p2mpDelayReflood: oi.variant === "delay-reflood", p2mpNonBroadcast: oi.nonBroadcast }
+      : {}),
+    nbrFilterPrefixList: oi.settings.neighborFilter ?? "N/A",
   };
 }

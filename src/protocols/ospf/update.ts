@@ -5,6 +5,7 @@ import { bodyMax } from "./auth.ts";
 import type { Lsa } from "./lsa.ts";
 import { LSA_HEADER, MAX_AGE } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
+import { atLeast } from "./machine.ts";
 import type { Neighbor, OspfInterface, UpdateQueue } from "./model.ts";
 import { blankPacket, sendPacket } from "./send.ts";
 import { ALL_DR_ROUTERS, ALL_SPF_ROUTERS, HEADER, LS_ACK, LS_UPDATE } from "./wire.ts";
@@ -24,8 +25,13 @@ const UPDATE_GAP = 2 * MS;
 
 /** Sends an instance to all who are adjacent on an interface, once this instant's events are done. */
 export function queueUpdate(oi: OspfInterface, slot: Slot): void {
-  if (oi.type === "point-to-point" || oi.type === "point-to-multipoint") return enqueue(oi, ALL_SPF_ROUTERS, slot);
+  if (oi.nonBroadcast) return eachAdjacent(oi, (n) => enqueue(oi, n.address, slot));
+  if (!oi.elects) return enqueue(oi, ALL_SPF_ROUTERS, slot);
   enqueue(oi, oi.state === "DR" || oi.state === "Backup" ? ALL_SPF_ROUTERS : ALL_DR_ROUTERS, slot);
+}
+
+function eachAdjacent(oi: OspfInterface, visit: (n: Neighbor) => void): void {
+  for (const n of oi.neighbors.values()) if (atLeast(n.state, "Exchange")) visit(n);
 }
 
 /** Sends an instance to one neighbour. */
@@ -111,14 +117,18 @@ export function directAck(n: Neighbor, lsa: Lsa, age: number): void {
           acks.filter((a) => a.to === to),
         );
     });
-  oi.directAcks.push({ to: n.address, lsa, age });
+  // ospfd/ospf_packet.c:ospf_ls_ack_send_direct: one of several who said the same hears it for all
+  const toAll = oi.type === "point-to-multipoint" && !oi.nonBroadcast;
+  if (toAll && oi.directAcks.some((a) => a.lsa === lsa)) return;
+  oi.directAcks.push({ to: toAll ? ALL_SPF_ROUTERS : n.address, lsa, age });
 }
 
 /** The delay is over. */
 export function sendDelayedAcks(oi: OspfInterface): void {
   const acks = oi.delayedAcks;
   oi.delayedAcks = [];
-  const forAll = oi.type !== "broadcast" || oi.state === "DR" || oi.state === "Backup";
+  if (oi.nonBroadcast) return eachAdjacent(oi, (n) => sendAcks(oi, n.address, acks));
+  const forAll = !oi.elects || oi.state === "DR" || oi.state === "Backup";
   sendAcks(oi, forAll ? ALL_SPF_ROUTERS : ALL_DR_ROUTERS, acks);
 }
 

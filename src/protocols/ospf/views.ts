@@ -5,6 +5,7 @@ import type { OspfDaemon } from "./daemon.ts";
 import type { Dest, Path } from "./destinations.ts";
 import { EXTERNAL_TYPE2, LSA_EXTERNAL, MAX_AGE } from "./lsa-codec.ts";
 import { roleOf } from "./roles.ts";
+import { advertisedWays } from "./show-ways.ts";
 
 /** Tables of ospfd for checks: see `Views`. */
 export function viewOf(d: OspfDaemon, what: string, query: ViewQuery): unknown {
@@ -27,12 +28,12 @@ function routes(d: OspfDaemon, query: ViewQuery): unknown {
   const networks = d.routing.dests
     .sorted()
     .filter((dest) => dest.path !== undefined && dest.path.kind !== "discard")
-    .map((dest) => network(dest, dest.path as Path))
+    .map((dest) => network(d, dest, dest.path as Path))
     .filter((n) => wanted === undefined || wanted.has(n.prefix));
   return { networks, routers: routers(d) };
 }
 
-function network(dest: Dest, path: Path): { readonly prefix: string } & Record<string, unknown> {
+function network(d: OspfDaemon, dest: Dest, path: Path): { readonly prefix: string } & Record<string, unknown> {
   const external = path.kind === "external1" || path.kind === "external2";
   return {
     prefix: formatPrefix({ address: dest.address, length: dest.length }),
@@ -40,7 +41,7 @@ function network(dest: Dest, path: Path): { readonly prefix: string } & Record<s
     cost: path.cost,
     ...(path.kind === "external2" ? { type2cost: path.type2Cost } : {}),
     ...(external ? { tag: path.tag } : { area: formatIp(path.area?.id ?? 0) }),
-    nexthops: path.hops.hops.map(hop),
+    nexthops: advertisedWays(d, dest, path).map((w) => hop(w.hop)),
   };
 }
 

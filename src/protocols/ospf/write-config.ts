@@ -4,25 +4,30 @@ import type { RouteKind } from "../../frr/zapi.ts";
 import { areaText } from "./area-id.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import type { Area } from "./model.ts";
-import type {
-  AreaSettings,
-  InterfaceSettings,
-  ProcessSettings,
-  RangeSettings,
-  RedistributeSettings,
+import {
+  type AreaSettings,
+  type InterfaceSettings,
+  ownSettings,
+  POLL_S,
+  type ProcessSettings,
+  type RangeSettings,
+  type RedistributeSettings,
 } from "./settings.ts";
 
 /** ospfd's part of the running configuration (ospfd/ospf_vty.c:ospf_config_write), in FRR's order. */
 export function writeConfig(d: OspfDaemon): readonly ConfigBlock[] {
   const { ospf } = d;
   const interfaces = [...ospf.interfaceSettings].flatMap(([ifname, settings]): ConfigBlock[] => {
-    const lines = interfaceLines(settings).map((l) => ` ${l}`);
+    const addresses = [...settings.addresses].flatMap(([address, own]) =>
+      interfaceLines(ownSettings(own)).map((l) => `${l} ${formatIp(address)}`),
+    );
+    const lines = [...interfaceLines(settings), ...addresses].sort(byWords).map((l) => ` ${l}`);
     return lines.length === 0 ? [] : [{ section: "interface", head: `interface ${ifname}`, lines, end: "exit" }];
   });
   const process: ConfigBlock[] = ospf.enabled
     ? [{ section: "router", head: "router ospf", lines: processLines(d).map((l) => ` ${l}`), end: "exit" }]
     : [];
-  return [...interfaces, ...process, ...d.policy.writeConfig()];
+  return [...ospf.keyChains.writeConfig(), ...interfaces, ...process, ...d.policy.writeConfig()];
 }
 
 const when = (value: number | string | undefined | false, words: string): string[] =>
@@ -31,14 +36,14 @@ const flag = (on: boolean | undefined, line: string): string[] => (on === true ?
 
 /** ospfd/ospf_vty.c:config_write_interface_one. */
 function interfaceLines(s: InterfaceSettings): readonly string[] {
-  const auth =
-    s.auth === undefined ? [] : s.auth === "simple" ? ["ip ospf authentication"] : [`ip ospf authentication ${s.auth}`];
+  const how = s.keyChain === undefined ? s.auth : `key-chain ${s.keyChain}`;
+  const auth = how === undefined ? [] : [`ip ospf authentication${how === "simple" ? "" : ` ${how}`}`];
   const dead =
     s.helloMultiplier === undefined
       ? when(s.deadS, "ip ospf dead-interval")
       : [`ip ospf dead-interval minimal hello-multiplier ${s.helloMultiplier}`];
   return [
-    ...when(s.network, "ip ospf network"),
+    ...when(s.network && (s.variant === "" ? s.network : `${s.network} ${s.variant}`), "ip ospf network"),
     ...auth,
     ...when(s.simpleKey, "ip ospf authentication-key"),
     ...s.keys.map((k) => `ip ospf message-digest-key ${k.id} ${k.algorithm} ${k.secret}`),
@@ -53,7 +58,10 @@ function interfaceLines(s: InterfaceSettings): readonly string[] {
     ...flag(s.passive, "ip ospf passive"),
     ...flag(s.passive === false, "no ip ospf passive"),
     ...flag(s.prefixSuppression, "ip ospf prefix-suppression"),
-  ].sort(byWords);
+    ...when(s.neighborFilter, "ip ospf neighbor-filter"),
+    ...flag(!s.opaque, "no ip ospf capability opaque"),
+    ...flag(s.strictSequence !== undefined, `ip ospf compatible rfc7474 ${s.strictSequence ? "enable" : "disable"}`),
+  ];
 }
 
 /** FRR's order of a block of `interface` as vtysh prints it: sorted (vtysh/vtysh_config.c:config_add_line_uniq). */
@@ -67,6 +75,7 @@ function processLines(d: OspfDaemon): readonly string[] {
     ...flag(s.abrType !== "cisco", `ospf abr-type ${s.abrType}`),
     ...flag(s.logChanges !== "off", `log-adjacency-changes${s.logChanges === "detail" ? " detail" : ""}`),
     ...flag(s.rfc1583, "compatible rfc1583"),
+    ...flag(s.strictSequence, "compatible rfc7474"),
     ...when(s.referenceBandwidth !== 100_000 && s.referenceBandwidth, "auto-cost reference-bandwidth"),
     ...when(s.minLsIntervalMs !== 5000 && s.minLsIntervalMs, "timers throttle lsa all"),
     ...when(s.minLsArrivalMs !== 1000 && s.minLsArrivalMs, "timers lsa min-arrival"),
@@ -79,6 +88,12 @@ function processLines(d: OspfDaemon): readonly string[] {
     ...flag(s.maxMetricAdministrative, "max-metric router-lsa administrative"),
     ...when(s.refreshS !== 10 && s.refreshS, "refresh timer"),
     ...flag(s.passiveDefault, "passive-interface default"),
+    ...[...s.neighbors]
+      .sort(([a], [b]) => a - b)
+      .map(([address, n]) => {
+        const priority = n.priority === 0 ? "" : ` priority ${n.priority}`;
+        return `neighbor ${formatIp(address)}${priority}${n.pollS === POLL_S ? "" : ` poll-interval ${n.pollS}`}`;
+      }),
     ...s.networks.map((n) => `network ${formatPrefix(n.prefix)} area ${areaText(n.area, n.areaText)}`),
     ...[...ospf.areas.values()].sort((a, b) => a.id - b.id).flatMap(areaLines),
     ...redistributeLines(s),

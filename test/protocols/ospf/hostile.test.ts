@@ -9,13 +9,13 @@ import { cases } from "../../harness/shared.ts";
 import { neighborStates, OspfLab, type Router } from "./net.ts";
 
 /** Two routers that are adjacent, and what r2 sent until then. */
-function pair(extra = ""): { lab: OspfLab; r1: Router; r2: Router; sent: Uint8Array[] } {
+function pair(extra = "", chains = ""): { lab: OspfLab; r1: Router; r2: Router; sent: Uint8Array[] } {
   const lab = new OspfLab();
   const [a, b] = [lab.router("r1"), lab.router("r2")];
   lab.cable([a, "e12 10.0.12.1/24"], [b, "e21 10.0.12.2/24"]);
   const seen = watch(b, "e21");
   const text = (name: string, id: number): string =>
-    `interface ${name}\n ip ospf area 0\n ip ospf hello-interval 1\n ip ospf dead-interval 4\n${extra}router ospf\n ospf router-id 10.255.0.${id}\n`;
+    `${chains}interface ${name}\n ip ospf area 0\n ip ospf hello-interval 1\n ip ospf dead-interval 4\n${extra}router ospf\n ospf router-id 10.255.0.${id}\n`;
   const r1 = lab.frr(a, text("e12", 1));
   const r2 = lab.frr(b, text("e21", 2));
   lab.run(20 * S);
@@ -147,7 +147,8 @@ it("MaxAge of what nobody knows is acknowledged and not kept", () => {
 it("wrong authentication is dropped; the right one is taken, whatever the algorithm", () => {
   for (const algorithm of ["md5", "hmac-sha-1", "hmac-sha-256", "hmac-sha-384", "hmac-sha-512"]) {
     const { r1, r2, sent } = pair(
-      ` ip ospf authentication message-digest\n ip ospf message-digest-key 1 ${algorithm} secret\n`,
+      " ip ospf authentication key-chain KEYS\n",
+      `key chain KEYS\n key 1\n  key-string secret\n  cryptographic-algorithm ${algorithm}\n`,
     );
     expect(full(r1) && full(r2)).toBe(true);
     const old = hello(sent);
