@@ -45,7 +45,11 @@ export class RouteInstaller {
     made = hops.hops
       .slice(0, this.#ospf.settings.maximumPaths)
       .map(
-        ({ gateway, ifname, onlink }): ZebraNexthop => ({ gateway, ifname, ...(onlink && gateway !== 0 ? { onlink } : {}) }),
+        ({ gateway, ifname, onlink }): ZebraNexthop => ({
+          gateway,
+          ifname,
+          ...(onlink && gateway !== 0 ? { onlink } : {}),
+        }),
       );
     this.#nexthops.set(hops, made);
     return made;
