@@ -42,15 +42,13 @@ export class RouteInstaller {
     if (kind === "discard") return NOWHERE;
     let made = this.#nexthops.get(hops);
     if (made !== undefined) return made;
-    made = hops.hops
-      .slice(0, this.#ospf.settings.maximumPaths)
-      .map(
-        ({ gateway, ifname, onlink }): ZebraNexthop => ({
-          gateway,
-          ifname,
-          ...(onlink && gateway !== 0 ? { onlink } : {}),
-        }),
-      );
+    made = hops.hops.slice(0, this.#ospf.settings.maximumPaths).map(
+      ({ gateway, ifname, onlink }): ZebraNexthop => ({
+        gateway,
+        ifname,
+        ...(onlink && gateway !== 0 ? { onlink } : {}),
+      }),
+    );
     this.#nexthops.set(hops, made);
     return made;
   }
