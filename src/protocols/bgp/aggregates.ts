@@ -136,11 +136,7 @@ function attributesOf(bgp: Bgp, a: AggregateSettings, parts: readonly Path[]): A
     weight: AGGREGATE_WEIGHT,
     med: a.matchingMedOnly ? parts[0]?.attributes.med : 0,
   };
-  if (!a.asSet || bgp.globals.rejectAsSets)
-    return makeAttributes({
-      ...common,
-      atomicAggregate: parts.some((p) => p.attributes.asPath !== EMPTY_PATH) || true,
-    });
+  if (!a.asSet) return makeAttributes({ ...common, atomicAggregate: true });
   return makeAttributes({
     ...common,
     asPath: mergedPath(parts.map((p) => p.attributes.asPath)),

@@ -26,6 +26,8 @@ export class AsPath {
   readonly hops: number;
   /** The leftmost AS number of a sequence outside the confederation; 0: none. */
   readonly neighborAs: number;
+  /** Whether some of it is a set: deprecated (RFC 9774). */
+  readonly hasSet: boolean;
   #front: AsPath | undefined;
 
   constructor(segments: readonly Segment[], text: string) {
@@ -34,6 +36,7 @@ export class AsPath {
     this.hops = segments.reduce((n, s) => n + (s.type === AS_SEQUENCE ? s.as.length : s.type === AS_SET ? 1 : 0), 0);
     const first = segments.find((s) => s.type === AS_SEQUENCE || s.type === AS_SET);
     this.neighborAs = first?.type === AS_SEQUENCE ? (first.as[0] as number) : 0;
+    this.hasSet = segments.some((s) => s.type === AS_SET || s.type === CONFED_SET);
     this.#front = undefined;
   }
 
@@ -45,9 +48,6 @@ export class AsPath {
       for (const a of s.as) if (a === as) n++;
     }
     return n;
-  }
-  get hasSet(): boolean {
-    return this.segments.some((s) => s.type === AS_SET || s.type === CONFED_SET);
   }
   /** The first AS number of all, confederation or not; undefined: the path is empty or begins with a set. */
   get first(): number | undefined {
@@ -65,6 +65,10 @@ export class AsPath {
     const made = makePath([{ type, as: new Array<number>(times).fill(as) }, ...this.segments]);
     if (times === 1 && type === AS_SEQUENCE) this.#front = made;
     return made;
+  }
+  /** Only its sequences. */
+  withoutSets(): AsPath {
+    return makePath(this.segments.filter((s) => s.type !== AS_SET && s.type !== CONFED_SET));
   }
   /** Without the confederation segments (RFC 5065 §4.1). */
   withoutConfed(): AsPath {

@@ -12,12 +12,12 @@ import { type DecisionRules, decide, MULTIPATH_MAX, multipaths } from "./decisio
 import { Inbound } from "./inbound.ts";
 import type { PolicyListTable } from "./lists.ts";
 import { Gateways, LocalRoutes } from "./local-routes.ts";
-import { NextHops } from "./nexthops.ts";
+import { isDirect, NextHops } from "./nexthops.ts";
 import { answer, CEASE } from "./notification.ts";
 import { Outbound } from "./outbound.ts";
 import { Peer } from "./peer.ts";
 import { Restarter } from "./restarter.ts";
-import { type NextHop, type Path, type PathSource, Rib, type RibNode } from "./rib.ts";
+import { FROM_REDISTRIBUTE, type NextHop, type Path, type PathSource, Rib, type RibNode } from "./rib.ts";
 import type { Route } from "./route.ts";
 import { type Globals, globalsFor, type PeerGroup, type Profile, TRADITIONAL } from "./settings.ts";
 import { StartUp } from "./start-up.ts";
@@ -107,6 +107,7 @@ export class Bgp {
       deterministicMed: g.deterministicMed ?? this.profile.deterministicMed,
       maxPathsEbgp: g.maxPaths ?? MULTIPATH_MAX,
       maxPathsIbgp: g.maxPathsIbgp ?? MULTIPATH_MAX,
+      distanceOf: (p) => (p.kind === FROM_REDISTRIBUTE ? this.local.distanceOf(p.node) : this.installer.distanceOf(p)),
     };
     return this.#rules;
   }
@@ -194,7 +195,7 @@ export class Bgp {
   reachPeer(peer: Peer): void {
     const { nextHop } = peer;
     const state = nextHop === undefined ? undefined : this.nextHops.stateOf(nextHop.address);
-    const direct = state?.kind === "connected" || state?.kind === "local";
+    const direct = isDirect(state?.kind);
     peer.reach(nextHop?.valid === true && (!peer.singleHop || direct));
   }
 

@@ -119,8 +119,6 @@ function installExistence(set: CommandSet<BgpDaemon>): void {
     const target = targetOf(bgp, a) ?? make(bgp, a);
     if (target === undefined) return { refused: "% Create the peer-group first\n" };
     if (typeof target === "string") return { refused: target };
-    if (isPeer(target) && target.group?.own.remoteAs !== undefined)
-      return { refused: "% Peer-group member cannot override remote-as of peer-group\n" };
     const same = target.own.remoteAs === remoteAs;
     change(bgp, target, { remoteAs }, same ? "none" : "reset");
   });
@@ -134,8 +132,8 @@ function installExistence(set: CommandSet<BgpDaemon>): void {
     const group = bgp.groups.get(a.text("name"));
     if (group === undefined) return { refused: "%% Configure the peer-group first\n" };
     const known = bgp.peers.get(a.ip("peer"));
-    if (known === undefined && group.own.remoteAs === undefined)
-      return { refused: "% Specify remote-as or peer-group remote AS first\n" };
+    if (known !== undefined && known.own.multihop !== undefined && group.own.ttlSecurity !== undefined)
+      return { refused: "% ebgp-multihop and ttl-security cannot be configured together\n" };
     if (known === undefined && bgp.isOwn(a.ip("peer"))) return { refused: LOCAL_SYSTEM };
     const peer = known ?? bgp.addPeer(a.ip("peer"));
     if (peer === undefined) return { refused: TOO_MANY };

@@ -56,4 +56,5 @@ function aggregate(bgp: Bgp, a: Args): Said {
     suppressMap: a.find("suppress"),
     origin: origin === undefined ? undefined : ORIGINS.indexOf(origin),
   });
+  if (a.has("as-set") && bgp.globals.rejectAsSets) return "Ignoring as-set because `bgp reject-as-sets` is enabled.\n";
 }

@@ -1,6 +1,6 @@
 import { CONFED_SEQUENCE } from "./as-path.ts";
 import { LLGR_STALE } from "./community.ts";
-import { FROM_PEER, type Path, type RibNode } from "./rib.ts";
+import { FROM_AGGREGATE, FROM_PEER, FROM_REDISTRIBUTE, type Path, type RibNode } from "./rib.ts";
 
 /** Which of several paths is best (RFC 4271 §9.1.2.2, as bgpd/bgp_route.c:bgp_path_info_cmp extends and orders it). */
 
@@ -23,6 +23,8 @@ export interface DecisionRules {
   /** Paths that may be used at once. */
   readonly maxPathsEbgp: number;
   readonly maxPathsIbgp: number;
+  /** The administrative distance of a path; undefined: it plays no part. */
+  readonly distanceOf?: (p: Path) => number;
 }
 
 /** Debian builds FRR for so many, and that is the default (bgpd/bgpd.c:bgp_create). */
@@ -70,6 +72,10 @@ export function comparePaths(a: Path, b: Path, rules: DecisionRules): Comparison
   // RFC 9494 §4.3: the least preferred. FRR gives no reason of its own for that.
   if (x.communities.includes(LLGR_STALE)) return say(1, FIRST_PATH);
   if (y.communities.includes(LLGR_STALE)) return say(-1, FIRST_PATH);
+  if (a.kind === FROM_REDISTRIBUTE || b.kind === FROM_REDISTRIBUTE) {
+    const distance = compareDistances(a, b, rules);
+    if (distance !== 0) return say(distance, "Admin Distance");
+  }
   if (x.weight !== y.weight) return say(y.weight - x.weight, "Weight");
   const [xp, yp] = [x.localPref ?? rules.defaultLocalPref, y.localPref ?? rules.defaultLocalPref];
   if (xp !== yp) return say(yp - xp, "Local Pref");
@@ -98,6 +104,13 @@ export function comparePaths(a: Path, b: Path, rules: DecisionRules): Comparison
   }
   if (sort !== 0) return say(sort, "Peer Type", maxPaths(a, rules) > 1 && alike(a, b, rules));
   return compareTies(a, b, rules);
+}
+
+/** What is redistributed beside what zebra is told of: as zebra would choose (bgpd/bgp_route.c:bgp_path_info_cmp_distance). */
+function compareDistances(a: Path, b: Path, rules: DecisionRules): number {
+  const told = a.kind === FROM_REDISTRIBUTE ? b : a;
+  if (rules.distanceOf === undefined || (told.kind !== FROM_PEER && told.kind !== FROM_AGGREGATE)) return 0;
+  return rules.distanceOf(a) - rules.distanceOf(b);
 }
 
 /** What decides between paths that are equally good: a multipath set is made of them. */

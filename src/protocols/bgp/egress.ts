@@ -37,7 +37,8 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   if (isHeldBack(attributes, peer) || !passesReflection(bgp, from, peer, members, attributes)) return undefined;
   const external = peer.sort === "ebgp";
   if (external && bgp.requiresPolicy && !hasPolicy(peer, "out")) return undefined; // RFC 8212
-  if (bgp.globals.rejectAsSets && attributes.asPath.hasSet) return undefined; // RFC 6472
+  // RFC 9774 §3: an aggregate does not go to the ASes that its set holds.
+  if (bgp.globals.rejectAsSets && attributes.asPath.hasSet && attributes.asPath.count(peer.as) > 0) return undefined;
   if (settings.siteOfOrigin !== undefined && attributes.extended.includes(settings.siteOfOrigin)) return undefined;
   if (settings.senderLoops === true && attributes.asPath.count(peer.as) > 0) return undefined;
   if (!passesLists(bgp, peer, "out", path.node, attributes)) return undefined;
@@ -149,6 +150,7 @@ function dressed(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Att
   if (external && a.communities.length + a.extended.length + a.large.length + a.clusterList.length === 0) {
     const { med } = bgp.startUp;
     const told = a.withPath(pathFor(bgp, to, a));
+    if (bgp.globals.rejectAsSets && a.asPath.hasSet) return told.with({ med: med ?? a.med, atomicAggregate: true });
     return med === undefined ? told : told.with({ med });
   }
   const reflected = to.sort === "ibgp" && from?.sort === "ibgp";
@@ -156,6 +158,7 @@ function dressed(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Att
   const extended = external ? a.extended.filter(isTransitive) : a.extended;
   return a.with({
     asPath: pathFor(bgp, to, a),
+    atomicAggregate: a.atomicAggregate || (bgp.globals.rejectAsSets && a.asPath.hasSet),
     localPref: external ? undefined : a.localPref,
     communities: sendCommunity?.standard === false ? [] : a.communities,
     extended: sendCommunity?.extended === false ? [] : extended,
@@ -170,11 +173,11 @@ function dressed(bgp: Bgp, to: Peer, from: Peer | undefined, a: Attributes): Att
 
 function pathFor(bgp: Bgp, to: Peer, a: Attributes): AsPath {
   const { globals } = bgp;
-  if (to.sort === "ibgp") return a.asPath;
-  if (to.sort === "confed") return a.asPath.prepend(globals.as, 1, CONFED_SEQUENCE); // RFC 5065 §4
+  if (to.sort === "ibgp") return withoutSets(bgp, a.asPath);
+  if (to.sort === "confed") return withoutSets(bgp, a.asPath).prepend(globals.as, 1, CONFED_SEQUENCE); // RFC 5065 §4
   const { removePrivateAs, asOverride, unchanged, routeServerClient } = to.settings;
   const localAs = to.realAs ? undefined : to.settings.localAs;
-  let path = a.asPath.withoutConfed();
+  let path = withoutSets(bgp, a.asPath).withoutConfed();
   const ours = globals.confederationId ?? globals.as;
   if (removePrivateAs !== undefined) path = withoutPrivate(path, removePrivateAs, ours, to.as);
   if (asOverride === true && path.count(to.as) > 0) path = path.map((as) => (as === to.as ? globals.as : as));
@@ -186,6 +189,10 @@ function pathFor(bgp: Bgp, to: Peer, a: Attributes): AsPath {
   const hidden = localAs.replaceAs || (removePrivateAs !== undefined && isPrivateAs(globals.as));
   return (hidden ? path : path.prepend(globals.as)).prepend(localAs.as);
 }
+
+/** RFC 9774 §3: no sets leave this router, unless that is allowed. */
+const withoutSets = (bgp: Bgp, path: AsPath): AsPath =>
+  bgp.globals.rejectAsSets && path.hasSet ? path.withoutSets() : path;
 
 /** bgpd/bgp_route.c:bgp_peer_remove_private_as: without `all` only where every number is private. */
 function withoutPrivate(

@@ -79,6 +79,16 @@ export class LocalRoutes {
     for (const kind of this.#asked) this.#bgp.zebra?.redistribute(kind, true);
   }
 
+  /** The administrative distance of the route that is redistributed for a prefix. */
+  distanceOf(p: Prefix): number {
+    const key = prefixKey(p.address, p.length);
+    for (const kind of this.redistributions.keys()) {
+      const route = this.#told.get(kind)?.get(key);
+      if (route !== undefined) return route.distance;
+    }
+    return 0;
+  }
+
   told(route: ZebraRouteTold): void {
     let map = this.#told.get(route.kind);
     if (map === undefined) this.#told.set(route.kind, (map = new Map()));

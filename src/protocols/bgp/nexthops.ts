@@ -1,5 +1,5 @@
 import type { Ipv4 } from "../../core/addr.ts";
-import type { NexthopState, ZebraNexthop, ZebraSession } from "../../frr/zapi.ts";
+import type { NexthopState, RouteKind, ZebraNexthop, ZebraSession } from "../../frr/zapi.ts";
 import type { NextHop } from "./rib.ts";
 
 const NO_WAYS: readonly ZebraNexthop[] = [];
@@ -87,6 +87,9 @@ function apply(n: NextHop, s: NexthopState): boolean {
   n.ways = s.nexthops;
   return !same;
 }
-const isConnected = (s: NexthopState): boolean => s.kind === "connected" || s.kind === "local";
+const isConnected = (s: NexthopState): boolean => isDirect(s.kind);
+/** What counts as direct where only that will do (zebra/zebra_rnh.c:rnh_check_re_nexthops). */
+export const isDirect = (kind: RouteKind | undefined): boolean =>
+  kind === "connected" || kind === "local" || kind === "static";
 const sameWays = (a: readonly ZebraNexthop[], b: readonly ZebraNexthop[]): boolean =>
   a.length === b.length && a.every((w, i) => w.gateway === b[i]?.gateway && w.ifname === b[i]?.ifname);

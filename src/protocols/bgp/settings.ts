@@ -243,7 +243,7 @@ export const globalsFor = (as: number): Globals => ({
   ...{ clientToClient: true, suppressDuplicates: true, alwaysCompareMed: false, medMissingAsWorst: false },
   ...{ medConfed: false, asPathIgnore: false, asPathConfed: false, multipathRelax: false, compareRouterId: false },
   ...{ confederationPeers: [], gracefulShutdown: false, listenLimit: 100, rmapDelayS: 5 },
-  ...{ asNotation: "plain", enforceFirstAs: false, disableConnectedCheck: false, rejectAsSets: false },
+  ...{ asNotation: "plain", enforceFirstAs: false, disableConnectedCheck: false, rejectAsSets: true },
   ...{ allowOutboundPolicy: false, peerTypeRelax: false, compareAigp: false, bandwidth: "use" },
   ...{ equalClusterLength: false, minimumHoldS: 0, conditionalS: 60, restart: RESTART_DEFAULTS },
   ...{ sessionTos: 0xc0, allowMartian: false },

@@ -294,22 +294,26 @@ route-map MARKED permit 10\n match community SEVEN\n set metric 123\n set as-pat
     ]);
     expect(table(all[1] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "500" }]);
   });
-  it("sets of AS numbers are neither taken, nor made, nor passed on with reject-as-sets", () => {
+  it("sets of AS numbers are neither taken nor passed on unless that is allowed", () => {
     const make = (reject: string) =>
       hub([
         { as: 65001, lines: `neighbor 10.0.0.2 remote-as 65002\n ${announce("10.1.1.0/24")}` },
         {
           as: 65002,
           lines: `${reject}\n neighbor 10.0.0.1 remote-as 65001\n neighbor 10.0.0.3 remote-as 65003\n neighbor 10.0.0.4 remote-as 65004
+ neighbor 10.0.0.4 solo
  address-family ipv4 unicast\n  aggregate-address 10.1.0.0/16 as-set summary-only`,
         },
         { as: 65003, lines: `neighbor 10.0.0.2 remote-as 65002\n ${announce("10.1.2.0/24")}` },
-        { as: 65004, lines: "bgp reject-as-sets\n neighbor 10.0.0.2 remote-as 65002" },
+        { as: 65004, lines: "neighbor 10.0.0.2 remote-as 65002" },
       ]).all;
-    const loose = make("");
+    const loose = make("no bgp reject-as-sets");
     expect(table(loose[1] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "{65001,65003}" }]);
     expect(prefixes(loose[3] as Router)).toEqual([]);
-    expect(table(make("bgp reject-as-sets")[3] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "65002" }]);
+    const strict = make("bgp reject-as-sets");
+    expect(table(strict[1] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "{65001,65003}" }]);
+    expect(table(strict[3] as Router)["10.1.0.0/16"]).toMatchObject([{ as_path: "65002" }]);
+    expect(prefixes(strict[2] as Router)).not.toContain("10.1.0.0/16");
   });
   it("what neighbours were told and what they told is shown as JSON", () => {
     const { all } = hub([
@@ -373,7 +377,7 @@ it("what is said of neighbours and the process is written as it was typed", () =
     "local-role peer strict-mode",
   ];
   const process = [
-    "bgp reject-as-sets",
+    "no bgp reject-as-sets",
     "bgp minimum-holdtime 9",
     "bgp conditional-advertisement timer 7",
     "bgp enforce-first-as",
