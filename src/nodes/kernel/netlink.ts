@@ -65,11 +65,16 @@ export class Netlink {
     });
     kernel.fib.onChange(({ op, route, old, silent }) => {
       if (silent) return;
-      const heard = (r: Route): boolean => this.#handlers.some(({ unheard }) => !unheard.has(r.protocol));
-      if (op !== "del" && !heard(route) && (old === undefined || !heard(old))) return;
+      if (op !== "del" && !this.#hears(route) && (old === undefined || !this.#hears(old))) return;
       const replaced = old === undefined ? {} : { replaced: describeRoute(old) };
       this.#tell({ kind: "route", op: op === "del" ? "del" : "new", route: describeRoute(route), ...replaced });
     });
+  }
+
+  /** Whether anybody wants to hear of a route that comes. */
+  #hears({ protocol }: Route): boolean {
+    for (const { unheard } of this.#handlers) if (!unheard.has(protocol)) return true;
+    return false;
   }
 
   #tell(message: NetlinkMessage): void {

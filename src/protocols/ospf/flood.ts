@@ -15,17 +15,17 @@ export const isOpaque = (type: number): boolean => type >= LSA_OPAQUE_LINK;
 export const isSystemWide = (type: number): boolean => type === LSA_EXTERNAL || type === LSA_OPAQUE_AS;
 export const lsdbOf = (ospf: Ospf, area: Area, type: number): Lsdb => (isSystemWide(type) ? ospf.lsdb : area.lsdb);
 
-/** Puts an instance into its database. Undefined: the database is full. */
+/** Puts an instance into its database. `known`: the slot that it has there. Undefined: the database is full. */
 export function install(
   ospf: Ospf,
   area: Area,
   lsa: Lsa,
   age: number,
-  how: { self: boolean; link?: string },
+  how: { readonly self: boolean; readonly link?: string | undefined; readonly known: Slot | undefined },
 ): Slot | undefined {
   const lsdb = lsdbOf(ospf, area, lsa.type);
   const { now } = ospf;
-  let slot = lsdb.find(lsa.type, lsa.id, lsa.adv);
+  let slot = how.known;
   let before: Lsa | undefined;
   let changed = true;
   if (slot === undefined) {
@@ -130,15 +130,17 @@ export function checkLoading(n: Neighbor): void {
 
 /** Puts an instance on the list of what a neighbour has to acknowledge. */
 export function retransmitTo(n: Neighbor, slot: Slot): void {
-  if (n.retransmit.has(slot)) return;
-  n.retransmit.add(slot);
+  const { size } = n.retransmit;
+  if (n.retransmit.add(slot).size === size) return;
   slot.unacknowledged++;
   if (n.retransmitTimer.deadline === NEVER) n.retransmitTimer.set(nextRetransmission(n));
 }
 
-/** The neighbour has it. */
-export function acknowledged(n: Neighbor, slot: Slot): void {
-  if (n.retransmit.delete(slot)) slot.unacknowledged--;
+/** The neighbour has it. Returns whether that was not known. */
+export function acknowledged(n: Neighbor, slot: Slot): boolean {
+  if (!n.retransmit.delete(slot)) return false;
+  slot.unacknowledged--;
+  return true;
 }
 export function clearRetransmissions(n: Neighbor): void {
   for (const slot of n.retransmit) slot.unacknowledged--;

@@ -138,7 +138,7 @@ function forget(oi: OspfInterface): void {
   for (const n of [...oi.neighbors.values()]) ospf.hooks.neighborEvent(n, "KillNbr");
   oi.dr = 0;
   oi.bdr = 0;
-  oi.delayedAcks = [];
+  oi.delayedAcks = { lsas: [], ages: [] };
   oi.directAcks = [];
   oi.updates.clear();
   oi.updatesScheduled = false;

@@ -135,7 +135,7 @@ export class OspfInterface {
   updatesScheduled = false;
   updatedAt: Nanos = Number.NEGATIVE_INFINITY;
   /** Acknowledgements to send. */
-  delayedAcks: { lsa: Lsa; age: number }[] = [];
+  delayedAcks: UpdateQueue = { lsas: [], ages: [] };
   directAcks: { readonly to: Ipv4; readonly lsa: Lsa; readonly age: number }[] = [];
   cryptSeq = 0;
   readonly counters = {

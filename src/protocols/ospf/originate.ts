@@ -32,10 +32,8 @@ export function originate(ospf: Ospf, area: Area, origin: Origin): Slot | undefi
     return undefined;
   }
   const seq = known === undefined ? INITIAL_SEQUENCE | 0 : known.lsa.seq + 1;
-  const slot = install(ospf, area, makeLsa({ ...origin, adv: ospf.routerId, seq }), 0, {
-    self: true,
-    ...(origin.link === undefined ? {} : { link: origin.link }),
-  });
+  const lsa = makeLsa({ ...origin, adv: ospf.routerId, seq });
+  const slot = install(ospf, area, lsa, 0, { self: true, link: origin.link, known });
   if (slot === undefined) return undefined;
   scheduleRefresh(ospf, slot);
   flood(ospf, area, slot, undefined);

@@ -23,22 +23,23 @@ export function bestPath(r: Routing, dest: Dest): Path | undefined {
 }
 
 function intraPath(r: Routing, dest: Dest): Path | undefined {
-  let cost = UNREACHED;
-  let hops: HopSet | undefined;
-  let area: Area | undefined;
-  const consider = (vertex: Vertex, metric: number): void => {
-    const total = vertex.dist + metric;
-    if (vertex.dist === UNREACHED || total > cost) return;
-    const ways = hopsTo(r, vertex, dest);
-    if (ways === undefined) return;
-    if (total < cost) {
-      cost = total;
-      hops = ways;
-      area = r.areaOf(vertex);
-    } else hops = (hops as HopSet).with(ways);
-  };
-  dest.attached(consider);
-  return (hops as HopSet | undefined)?.intra(area, cost);
+  let best: Path | undefined;
+  const { first, second, more } = dest;
+  if (first !== undefined) best = consider(r, dest, best, first, dest.firstCost);
+  if (second !== undefined) best = consider(r, dest, best, second, dest.secondCost);
+  if (more !== undefined) for (const { vertex, cost } of more) best = consider(r, dest, best, vertex, cost);
+  return best;
+}
+
+/** The better of `best` and the way by `vertex`, which has the destination at `metric` from itself; both when they are equal. */
+function consider(r: Routing, dest: Dest, best: Path | undefined, vertex: Vertex, metric: number): Path | undefined {
+  if (vertex.dist === UNREACHED) return best;
+  const cost = vertex.dist + metric;
+  if (best !== undefined && cost > best.cost) return best;
+  const ways = hopsTo(r, vertex, dest);
+  if (ways === undefined) return best;
+  if (best === undefined || cost < best.cost) return ways.intra(r.areaOf(vertex), cost);
+  return best.hops.with(ways).intra(best.area, cost);
 }
 
 /** A vertex's own ways; what this router itself has lies straight at an interface. */

@@ -75,8 +75,7 @@ function one(n: Neighbor, b: Uint8Array, o: number, end: number): boolean {
 /** Step 7: the same instance. */
 function same(n: Neighbor, lsa: Lsa, age: number, slot: Slot): void {
   const { oi } = n;
-  if (!n.retransmit.has(slot)) return directAck(n, lsa, age);
-  acknowledged(n, slot);
+  if (!acknowledged(n, slot)) return directAck(n, lsa, age);
   if (oi.state === "Backup" && n.address === oi.dr) directAck(n, lsa, age);
 }
 
@@ -100,8 +99,8 @@ function take(n: Neighbor, lsa: Lsa, age: number, slot: Slot | undefined): void 
       return ospf.drop("advertisement too soon", { ifname: oi.ifname });
   }
   const self = lsa.adv === ospf.routerId || isOwnNetwork(ospf, lsa);
-  const link = lsa.type === LSA_OPAQUE_LINK ? { link: oi.ifname } : {};
-  const installed = install(ospf, area, lsa, age, { self, ...link });
+  const link = lsa.type === LSA_OPAQUE_LINK ? oi.ifname : undefined;
+  const installed = install(ospf, area, lsa, age, { self, link, known: slot });
   if (installed === undefined) return;
   const acknowledge = flood(ospf, area, installed, n);
   if (acknowledge && !(oi.state === "Backup" && n.address !== oi.dr)) delayAck(oi, lsa, age);

@@ -185,19 +185,28 @@ export class Routing {
 
   /** What a router or network attaches: taken back as it was, put in as it is. */
   #contribute(v: Vertex, now: Lsa | undefined): void {
-    const before = v.lsa?.shape.attached ?? [];
-    const after = now?.shape.attached ?? [];
+    const before = v.lsa?.shape.attached ?? NOTHING;
+    const after = now?.shape.attached ?? NOTHING;
     v.lsa = now;
     if (sameAttached(before, after)) return;
-    for (const [i, dest] of v.dests.entries()) {
+    for (let i = 0; i < v.dests.length; i++) {
+      const dest = v.dests[i] as Dest;
       dest.detach(v, (before[i] as Attached).cost);
       this.touch(dest);
     }
-    v.dests = after.length === 0 ? NO_DESTS : after.map(({ prefix }) => this.dests.get(prefix));
-    for (const [i, dest] of v.dests.entries()) {
-      dest.attach(v, (after[i] as Attached).cost);
-      this.touch(dest);
+    if (after.length === 0) {
+      v.dests = NO_DESTS;
+      return;
     }
+    const dests = new Array<Dest>(after.length);
+    for (let i = 0; i < after.length; i++) {
+      const { prefix, cost } = after[i] as Attached;
+      const dest = this.dests.get(prefix);
+      dest.attach(v, cost);
+      this.touch(dest);
+      dests[i] = dest;
+    }
+    v.dests = dests;
   }
 
   #visit(address: Ipv4, length: number, cost: number, visit: (dest: Dest, cost: number) => void): void {
@@ -321,6 +330,8 @@ const hopOver = (oi: OspfInterface, gateway: Ipv4): Hop => ({
   gateway,
   ...(oi.unnumbered ? { onlink: true } : {}),
 });
+
+const NOTHING: readonly Attached[] = [];
 
 const sameAttached = (a: readonly Attached[], b: readonly Attached[]): boolean =>
   a === b ||

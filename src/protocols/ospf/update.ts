@@ -97,9 +97,11 @@ function sendUpdate(
 
 /** Acknowledges within a second, together with others. */
 export function delayAck(oi: OspfInterface, lsa: Lsa, age: number): void {
-  if (oi.delayedAcks.length >= QUEUE_MAX) return oi.ospf.drop("acknowledgement queue full", { ifname: oi.ifname });
-  if (oi.delayedAcks.length === 0) oi.ackTimer.set(oi.ospf.now + ACK_DELAY);
-  oi.delayedAcks.push({ lsa, age });
+  const { lsas, ages } = oi.delayedAcks;
+  if (lsas.length >= QUEUE_MAX) return oi.ospf.drop("acknowledgement queue full", { ifname: oi.ifname });
+  if (lsas.length === 0) oi.ackTimer.set(oi.ospf.now + ACK_DELAY);
+  lsas.push(lsa);
+  ages.push(age);
 }
 
 /** Acknowledges to one neighbour, once this instant's events are done. */
@@ -110,12 +112,10 @@ export function directAck(n: Neighbor, lsa: Lsa, age: number): void {
     oi.ospf.later(() => {
       const acks = oi.directAcks;
       oi.directAcks = [];
-      for (const to of new Set(acks.map((a) => a.to)))
-        sendAcks(
-          oi,
-          to,
-          acks.filter((a) => a.to === to),
-        );
+      for (const to of new Set(acks.map((a) => a.to))) {
+        const its = acks.filter((a) => a.to === to);
+        sendAcks(oi, to, { lsas: its.map((a) => a.lsa), ages: its.map((a) => a.age) });
+      }
     });
   // ospfd/ospf_packet.c:ospf_ls_ack_send_direct: one of several who said the same hears it for all
   const toAll = oi.type === "point-to-multipoint" && !oi.nonBroadcast;
@@ -126,21 +126,23 @@ export function directAck(n: Neighbor, lsa: Lsa, age: number): void {
 /** The delay is over. */
 export function sendDelayedAcks(oi: OspfInterface): void {
   const acks = oi.delayedAcks;
-  oi.delayedAcks = [];
+  oi.delayedAcks = { lsas: [], ages: [] };
   if (oi.nonBroadcast) return eachAdjacent(oi, (n) => sendAcks(oi, n.address, acks));
   const forAll = !oi.elects || oi.state === "DR" || oi.state === "Backup";
   sendAcks(oi, forAll ? ALL_SPF_ROUTERS : ALL_DR_ROUTERS, acks);
 }
 
-function sendAcks(oi: OspfInterface, to: Ipv4, acks: readonly { readonly lsa: Lsa; readonly age: number }[]): void {
+function sendAcks(oi: OspfInterface, to: Ipv4, { lsas, ages }: UpdateQueue): void {
   const most = Math.max(1, Math.floor(bodyMax(oi) / LSA_HEADER));
-  for (let from = 0; from < acks.length; from += most) {
-    const part = acks.slice(from, from + most);
-    const b = blankPacket(oi, LS_ACK, part.length * LSA_HEADER);
-    for (const [i, { lsa, age }] of part.entries()) {
-      const at = HEADER + LSA_HEADER * i;
-      b.set(lsa.bytes.subarray(0, LSA_HEADER), at);
-      setU16(b, at, age);
+  for (let from = 0; from < lsas.length; from += most) {
+    const end = Math.min(from + most, lsas.length);
+    const b = blankPacket(oi, LS_ACK, (end - from) * LSA_HEADER);
+    let at = HEADER;
+    for (let i = from; i < end; i++) {
+      const { bytes } = lsas[i] as Lsa;
+      for (let k = 2; k < LSA_HEADER; k++) b[at + k] = bytes[k] as number;
+      setU16(b, at, ages[i] as number);
+      at += LSA_HEADER;
     }
     sendPacket(oi, b, LS_ACK, to);
   }
