@@ -231,6 +231,8 @@ export class Area {
   routerLsa: Slot | undefined;
   fullNeighbors = 0;
   spfRuns = 0;
+  /** Routers and networks that those looked at. */
+  spfLooked = 0;
   /** Some router of the area may carry transit traffic of others (virtual links). */
   transit = false;
   /** This router translates for the area (RFC 3101 §3.1). */

@@ -20,8 +20,9 @@ import type { Slot } from "./lsdb.ts";
 import { spfDelay } from "./machine.ts";
 import type { Area, Ospf, OspfInterface } from "./model.ts";
 import { bestPath } from "./paths.ts";
+import type { Root } from "./root.ts";
 import type { Attached } from "./shape.ts";
-import { type Root, shortestPaths } from "./spf.ts";
+import { shortestPaths } from "./spf.ts";
 
 /** Destinations at most: what comes beyond is dropped and counted. */
 const DESTINATIONS_MAX = 2_000_000;
@@ -94,7 +95,10 @@ export class Routing {
 
   /** Something else than an advertisement has changed: everything is looked at again. */
   recompute(): void {
-    for (const area of this.graphs.keys()) this.#stale.add(area);
+    for (const [area, graph] of this.graphs) {
+      graph.anew = true;
+      this.#stale.add(area);
+    }
     this.dests.each((dest) => this.touch(dest));
     this.schedule();
   }
@@ -119,11 +123,10 @@ export class Routing {
   forget(area: Area): void {
     const graph = this.graphs.get(area);
     if (graph === undefined) return;
-    for (const table of [graph.routers, graph.networks])
-      for (const v of table.values()) {
-        this.#contribute(v, undefined);
-        v.dist = UNREACHED;
-      }
+    for (const v of graph.vertices) {
+      this.#contribute(v, undefined, true);
+      v.dist = UNREACHED;
+    }
     this.graphs.delete(area);
     this.#stale.delete(area);
     this.schedule();
@@ -146,7 +149,7 @@ export class Routing {
   #shortestPaths(area: Area): void {
     const graph = this.#graph(area);
     area.spfRuns++;
-    shortestPaths(graph, this.#root(area), (v) => {
+    area.spfLooked += shortestPaths(graph, this.#root(area), (v) => {
       for (const dest of v.dests) this.touch(dest);
       if (!v.network && v.flags !== 0) this.#claimsStale = true;
     });
@@ -174,20 +177,21 @@ export class Routing {
 
   #vertexChanged(area: Area, slot: Slot): void {
     const graph = this.#graph(area);
-    const v = graph.vertexOf(slot.lsa);
-    const alive = slot.age < MAX_AGE;
-    if (!alive && v.lsa !== undefined && v.lsa.adv !== slot.lsa.adv) return; // a former designated router's
-    const now = alive ? slot.lsa : undefined;
+    const now = slot.age < MAX_AGE ? slot.lsa : undefined;
+    const v = now === undefined ? graph.find(slot.lsa.id, slot.lsa.type === LSA_NETWORK) : graph.vertexOf(now);
+    if (v === undefined) return;
+    if (now === undefined && v.lsa !== undefined && v.lsa.adv !== slot.lsa.adv) return; // a former designated router's
     const same = v.lsa === undefined || now === undefined ? v.lsa === now : now.leadsAs(v.lsa);
     if (!same) this.#stale.add(area);
-    this.#contribute(v, now);
+    if (v.flags !== (now?.shape.flags ?? 0)) this.#claimsStale = true;
+    this.#contribute(v, now, !same);
   }
 
   /** What a router or network attaches: taken back as it was, put in as it is. */
-  #contribute(v: Vertex, now: Lsa | undefined): void {
+  #contribute(v: Vertex, now: Lsa | undefined, ways: boolean): void {
     const before = v.lsa?.shape.attached ?? NOTHING;
     const after = now?.shape.attached ?? NOTHING;
-    v.lsa = now;
+    v.graph.says(v, now, ways);
     if (sameAttached(before, after)) return;
     for (let i = 0; i < v.dests.length; i++) {
       const dest = v.dests[i] as Dest;

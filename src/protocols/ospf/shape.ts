@@ -15,6 +15,9 @@ export interface Way {
   readonly cost: number;
   /** The router's link that it stands for; undefined: from a network to a router on it. */
   readonly link: RouterLink | undefined;
+  /** What `costBack` found last, and in which shape: all routers ask the same. */
+  backIn: Shape | undefined;
+  back: number;
 }
 /** What a router or network advertisement says, as computing paths needs it. */
 export interface Shape {
@@ -22,9 +25,11 @@ export interface Shape {
   readonly attached: readonly Attached[];
   /** B, E and V bits of a router. */
   readonly flags: number;
+  /** Some way from a router costs nothing. */
+  readonly free: boolean;
 }
 
-const NOTHING: Shape = { ways: [], attached: [], flags: 0 };
+const NOTHING: Shape = { ways: [], attached: [], flags: 0, free: false };
 
 /** Read once for each instance, whatever the number of routers that have it. */
 export function shapeOf(lsa: Lsa): Shape {
@@ -32,9 +37,17 @@ export function shapeOf(lsa: Lsa): Shape {
   if (body.kind === "network") {
     const length = lengthOfMask(body.mask);
     return {
-      ways: body.attached.map((id) => ({ id, toNetwork: false, cost: 0, link: undefined })),
+      ways: body.attached.map((id) => ({
+        id,
+        toNetwork: false,
+        cost: 0,
+        link: undefined,
+        backIn: undefined,
+        back: -1,
+      })),
       attached: length === undefined ? [] : [{ prefix: { address: networkOf(lsa.id, length), length }, cost: 0 }],
       flags: 0,
+      free: false,
     };
   }
   if (body.kind !== "router") return NOTHING;
@@ -43,17 +56,22 @@ export function shapeOf(lsa: Lsa): Shape {
   for (const link of body.links) {
     const { id, type, metric } = link;
     if (type === LINK_POINT_TO_POINT || type === LINK_TRANSIT)
-      ways.push({ id, toNetwork: type === LINK_TRANSIT, cost: metric, link });
+      ways.push({ id, toNetwork: type === LINK_TRANSIT, cost: metric, link, backIn: undefined, back: -1 });
     const length = type === LINK_STUB ? lengthOfMask(link.data) : undefined;
     if (length !== undefined) attached.push({ prefix: { address: (id & link.data) >>> 0, length }, cost: metric });
   }
-  return { ways, attached, flags: body.flags };
+  return { ways, attached, flags: body.flags, free: ways.some((way) => way.cost === 0) };
 }
 
-/** Whether a shape leads to a router, or a network. */
-export function leadsTo(shape: Shape, id: Ipv4, network: boolean): boolean {
-  for (const way of shape.ways) if (way.id === id && way.toNetwork === network) return true;
-  return false;
+/** What the cheapest way back costs, over which `way` of a vertex is answered by who stands at its other end and says `shape`; −1: none leads back. */
+export function costBack(way: Way, shape: Shape, to: { readonly id: Ipv4; readonly network: boolean }): number {
+  if (way.backIn === shape) return way.back;
+  let least = -1;
+  for (const { id, toNetwork, cost } of shape.ways)
+    if (id === to.id && toNetwork === to.network && (least < 0 || cost < least)) least = cost;
+  way.backIn = shape;
+  way.back = least;
+  return least;
 }
 
 /** Whether distances are the same with either. */
