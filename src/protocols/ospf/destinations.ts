@@ -75,6 +75,12 @@ export class Dest {
       if (this.more?.length === 0) this.more = undefined;
     }
   }
+  /** Who has it. */
+  attached(visit: (vertex: Vertex, cost: number) => void): void {
+    if (this.first !== undefined) visit(this.first, this.firstCost);
+    if (this.second !== undefined) visit(this.second, this.secondCost);
+    for (const { vertex, cost } of this.more ?? []) visit(vertex, cost);
+  }
   get unclaimed(): boolean {
     return (
       this.first === undefined &&
