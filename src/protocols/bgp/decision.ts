@@ -174,7 +174,8 @@ export interface Decision {
 
 /** Chooses the best path of a prefix. FRR looks at the newest path first, and its reason is that of the last comparison. */
 export function decide(node: RibNode, rules: DecisionRules): Decision {
-  if (!rules.deterministicMed || node.paths.length < 3) return bestOf(node.paths, rules);
+  if (node.paths.length < 3) return bestOf(node.paths, rules);
+  if (!rules.deterministicMed) return explained(bestOf(node.paths, rules), node.paths, rules);
   // With `bgp deterministic-med` the best path of each neighbouring AS is found first, so that their order plays no part.
   const groups = new Map<number, Path[]>();
   for (const p of node.paths) {
@@ -186,6 +187,19 @@ export function decide(node: RibNode, rules: DecisionRules): Decision {
   if (groups.size === 1) return bestOf(node.paths, rules);
   const bests = [...groups.values()].flatMap((paths) => bestOf(paths, rules).best ?? []);
   return bestOf(bests, rules);
+}
+
+/** Of many paths the reason is what sets the best one apart from the next best that is not used beside it (FRR 10: bgp_best_selection). */
+function explained(d: Decision, paths: readonly Path[], rules: DecisionRules): Decision {
+  const { best } = d;
+  if (best === undefined || maxPaths(best, rules) <= 1) return d;
+  let next: Path | undefined;
+  for (let i = 0; i < paths.length; i++) {
+    const p = paths[i] as Path;
+    if (p === best || !p.nextHop.valid || comparePaths(p, best, rules).equal) continue;
+    if (next === undefined || comparePaths(p, next, rules).winner < 0) next = p;
+  }
+  return next === undefined ? d : { best, reason: comparePaths(next, best, rules).reason };
 }
 
 function bestOf(paths: readonly Path[], rules: DecisionRules): Decision {

@@ -168,7 +168,7 @@ export class Peer implements SessionOwner, PathSource {
   }
   /** Whether it must be on a connected network. */
   get singleHop(): boolean {
-    if (this.sort === "ibgp" || (this.settings.ttlSecurity ?? this.ttl) !== 1) return false;
+    if (this.sort !== "ebgp" || (this.settings.ttlSecurity ?? this.ttl) !== 1) return false;
     return this.settings.disableConnectedCheck !== true && !this.bgp.globals.disableConnectedCheck;
   }
   get restartMode(): RestartMode {

@@ -36,7 +36,7 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
     );
   });
   // Of one family, or of all: then by family.
-  show("summary [json]", (bgp, a) => (a.has("json") ? summaryJson(bgp, a.has("ipv4")) : summaryText(bgp)));
+  show("summary [json]", (bgp, a) => (a.has("json") ? summaryJson(bgp, a.has("unicast")) : summaryText(bgp)));
   show("neighbors [json]", (bgp, a) => neighbors(bgp, a, bgp.sortedPeers()));
   show("neighbors A.B.C.D$peer [json]", (bgp, a) => withPeer(bgp, a, (p) => neighbors(bgp, a, [p])));
   show("neighbors A.B.C.D$peer <advertised-routes|received-routes|filtered-routes|routes>$what [json]", (bgp, a) =>
