@@ -106,7 +106,9 @@ export class Inbound {
     }
     const node = this.#bgp.rib.reach(address, length);
     if (node === undefined) return;
-    const nextHop = this.#bgp.nextHops.hold(kept.nextHop, peer.singleHop);
+    const loops = length === 32 && address === kept.nextHop && this.#bgp.globals.importCheck;
+    const { nextHops } = this.#bgp;
+    const nextHop = loops ? nextHops.loop(address) : nextHops.hold(kept.nextHop, peer.singleHop);
     const path = findPath(node, peer, FROM_PEER, id);
     if (path !== undefined) {
       if (saysSame(path, kept.attributes, nextHop)) {

@@ -12,6 +12,7 @@ export const SELF: NextHop = {
 /** The next hops of all paths, as zebra says they are reached (bgpd/bgp_nht.c). */
 export class NextHops {
   readonly #byKey = new Map<number, NextHop>();
+  readonly #loops = new Map<Ipv4, NextHop>();
   readonly #states = new Map<Ipv4, NexthopState>();
   readonly #watched = new Map<Ipv4, number>();
   readonly #zebra: () => ZebraSession | undefined;
@@ -39,6 +40,15 @@ export class NextHops {
     if (watchers === 0) this.#zebra()?.watchNexthop(address, true);
     const state = this.#states.get(address);
     if (state !== undefined) apply(made, state);
+    return made;
+  }
+  /** The next hop of a route to itself, which leads nowhere (bgpd/bgp_nht.c:bgp_find_or_add_nexthop). */
+  loop(address: Ipv4): NextHop {
+    const known = this.#loops.get(address);
+    if (known !== undefined) return known;
+    const uses = Number.POSITIVE_INFINITY;
+    const made: NextHop = { address, valid: false, metric: 0, uses, connected: false, ways: NO_WAYS };
+    this.#loops.set(address, made);
     return made;
   }
   /** A path, or a neighbour, no longer uses it. */
