@@ -192,11 +192,11 @@ export class Bgp {
     return [...this.peers.values()].sort((a, b) => a.address - b.address);
   }
   /** Whether a session with a neighbour may be tried: there is a way, and for external ones a direct one. */
-  reachPeer(peer: Peer): void {
+  reachPeer(peer: Peer, otherwise = false): void {
     const { nextHop } = peer;
-    const state = nextHop === undefined ? undefined : this.nextHops.stateOf(nextHop.address);
-    const direct = isDirect(state?.kind);
-    peer.reach(nextHop?.valid === true && (!peer.singleHop || direct));
+    if (nextHop === undefined) return;
+    const direct = isDirect(this.nextHops.stateOf(nextHop.address)?.kind);
+    peer.reach(nextHop.valid && (!peer.singleHop || direct), otherwise);
   }
 
   /** Where sessions with a neighbour begin: 0: wherever the route says; undefined: the interface has no address. */
@@ -338,9 +338,9 @@ export class Bgp {
   }
 
   nexthopChanged(state: NexthopState): void {
-    this.nextHops.told(state);
+    const changed = this.nextHops.told(state);
     const peer = this.peers.get(state.address);
-    if (peer !== undefined) this.reachPeer(peer);
+    if (peer !== undefined) this.reachPeer(peer, changed);
   }
   #nextHopChanged(nextHop: NextHop): void {
     for (const node of this.rib) {

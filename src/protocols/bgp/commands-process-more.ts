@@ -15,6 +15,7 @@ export function installProcessMore(set: CommandSet<BgpDaemon>): void {
   flag(set, "bgp disable-ebgp-connected-route-check", "disableConnectedCheck", (bgp) => {
     for (const peer of bgp.peers.values()) bgp.reachPeer(peer);
   });
+  flag(set, "bgp fast-convergence", "fastConvergence", () => {});
   flag(set, "bgp reject-as-sets", "rejectAsSets", inbound);
   flag(set, "bgp route-reflector allow-outbound-policy", "allowOutboundPolicy", (bgp) => bgp.outbound.refillAll());
   flag(set, "bgp bestpath peer-type multipath-relax", "peerTypeRelax", decide);

@@ -50,7 +50,7 @@ export function asPathRegex(text: string): RegExp | undefined {
 }
 /** The same for communities, whose text has letters and colons too. */
 export function communityRegex(text: string): RegExp | undefined {
-  if (text.length > REGEX_MAX || !/^[\w\s^$.*+?()[\]{}|,:-]*$/.test(text)) return undefined;
+  if (text.length > REGEX_MAX || !/^([\w\s^$.*+?()[\]{}|,:-]|\\[^\w\s])*$/.test(text)) return undefined;
   try {
     return new RegExp(text.replaceAll("_", "(?:^|[,{}() ]|$)"));
   } catch {
@@ -97,9 +97,9 @@ export class CommunityList {
       r.test?.test(textOf(c)) ?? r.values?.some((v) => v === INTERNET || v === c) ?? false;
     return has.some((c) => this.rules.find((r) => names(r, c))?.verdict === "permit");
   }
-  /** Whether one community alone is permitted: for `set comm-list … delete`. */
+  /** Whether one community of many is permitted: for `set comm-list … delete` (bgpd/bgp_clist.c:community_list_match_delete). */
   permitsOne(value: number | string, text: string): boolean {
-    return this.rules.find((r) => ruleMatches(r, [value], text, false))?.verdict === "permit";
+    return this.rules.find((r) => r.test?.test(text) ?? r.values?.includes(value) ?? false)?.verdict === "permit";
   }
 }
 

@@ -192,7 +192,7 @@ function whileOpenSent(s: State, e: Event, out: Effect[]): State {
     case "failed":
       // §8.2.2: back to Active, and listening goes on.
       out.push({ kind: "close" }, { kind: "down", was: s.role, why: "closed" });
-      return idle(s, e, s.idleS);
+      return { ...initial, idleS: s.idleS, role: "active", retryAt: retryAt(e) };
     case "keepalive":
     case "heard":
       return fail(s, { ...e, kind: "fault", owed: answer(FSM_ERROR, 1), again: true }, out); // RFC 6608
@@ -203,6 +203,8 @@ function whileOpenSent(s: State, e: Event, out: Effect[]): State {
       return s;
   }
 }
+
+const retryAt = (e: Event): Nanos => (e.config.passive ? NEVER : e.at + e.config.connectRetryS * S);
 
 /** An OPEN that was found good (§8.2.2): hold time is the smaller one, keepalives a third of it at most. */
 function confirm(s: State, e: Event & { readonly kind: "open" }, out: Effect[]): State {

@@ -66,14 +66,18 @@ export class NextHops {
     this.#zebra()?.watchNexthop(address, false);
   }
 
-  /** zebra has something new of an address. */
-  told(state: NexthopState): void {
-    if (!this.#watched.has(state.address)) return;
+  /** zebra has something new of an address. Returns whether it is reached in another way now. */
+  told(state: NexthopState): boolean {
+    if (!this.#watched.has(state.address)) return false;
     this.#states.set(state.address, state);
+    let changed = false;
     for (const connected of [0, 1]) {
       const nextHop = this.#byKey.get(state.address * 2 + connected);
-      if (nextHop !== undefined && apply(nextHop, state)) this.#changed(nextHop);
+      if (nextHop === undefined || !apply(nextHop, state)) continue;
+      changed = true;
+      this.#changed(nextHop);
     }
+    return changed;
   }
   /** zebra is there, and has heard of none of them. */
   watchAll(): void {

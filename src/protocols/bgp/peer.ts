@@ -238,12 +238,13 @@ export class Peer implements SessionOwner, PathSource {
       shutdownMessageData(this.settings.shutdown ?? this.bgp.globals.shutdown ?? ""),
     );
   }
-  /** Next hop tracking has something to say of it (bgpd/bgp_fsm.c:bgp_fsm_nht_update). */
-  reach(reachable: boolean): void {
-    if (this.reachable === reachable) return;
+  /** Next hop tracking has something to say of it; `otherwise`: the way there is another one (bgpd/bgp_fsm.c:bgp_fsm_nht_update). */
+  reach(reachable: boolean, otherwise = false): void {
+    if (this.reachable === reachable && !otherwise) return;
     this.reachable = reachable;
     if (reachable) return this.main.feed({ kind: "go" });
-    if (this.up && this.singleHop) this.fail("Peer closed the session");
+    if (this.main.state.role === "connect") this.main.abort();
+    if (this.up && (this.singleHop || this.bgp.globals.fastConvergence)) this.fail("Peer closed the session");
   }
   /** Something is about to end its session, or keeps it down. */
   blame(why: DownReason): void {

@@ -83,21 +83,6 @@ export const MORE_SETS: readonly SetRule<Route>[] = [
       return (r) => r.change({ extended: sortedHex([...r.attributes.extended.filter((e) => !isColor(e)), ...values]) });
     },
   },
-  {
-    name: "extended-comm-list",
-    pattern: "WORD$value delete",
-    refers: "extcommunity-list",
-    value: (a) => `${a.text("value")} delete`,
-    compile: (value) => {
-      const [list = ""] = value.split(" ");
-      return (r) => {
-        const found = r.lists.communities.extcommunity.find(list);
-        if (found === undefined) return;
-        const kept = r.attributes.extended.filter((e) => !found.permitsOne(e, r.oneText("extcommunity", e)));
-        r.change({ extended: kept });
-      };
-    },
-  },
 ];
 
 const MALFORMED = { refused: "% Malformed extended communities attribute\n" };

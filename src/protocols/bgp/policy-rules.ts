@@ -5,6 +5,7 @@ import { byPrefixList, commonMatches, commonSets, newMetric } from "../../frr/ro
 import { AS_SEQUENCE, makePath } from "./as-path.ts";
 import { parseCommunity, parseExtended, parseLarge, sortedCommunities, sortedHex } from "./community.ts";
 import type { BgpDaemon } from "./daemon.ts";
+import { COMM_LIST_SETS } from "./policy-comm-lists.ts";
 import { MORE_MATCHES, MORE_SETS } from "./policy-more.ts";
 import type { Route } from "./route.ts";
 
@@ -171,12 +172,7 @@ export const SETS: readonly SetRule<Route>[] = [
   },
   extendedSet("rt"),
   extendedSet("soo"),
-  commListDelete("comm-list", "community-list", "community", (r, keep) =>
-    r.change({ communities: r.attributes.communities.filter((c) => keep(c)) }),
-  ),
-  commListDelete("large-comm-list", "large-community-list", "large-community", (r, keep) =>
-    r.change({ large: r.attributes.large.filter((c) => keep(c)) }),
-  ),
+  ...COMM_LIST_SETS,
 ];
 
 function asValue(a: Args): string | { readonly refused: string } {
@@ -208,27 +204,6 @@ function extendedSet(kind: "rt" | "soo"): SetRule<Route> {
       const { words, additive } = additiveOf(value);
       const values = words.flatMap((w) => parseExtended(kind, w) ?? []);
       return (r) => r.change({ extended: sortedHex([...(additive ? r.attributes.extended : []), ...values]) });
-    },
-  };
-}
-
-function commListDelete(
-  name: string,
-  refers: string,
-  kind: "community" | "large-community",
-  drop: (r: Route, keep: (value: number | string) => boolean) => void,
-): SetRule<Route> {
-  return {
-    name,
-    pattern: "WORD$value delete",
-    refers,
-    value: (a) => `${a.text("value")} delete`,
-    compile: (value) => {
-      const [list = ""] = value.split(" ");
-      return (r) => {
-        const found = listsOf(r)?.communities[kind].find(list);
-        if (found !== undefined) drop(r, (c) => !found.permitsOne(c, r.oneText(kind, c)));
-      };
     },
   };
 }

@@ -186,6 +186,8 @@ export interface Globals {
   readonly requiresPolicy?: boolean;
   readonly importCheck: boolean;
   readonly fastExternalFailover: boolean;
+  /** Sessions with neighbours that cannot be reached end at once, whoever they are. */
+  readonly fastConvergence: boolean;
   readonly defaultIpv4Unicast: boolean;
   readonly localPref: number;
   readonly clientToClient: boolean;
@@ -246,7 +248,7 @@ export const globalsFor = (as: number): Globals => ({
   ...{ asNotation: "plain", enforceFirstAs: false, disableConnectedCheck: false, rejectAsSets: true },
   ...{ allowOutboundPolicy: false, peerTypeRelax: false, compareAigp: false, bandwidth: "use" },
   ...{ equalClusterLength: false, minimumHoldS: 0, conditionalS: 60, restart: RESTART_DEFAULTS },
-  ...{ sessionTos: 0xc0, allowMartian: false },
+  ...{ sessionTos: 0xc0, allowMartian: false, fastConvergence: false },
 });
 
 /** A `peer-group`. */

@@ -16,6 +16,7 @@ type Line = string | false | undefined;
 export const globalLines = (g: Globals): Line[] => [
   g.enforceFirstAs && "bgp enforce-first-as",
   g.disableConnectedCheck && "bgp disable-ebgp-connected-route-check",
+  g.fastConvergence && "bgp fast-convergence",
   !g.rejectAsSets && "no bgp reject-as-sets",
   g.allowOutboundPolicy && "bgp route-reflector allow-outbound-policy",
   g.peerTypeRelax && "bgp bestpath peer-type multipath-relax",
