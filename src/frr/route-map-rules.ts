@@ -29,7 +29,7 @@ export function commonMatches<S>(of: CommonSubject<S>): readonly MatchRule<S>[] 
     byPrefixList("ip next-hop prefix-list", nexthop),
     rule("ip next-hop type", "blackhole$value", of.blackhole, (_, blackhole) => (s) => blackhole(s)),
     rule("metric", "(0-4294967295)$value", of.metric, (value, metric) => (s) => metric(s) === Number(value)),
-    rule("tag", "(1-4294967295)$value", of.tag, (value, tag) => (s) => tag(s) === Number(value)),
+    rule("tag", "<untagged|(1-4294967295)>$value", of.tag, (value, tag) => (s) => tag(s) === tagOf(value)),
   ];
 }
 
@@ -50,11 +50,13 @@ export function commonSets<S>(of: CommonSubject<S>): readonly SetRule<S>[] {
     },
     {
       name: "tag",
-      pattern: "(1-4294967295)$value",
-      ...(setTag === undefined ? {} : { compile: (value) => (s) => setTag(s, Number(value)) }),
+      pattern: "<untagged|(1-4294967295)>$value",
+      ...(setTag === undefined ? {} : { compile: (value) => (s) => setTag(s, tagOf(value)) }),
     },
   ];
 }
+
+const tagOf = (value: string): number => (value === "untagged" ? 0 : Number(value));
 
 /** A metric after `set metric`: as told, or more, or less (lib/routemap.c and bgpd/bgp_routemap.c:route_value_adjust). */
 export function newMetric(value: string, metric: number): number {

@@ -68,6 +68,16 @@ export class Aggregates {
     }
   }
 
+  /** How many paths an aggregate is made of (bgpd/bgp_route.c:route_vty_out_detail). */
+  countOf(p: Prefix): number {
+    const a = this.all.get(prefixKey(p.address, p.length));
+    if (a === undefined) return 0;
+    let count = 0;
+    for (const node of this.#covered(a))
+      for (const path of node.paths) if (path.valid && path.kind !== FROM_AGGREGATE) count++;
+    return count;
+  }
+
   *#covered(a: AggregateSettings): Iterable<RibNode> {
     for (const node of this.#bgp.rib)
       if (node.length > a.length && networkOf(node.address, a.length) === a.address) yield node;

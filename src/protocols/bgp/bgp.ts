@@ -31,6 +31,8 @@ export const PEERS_MAX = 10_000;
 /** A BGP process: `router bgp`. Everything that its parts share. */
 export class Bgp {
   readonly os: Os;
+  /** `default`, or the name of its view. */
+  readonly name: string;
   profile: Profile = TRADITIONAL;
   /** `allow-reserved-ranges`: 240.0.0.0/4 holds addresses like others. */
   reservedRanges = false;
@@ -67,8 +69,9 @@ export class Bgp {
   #rules: DecisionRules | undefined;
   #random: RandomStream | undefined;
 
-  constructor(os: Os, as: number, policy: Policy<Route>, lists: PolicyListTable) {
+  constructor(os: Os, as: number, policy: Policy<Route>, lists: PolicyListTable, name = "default") {
     this.os = os;
+    this.name = name;
     this.globals = globalsFor(as);
     this.policy = policy;
     this.lists = lists;

@@ -99,6 +99,25 @@ export function parseColor(text: string): string | undefined {
   return `030b${digits(Number.parseInt(m[1] as string, 2) << 6, 2)}00${digits(Number(m[2]), 8)}`;
 }
 
+/** `10.0.0.1:0`: the router that a route is for (draft-ietf-idr-node-target-ext-comm); undefined: it is none. */
+export function parseNodeTarget(text: string): string | undefined {
+  const m = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3}):0$/.exec(text);
+  const octets = m?.slice(1, 5).map(Number) ?? [];
+  if (m === null || octets.some((x) => x > 255)) return undefined;
+  return `0109${octets.map((x) => digits(x, 2)).join("")}0000`;
+}
+const isNodeTarget = (hex: string): boolean => hex.startsWith("0109") || hex.startsWith("4109");
+/** Whether a route is for this router, as far as node targets say. */
+export function isTargeted(extended: readonly string[], routerId: number): boolean {
+  let targets = false;
+  for (const hex of extended) {
+    if (!isNodeTarget(hex)) continue;
+    targets = true;
+    if (field(hex, 4, 12) === routerId) return true;
+  }
+  return !targets;
+}
+
 /** `RT:65003:5`, `SoO:10.0.0.1:3`; others as FRR shows what it does not know: `UNK:3, 5`. */
 export function extendedText(hex: string): string {
   const type = field(hex, 0, 2) & 0x3f;
@@ -107,6 +126,7 @@ export function extendedText(hex: string): string {
   if (bandwidth !== undefined) return bandwidthText(hex, bandwidth);
   if (type === OPAQUE && subtype === COLOR)
     return `Color:${(field(hex, 4, 6) >>> 6).toString(2).padStart(2, "0")}:${field(hex, 8, 16)}`;
+  if (isNodeTarget(hex)) return `NT:${[4, 6, 8, 10].map((at) => field(hex, at, at + 2)).join(".")}`;
   const name = subtype === ROUTE_TARGET ? "RT" : subtype === SITE_OF_ORIGIN ? "SoO" : undefined;
   if (name === undefined || type > 2) return `UNK:${field(hex, 0, 2)}, ${subtype}`;
   if (type === 0) return `${name}:${field(hex, 4, 8)}:${field(hex, 8, 16)}`;

@@ -4,7 +4,7 @@ import { findNextHop, readCached } from "./attribute-cache.ts";
 import type { ReadAttributes, Sender } from "./attribute-decode.ts";
 import { type Attributes, sameAttributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
-import { GRACEFUL_SHUTDOWN, sortedCommunities, sortedHex } from "./community.ts";
+import { GRACEFUL_SHUTDOWN, isTargeted, sortedCommunities, sortedHex } from "./community.ts";
 import { filterIn, hasPolicy } from "./filter.ts";
 import { type Answer, answer, UPDATE_BAD_NETWORK, UPDATE_ERROR, UPDATE_MALFORMED } from "./notification.ts";
 import type { Peer } from "./peer.ts";
@@ -171,6 +171,7 @@ export class Inbound {
     const { enforceFirstAs = globals.enforceFirstAs } = peer.settings;
     const { stats } = peer;
     if (globals.rejectAsSets && a.asPath.hasSet) return false;
+    if (a.extended.length > 0 && !isTargeted(a.extended, this.#bgp.routerId)) return false;
     if (this.#loops(peer, a)) return refused(stats, "asPathLoop");
     if (enforceFirstAs && peer.sort === "ebgp" && a.asPath.first !== peer.as) return false;
     if (a.originatorId === this.#bgp.routerId) return refused(stats, "originatorLoop");

@@ -9,6 +9,7 @@ import {
   parseCommunity,
   parseExtended,
   parseLarge,
+  parseNodeTarget,
 } from "./community.ts";
 
 export interface TextRule {
@@ -120,6 +121,7 @@ export function parseValues(kind: CommunityKind, words: readonly string[]): (num
     if (kind === "community") value = parseCommunity(word);
     else if (kind === "large-community") value = parseLarge(word);
     else if (word === "rt" || word === "soo") value = parseExtended(word, words[++i] ?? "");
+    else if (word === "nt") value = parseNodeTarget(words[++i] ?? "");
     else if (word === "color") value = parseColor(words[++i] ?? "");
     if (value === undefined) return undefined;
     values.push(value);

@@ -7,6 +7,7 @@ import { parseCommunity, parseExtended, parseLarge, sortedCommunities, sortedHex
 import type { BgpDaemon } from "./daemon.ts";
 import { COMM_LIST_SETS } from "./policy-comm-lists.ts";
 import { MORE_MATCHES, MORE_SETS } from "./policy-more.ts";
+import { PEER_MATCHES, PEER_SETS } from "./policy-peers.ts";
 import type { Route } from "./route.ts";
 
 /** What BGP's route maps can ask and change (bgpd/bgp_routemap.c). */
@@ -47,6 +48,7 @@ export const MATCHES: readonly MatchRule<Route>[] = [
   communityMatch("large-community", "large-community-list", "large-community", (r) => r.attributes.large),
   communityMatch("extcommunity", "extcommunity-list", "extcommunity", (r) => r.attributes.extended),
   ...MORE_MATCHES,
+  ...PEER_MATCHES,
   {
     name: "local-preference",
     pattern: "(0-4294967295)$value",
@@ -56,12 +58,6 @@ export const MATCHES: readonly MatchRule<Route>[] = [
     name: "origin",
     pattern: "<egp|igp|incomplete>$value",
     compile: (value) => (r) => r.attributes.origin === ORIGINS.indexOf(value),
-  },
-  {
-    name: "peer",
-    pattern: "<A.B.C.D|local>$value",
-    compile: (value) => (r) =>
-      value === "local" ? r.from === undefined : (r.to ?? r.from)?.address === parseIp(value),
   },
   {
     name: "source-protocol",
@@ -143,6 +139,7 @@ export const SETS: readonly SetRule<Route>[] = [
     },
   },
   ...MORE_SETS,
+  ...PEER_SETS,
   { name: "atomic-aggregate", pattern: "", compile: () => (r) => r.change({ atomicAggregate: true }) },
   {
     name: "originator-id",

@@ -4,10 +4,12 @@ import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import type { Peer } from "./peer.ts";
 import { FROM_PEER } from "./rib.ts";
+import { pathJson } from "./show-prefix.ts";
 import { withoutOwn } from "./show-table.ts";
 
 /** `show ip bgp neighbors X advertised-routes|received-routes json` (bgpd/bgp_route.c:peer_adj_routes). */
 
+const ORIGIN_NAMES = ["IGP", "EGP", "incomplete"];
 const ORIGIN_CODES = ["i", "e", "?"];
 
 export function advertisedJson(bgp: Bgp, p: Peer): string {
@@ -23,6 +25,29 @@ export function advertisedJson(bgp: Bgp, p: Peer): string {
         const weight = best !== undefined && best.kind !== FROM_PEER ? best.attributes.weight : 0;
         const path = withoutOwn(bgp.asText(attributes.asPath), p);
         return [formatPrefix(node), routeJson(node, nextHop, attributes, weight, path)];
+      }),
+    ),
+    totalPrefixCounter: told.length,
+    filteredPrefixCounter: 0,
+  });
+}
+
+/** `advertised-routes detail json`. */
+export function advertisedDetailJson(bgp: Bgp, p: Peer): string {
+  const group = p.updateGroup;
+  const told = group === undefined || p.joining ? [] : [...group.out];
+  const ours = told.filter(([node]) => node !== group?.defaultNode).sort(([a], [b]) => byPrefix(a, b));
+  return prettyJson({
+    ...head(bgp),
+    bgpOriginatingDefaultNetwork: ours.length < told.length ? "0.0.0.0/0" : undefined,
+    advertisedRoutes: new Map<string, Json>(
+      ours.flatMap(([key, out]) => {
+        const node = bgp.rib.find(key.address, key.length);
+        const best = node?.best;
+        if (node === undefined || best === undefined) return [];
+        const attributes = out.attributes.with({ asPath: best.attributes.asPath });
+        const paths = [pathJson(bgp, node, best, { attributes, nextHop: out.nextHop })];
+        return [[formatPrefix(key), { prefix: formatPrefix(key), version: node.version, pathCount: 1, paths }]];
       }),
     ),
     totalPrefixCounter: told.length,
@@ -70,6 +95,10 @@ const routeJson = (p: Prefix, nextHop: Ipv4, a: Attributes, weight: number, path
   locPrf: a.localPref,
   weight,
   path,
+  origin: ORIGIN_NAMES[a.origin] ?? "",
+  valid: true,
+  best: true,
+  // As FRR 8.4 says the same.
   bgpOriginCode: ORIGIN_CODES[a.origin] ?? "?",
   appliedStatusSymbols: { "*": true, ">": true },
 });

@@ -1,9 +1,10 @@
-import { formatIp, formatPrefix } from "../../core/addr.ts";
+import { formatIp, formatPrefix, type Ipv4 } from "../../core/addr.ts";
 import { type Json, prettyJson } from "../../frr/json.ts";
+import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { communitiesText, communityJson, extendedsText, largesText, NO_ADVERTISE, NO_EXPORT } from "./community.ts";
 import type { Peer } from "./peer.ts";
-import { FROM_AGGREGATE, FROM_PEER, type Path, type RibNode } from "./rib.ts";
+import { FROM_AGGREGATE, FROM_NETWORK, FROM_PEER, type Path, type RibNode } from "./rib.ts";
 import { ordered } from "./show-table.ts";
 import { ctime } from "./show-text.ts";
 
@@ -96,23 +97,27 @@ function kindOf(p: Path, peer: Peer | undefined): string[] {
   return [peer.sort === "confed" ? "confed-external" : "external"];
 }
 /** `network` statements are `sourced, local`, redistributed routes only `sourced`. */
-const localOf = (p: Path): string[] => (p.kind === 1 ? ["local"] : []);
+const localOf = (p: Path): string[] => (p.kind === FROM_NETWORK ? ["local"] : []);
 
 /** The same as JSON. */
-export function prefixJson(bgp: Bgp, node: RibNode): string {
+export const prefixJson = (bgp: Bgp, node: RibNode): string => prettyJson(nodeJson(bgp, node));
+
+export function nodeJson(bgp: Bgp, node: RibNode): Json {
   const told = advertisedTo(bgp, node);
-  return prettyJson({
+  return {
     prefix: formatPrefix(node),
     version: node.version,
     advertisedTo: new Map<string, Json>(
-      told.map((p) => [nameOf(p), p.hostname === undefined ? {} : { hostname: p.hostname }]),
+      told.map((p) => [nameOf(p), { hostname: p.hostname, peerGroup: p.group?.name }]),
     ),
+    pathCount: node.paths.length,
     paths: ordered(node).map((p) => pathJson(bgp, node, p)),
-  });
+  };
 }
 
-function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
-  const { attributes: a } = p;
+/** A path as it stands in the table, or with the attributes with which it goes to a neighbour. */
+export function pathJson(bgp: Bgp, node: RibNode, p: Path, told?: { attributes: Attributes; nextHop: Ipv4 }): Json {
+  const a = told?.attributes ?? p.attributes;
   const peer = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
   return {
     aspath: {
@@ -131,8 +136,10 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
     tag: a.tag === 0 ? undefined : a.tag,
     valid: p.valid,
     version: node.version,
-    sourced: peer === undefined ? true : undefined,
-    local: p.kind === 1 ? true : undefined,
+    sourced: peer === undefined && p.kind !== FROM_AGGREGATE ? true : undefined,
+    aggregated: p.kind === FROM_AGGREGATE ? true : undefined,
+    local: p.kind === FROM_NETWORK || p.kind === FROM_AGGREGATE ? true : undefined,
+    aggregateCount: p.kind === FROM_AGGREGATE ? bgp.aggregates.countOf(node) : undefined,
     atomicAggregate: a.atomicAggregate ? true : undefined,
     multipath: p.multipath ? true : undefined,
     bestpath: node.best === p ? { overall: true, selectionReason: node.reason } : undefined,
@@ -149,7 +156,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Json {
     lastUpdate: { epoch: Math.floor(p.since / 1e9), string: `${ctime(p.since)}\n` },
     nexthops: [
       {
-        ip: formatIp(p.nextHop.address),
+        ip: formatIp(told?.nextHop ?? p.nextHop.address),
         hostname: peer === undefined ? bgp.os.hostname : peer.hostname,
         afi: "ipv4",
         metric: p.nextHop.metric,

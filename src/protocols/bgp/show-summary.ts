@@ -14,6 +14,8 @@ import { stateText } from "./views.ts";
 const NODE_BYTES = 192;
 const PEER_BYTES = 741_464;
 
+const GROUP_BYTES = 64;
+
 const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
 export const sentPrefixes = (p: Peer): number => (p.joining ? 0 : (p.updateGroup?.out.size ?? 0));
 /** Whether it was sent the default route of `default-originate`. */
@@ -37,7 +39,7 @@ BGP router identifier ${formatIp(bgp.routerId)}, local AS number ${bgp.asText(bg
 BGP table version ${bgp.version}
 ${multipath}RIB entries ${entries}, using ${memory(entries * NODE_BYTES)} of memory
 Peers ${peers.length}, using ${memory(peers.length * PEER_BYTES)} of memory
-${bgp.groups.size > 0 ? `Peer groups ${bgp.groups.size}, using ${bgp.groups.size * 64} bytes of memory\n` : ""}
+${bgp.groups.size > 0 ? `Peer groups ${bgp.groups.size}, using ${bgp.groups.size * GROUP_BYTES} bytes of memory\n` : ""}
 ${"Neighbor".padEnd(width)}V         AS   MsgRcvd   MsgSent   TblVer  InQ OutQ  Up/Down State/PfxRcd   PfxSnt Desc
 ${rows.join("")}
 Total number of neighbors ${peers.length}
@@ -92,6 +94,9 @@ function ipv4Unicast(bgp: Bgp, peers: readonly Peer[]): Json {
     ribMemory: entries * NODE_BYTES,
     peerCount: peers.length,
     peerMemory: peers.length * PEER_BYTES,
+    ...startUpJson(bgp),
+    peerGroupCount: bgp.groups.size === 0 ? undefined : bgp.groups.size,
+    peerGroupMemory: bgp.groups.size === 0 ? undefined : bgp.groups.size * GROUP_BYTES,
     peers: new Map<string, Json>(peers.map((p) => [formatIp(p.address), peerJson(bgp, p)])),
     failedPeers: peers.filter((p) => !p.up).length,
     displayedPeers: peers.length,
@@ -101,11 +106,26 @@ function ipv4Unicast(bgp: Bgp, peers: readonly Peer[]): Json {
   };
 }
 
+/** `update-delay` and `max-med` (bgpd/bgp_vty.c:bgp_show_summary). */
+function startUpJson(bgp: Bgp): { readonly [key: string]: Json } {
+  const { updateDelay, maxMed } = bgp.globals;
+  const wait = updateDelay !== undefined && updateDelay.establishS !== updateDelay.delayS;
+  return {
+    ...(updateDelay === undefined ? {} : { updateDelayLimit: updateDelay.delayS }),
+    ...(wait ? { updateDelayEstablishWait: updateDelay.establishS } : {}),
+    ...(bgp.startUp.holding ? { updateDelayInProgress: true } : {}),
+    ...(maxMed?.startup === undefined ? {} : { maxMedOnStartup: true }),
+    ...(maxMed?.administrative === undefined ? {} : { maxMedAdministrative: true }),
+  };
+}
+
 function peerJson(bgp: Bgp, p: Peer): Json {
   const now = bgp.os.now();
   const since = p.up ? p.establishedAt : p.resetAt;
   return {
+    dynamicPeer: p.dynamic ? true : undefined,
     hostname: p.hostname,
+    softwareVersion: p.capabilities?.software ?? "n/a",
     remoteAs: bgp.asJson(p.as),
     localAs: bgp.asJson(p.localAs),
     version: 4,

@@ -1,4 +1,5 @@
 import { formatIp, formatPrefix, type Ipv4, maskOf, type Prefix } from "../../core/addr.ts";
+import { type Json, type JsonObject, plainJson } from "../../frr/json.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import type { Peer } from "./peer.ts";
@@ -101,13 +102,20 @@ export function receivedText(bgp: Bgp, routes: readonly AdjIn[]): string {
   return `${tableHead(bgp)}${lines.join("")}\nTotal number of prefixes ${routes.length}\n`;
 }
 
-/** `show ip bgp json`: FRR writes the frame by hand and the paths without spaces. */
-export function tableJson(bgp: Bgp, wanted: (p: Path) => boolean): string {
+/** `show ip bgp json`: FRR writes the frame by hand and the paths without spaces. `detail`: how a prefix is written instead. */
+export function tableJson(
+  bgp: Bgp,
+  wanted: (p: Path) => boolean,
+  detail?: (node: RibNode, paths: readonly Path[]) => Json,
+): string {
   const routes: string[] = [];
+  let total = 0;
   for (const node of bgp.rib.sorted()) {
+    total += node.paths.length;
     const paths = ordered(node).filter(wanted);
     if (paths.length === 0) continue;
-    routes.push(`"${formatPrefix(node)}": ${JSON.stringify(paths.map((p) => pathJson(bgp, node, p)))}`);
+    const value = detail?.(node, paths) ?? paths.map((p) => pathJson(bgp, node, p));
+    routes.push(`"${formatPrefix(node)}": ${plainJson(value)}`);
   }
   return `{
  "vrfId": 0,
@@ -117,11 +125,11 @@ export function tableJson(bgp: Bgp, wanted: (p: Path) => boolean): string {
  "defaultLocPrf": ${bgp.globals.localPref},
  "localAS": ${JSON.stringify(bgp.asJson(bgp.globals.as))},
  "routes": { ${routes.join("\n,")}
- }  } 
+ } , "totalRoutes": ${routes.length}, "totalPaths": ${total} }
 `;
 }
 
-function pathJson(bgp: Bgp, node: RibNode, p: Path): Record<string, unknown> {
+function pathJson(bgp: Bgp, node: RibNode, p: Path): JsonObject {
   const { attributes: a } = p;
   const best = node.best === p;
   const peer = peerOf(p);
@@ -141,7 +149,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): Record<string, unknown> {
     weight: a.weight,
     peerId: peer === undefined ? "(unspec)" : formatIp(peer.address),
     path: bgp.asText(a.asPath),
-    origin: ORIGIN_NAMES[a.origin],
+    origin: ORIGIN_NAMES[a.origin] ?? "",
     nexthops: [
       {
         ip: formatIp(p.nextHop.address),

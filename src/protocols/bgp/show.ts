@@ -1,19 +1,21 @@
-import { networkOf, parseIp } from "../../core/addr.ts";
+import { formatIp, networkOf, parseIp } from "../../core/addr.ts";
 import type { CommandSet, Said } from "../../frr/command.ts";
 import { prettyJson } from "../../frr/json.ts";
 import type { Args } from "../../frr/pattern.ts";
+import { prefixRuleText } from "../../frr/prefix-list.ts";
 import type { Bgp } from "./bgp.ts";
 import { communitiesText, parseCommunity } from "./community.ts";
 import type { BgpDaemon } from "./daemon.ts";
 import { asPathRegex } from "./lists.ts";
 import type { Peer } from "./peer.ts";
 import type { Path } from "./rib.ts";
-import { advertisedJson, receivedJson } from "./show-adj.ts";
+import { advertisedDetailJson, advertisedJson, receivedJson } from "./show-adj.ts";
 import { neighborsJson } from "./show-neighbor-json.ts";
 import { neighborText } from "./show-neighbors.ts";
-import { prefixJson, prefixText } from "./show-prefix.ts";
+import { nodeJson, pathJson, prefixJson, prefixText } from "./show-prefix.ts";
 import { summaryJson, summaryText } from "./show-summary.ts";
 import { advertisedText, receivedText, tableJson, tableText } from "./show-table.ts";
+import { updateGroupsJson, updateGroupsText } from "./show-update-groups.ts";
 
 const NO_PROCESS = "% Default BGP instance not found\n";
 
@@ -25,6 +27,25 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
     );
   };
   show("[json]", (bgp, a) => table(bgp, a, () => true));
+  show("json detail", (bgp) =>
+    tableJson(
+      bgp,
+      () => true,
+      (node) => nodeJson(bgp, node),
+    ),
+  );
+  show("detail [json]", (bgp, a) =>
+    a.has("json")
+      ? tableJson(
+          bgp,
+          () => true,
+          (node, paths) => paths.map((p) => pathJson(bgp, node, p)),
+        )
+      : bgp.rib
+          .sorted()
+          .map((node) => prefixText(bgp, node))
+          .join(""),
+  );
   show("A.B.C.D$address [json]", prefix);
   show("A.B.C.D/M$prefix [json]", prefix);
   show("A.B.C.D/M$prefix longer-prefixes [json]", (bgp, a) => {
@@ -41,6 +62,13 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   show("neighbors A.B.C.D$peer [json]", (bgp, a) => withPeer(bgp, a, (p) => neighbors(bgp, a, [p])));
   show("neighbors A.B.C.D$peer <advertised-routes|received-routes|filtered-routes|routes>$what [json]", (bgp, a) =>
     withPeer(bgp, a, (p) => routesOf(bgp, a, p)),
+  );
+  show("neighbors A.B.C.D$peer advertised-routes detail json", (bgp, a) =>
+    withPeer(bgp, a, (p) => advertisedDetailJson(bgp, p)),
+  );
+  show("neighbors A.B.C.D$peer orf-prefix-list", (bgp, a) => withPeer(bgp, a, filtersOf));
+  show("<update-groups|update-group> [json]", (bgp, a) =>
+    a.has("json") ? updateGroupsJson(bgp) : updateGroupsText(bgp),
   );
   show("regexp LINE...$regex", (bgp, a) => {
     const regex = asPathRegex(a.text("regex"));
@@ -88,6 +116,14 @@ function withPeer(bgp: Bgp, a: Args, run: (p: Peer) => Said): Said {
   const peer = bgp.peers.get(parseIp(a.text("peer")) ?? 0);
   if (peer !== undefined) return run(peer);
   return a.has("json") ? prettyJson({ bgpNoSuchNeighbor: true }) : "% No such neighbor in this view/vrf\n";
+}
+
+/** What a neighbour wants (lib/plist.c:prefix_bgp_show_prefix_list). */
+function filtersOf(p: Peer): string {
+  const rules = p.filters?.rules ?? [];
+  if (rules.length === 0) return "";
+  const name = `${formatIp(p.address)}.1.1`;
+  return `ip prefix-list ${name}: ${rules.length} entries\n${rules.map((r) => `   ${prefixRuleText(r)}\n`).join("")}`;
 }
 
 const neighbors = (bgp: Bgp, a: Args, peers: readonly Peer[]): string =>

@@ -1,5 +1,5 @@
 import type { OsAlarm } from "../../core/os.ts";
-import { MS, NEVER } from "../../core/time.ts";
+import { MS, type Nanos, NEVER } from "../../core/time.ts";
 import { type Attributes, makeAttributes, ORIGIN_IGP, PLAIN, sameAttributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { type AdjOut, egress, egressDefault } from "./egress.ts";
@@ -25,6 +25,7 @@ export class UpdateGroup {
   readonly bgp: Bgp;
   readonly key: string;
   readonly id: number;
+  readonly createdAt: Nanos;
   /** Established neighbours; those that wait to be told everything are in `joiners` as well. */
   readonly members = new Set<Peer>();
   readonly #joiners = new Set<Peer>();
@@ -50,6 +51,7 @@ export class UpdateGroup {
     this.bgp = bgp;
     this.key = key;
     this.id = id;
+    this.createdAt = bgp.os.now();
     this.#write = bgp.os.alarm(() => this.flush());
     this.#coalesce = bgp.os.alarm(() => this.#admit());
   }
