@@ -103,9 +103,7 @@ function installNetwork(on: On): void {
 
 function installFlags(on: On): void {
   on("[no] ip ospf passive", ({ daemon, ifname, settings }, args) => {
-    if (!args.has("no")) settings.passive = true;
-    else if (daemon.ospf.settings.passiveDefault) settings.passive = false;
-    else unset(settings, "passive");
+    setPassive(settings, !args.has("no"));
     updatePassive(daemon.ospf, ifname);
   });
   on("[no] ip ospf mtu-ignore", ({ settings }, args) => {
@@ -120,6 +118,13 @@ function installFlags(on: On): void {
       oi.ospf.hooks.networkLsa(oi);
     }
   });
+}
+
+/** What is set the other way is taken back, and not set to that (ospfd/ospf_vty.c:ospf_passive_interface_update). */
+export function setPassive(settings: InterfaceSettings, passive: boolean): void {
+  const own = Object.hasOwn(settings, "passive") ? settings.passive : undefined;
+  if (own === undefined) settings.passive = passive;
+  else if (own !== passive) unset(settings, "passive");
 }
 
 /** Passive interfaces send nothing and hear nothing (ospfd/ospf_vty.c:ospf_passive_interface_update). */

@@ -4,7 +4,7 @@ import type { Args } from "../../frr/pattern.ts";
 import type { RouteKind } from "../../frr/zapi.ts";
 import { parseArea } from "./area-id.ts";
 import { installAreaCommands, type On } from "./commands-area.ts";
-import { updatePassive } from "./commands-interface.ts";
+import { setPassive, updatePassive } from "./commands-interface.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { chooseRouterId, updateCost, updateInterfaces } from "./interfaces.ts";
 import { setStaticNeighbor, unsetStaticNeighbor } from "./nbma.ts";
@@ -104,7 +104,7 @@ function installIdentity(on: On): void {
     updatePassive(d.ospf);
   });
   on("[no] passive-interface IFNAME$name", (d, args) => {
-    d.ospf.settingsOf(args.text("name")).passive = !args.has("no");
+    setPassive(d.ospf.settingsOf(args.text("name")), !args.has("no"));
     updatePassive(d.ospf, args.text("name"));
   });
   on("ospf abr-type <cisco|ibm|standard>$type", (d, args) => {
@@ -130,6 +130,11 @@ function installIdentity(on: On): void {
       for (const oi of ospf.interfaces)
         for (const n of [...oi.neighbors.values()]) ospf.hooks.neighborEvent(n, "KillNbr");
     });
+  on("[no] shutdown", (d, args) => d.setShutdown(!args.has("no")));
+  on("[no] forwarding-address-self", (d, args) => {
+    d.ospf.settings.forwardingSelf = !args.has("no");
+    d.externals.refreshAll();
+  });
   on("[no] compatible rfc7474", (d, args) => {
     d.ospf.settings.strictSequence = !args.has("no");
   });

@@ -109,17 +109,33 @@ export class OspfDaemon implements FrrInstance, Views {
   shutdown(): void {
     const { ospf } = this;
     ospf.stopping = true;
-    for (const area of ospf.areas.values()) for (const slot of ownOf(area)) flush(ospf, area, slot);
-    const [first] = ospf.areas.values();
-    const externals: Slot[] = [];
-    ospf.lsdb.eachOfAll((slot) => slot.self && externals.push(slot));
-    if (first !== undefined) for (const slot of externals) flush(ospf, first, slot);
+    this.#withdrawAll();
     ospf.later(() => {
       for (const oi of ospf.interfaces) interfaceEvent(oi, "InterfaceDown");
       this.aging.stop();
       this.routing.stop();
       this.externals.stop();
     });
+  }
+
+  #withdrawAll(): void {
+    const { ospf } = this;
+    for (const area of ospf.areas.values()) for (const slot of ownOf(area)) flush(ospf, area, slot);
+    const [first] = ospf.areas.values();
+    const externals: Slot[] = [];
+    ospf.lsdb.eachOfAll((slot) => slot.self && externals.push(slot));
+    if (first !== undefined) for (const slot of externals) flush(ospf, first, slot);
+  }
+
+  /** `shutdown`, and `no shutdown`. */
+  setShutdown(is: boolean): void {
+    const { ospf } = this;
+    if (ospf.settings.shutdown === is) return;
+    ospf.settings.shutdown = is;
+    if (is) {
+      this.#withdrawAll();
+      ospf.later(() => updateInterfaces(ospf));
+    } else this.restart();
   }
 
   /** `no router ospf`. */

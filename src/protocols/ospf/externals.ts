@@ -240,7 +240,7 @@ export class Externals {
 
   /** ospfd/ospf_lsa.c:ospf_external_lsa_nexthop_get: gateways on networks of OSPF are told to everybody. */
   #forward(nexthop: Ipv4): Ipv4 {
-    if (nexthop === 0) return 0;
+    if (nexthop === 0 || this.#ospf.settings.forwardingSelf) return 0;
     const on = this.#ospf.interfaces.some(
       (oi) => oi.state !== "Down" && networkOf(nexthop, oi.prefix.length) === networkOf(oi.address, oi.prefix.length),
     );

@@ -12,7 +12,7 @@ import type { InterfaceSettings, NetworkVariant } from "./settings.ts";
 /** Makes the interfaces be what devices and configuration say. Safe to call as often as one likes. */
 export function updateInterfaces(ospf: Ospf): void {
   for (const oi of [...ospf.interfaces]) if (!wanted(ospf, oi)) removeInterface(ospf, oi);
-  if (!ospf.enabled || ospf.routerId === 0) return;
+  if (!ospf.enabled || ospf.settings.shutdown || ospf.routerId === 0) return;
   for (const device of sortedDevices(ospf))
     for (const { prefix, secondary } of device.addresses) {
       if (secondary) continue;
@@ -31,7 +31,8 @@ const samePrefix = (a: Prefix, b: Prefix): boolean => a.address === b.address &&
 
 function wanted(ospf: Ospf, oi: OspfInterface): boolean {
   const device = ospf.devices.get(oi.ifname);
-  if (!ospf.enabled || device === undefined || device.ifindex !== oi.device.ifindex) return false;
+  if (!ospf.enabled || ospf.settings.shutdown || device === undefined || device.ifindex !== oi.device.ifindex)
+    return false;
   if (!device.addresses.some((a) => !a.secondary && samePrefix(a.prefix, oi.prefix))) return false;
   const { type, variant } = kindOf(ospf.settingsOf(oi.ifname), device);
   return areaOf(ospf, device, oi.prefix) === oi.area && type === oi.type && variant === oi.variant;
@@ -123,11 +124,14 @@ export function updateCost(oi: OspfInterface): boolean {
 /** ospfd/ospfd.h:OSPF_DEFAULT_BANDWIDTH. */
 const DEFAULT_BANDWIDTH_MBPS = 10_000;
 
-/** Another id: everything begins anew (ospfd/ospfd.c:ospf_process_refresh_data). */
+/**
+ * Another id: what was said under the old one is withdrawn, and adjacencies where a designated router is elected begin anew; neighbours elsewhere find
+ * out by themselves (ospfd/ospfd.c:ospf_process_refresh_data).
+ */
 export function chooseRouterId(ospf: Ospf): void {
-  const id: Ipv4 = ospf.settings.routerId ?? (ospf.routerId || ospf.zebraRouterId);
+  const id: Ipv4 = ospf.settings.routerId ?? (ospf.zebraRouterId || ospf.routerId);
   if (id === ospf.routerId) return;
-  for (const oi of [...ospf.interfaces]) removeInterface(ospf, oi);
+  for (const oi of [...ospf.interfaces]) if (oi.elects) removeInterface(ospf, oi);
   for (const area of ospf.areas.values()) {
     const own: Parameters<typeof flush>[2][] = [];
     area.lsdb.eachOfAll((slot) => slot.self && own.push(slot));
@@ -136,4 +140,5 @@ export function chooseRouterId(ospf: Ospf): void {
   ospf.routerId = id;
   ospf.hooks.routerIdChanged();
   updateInterfaces(ospf);
+  for (const area of ospf.areas.values()) if (area.interfaces.length > 0) ospf.hooks.routerLsa(area);
 }

@@ -125,7 +125,11 @@ export class ProcessSettings {
   routerId: Ipv4 | undefined;
   abrType: "cisco" | "ibm" | "standard" = "cisco";
   rfc1583 = false;
-  opaque = false;
+  opaque = true;
+  /** `shutdown`: nothing runs, and what was said is withdrawn. */
+  shutdown = false;
+  /** Gateways of externals are never told: everybody comes by this router. */
+  forwardingSelf = false;
   /** `compatible rfc7474`. */
   strictSequence = false;
   /** Mbit/s. */

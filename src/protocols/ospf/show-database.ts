@@ -12,13 +12,20 @@ export function installShowDatabase(set: CommandSet<OspfDaemon>): void {
   set.add("view", "show ip ospf database [json]", (d, args) => summary(d, args.has("json"), false));
   set.add("view", "show ip ospf database self-originate [json]", (d, args) => summary(d, args.has("json"), true));
   set.add("view", "show ip ospf database max-age [json]", (d, args) => maxAge(d, args.has("json")));
+  const words = [...WORDS.keys()].join("|");
   set.add(
     "view",
-    `show ip ospf database <${[...WORDS.keys()].join("|")}>$type [A.B.C.D$id] [<self-originate|adv-router A.B.C.D$adv>] [json]`,
+    `show ip ospf database <detail|<${words}>$type> [{A.B.C.D$id|<adv-router A.B.C.D$adv|self-originate$self>}] [json]`,
     (d, args) => {
-      const type = WORDS.get(args.text("type")) as number;
-      const adv = args.has("self-originate") ? d.ospf.routerId : args.findIp("adv");
-      return details(d, type, { id: args.findIp("id"), adv }, args.has("json"));
+      const word = args.find("type");
+      const types = word === undefined ? [...WORDS.values()] : [WORDS.get(word) as number];
+      const adv = args.has("self") ? d.ospf.routerId : args.findIp("adv");
+      const of = { id: args.findIp("id"), adv };
+      if (!args.has("json")) return `${heading(d)}${types.map((type) => details(d, type, of)).join("")}\n`;
+      return prettyJson({
+        routerId: formatIp(d.ospf.routerId),
+        ...Object.fromEntries(types.map((type) => detailsJson(d, type, of))),
+      });
     },
   );
 }
@@ -138,32 +145,33 @@ function rowJson(d: OspfDaemon, slot: Slot): Json {
   return { ...head, metricType, route: route(lsa.id, body.mask), tag: external.tag };
 }
 
-function details(
-  d: OspfDaemon,
-  type: number,
-  of: { id: Ipv4 | undefined; adv: Ipv4 | undefined },
-  json: boolean,
-): string {
-  const chosen = (slots: readonly Slot[]): readonly Slot[] =>
-    slots.filter((s) => (of.id === undefined || s.lsa.id === of.id) && (of.adv === undefined || s.lsa.adv === of.adv));
+/** Which advertisements are asked for. */
+interface Chosen {
+  readonly id: Ipv4 | undefined;
+  readonly adv: Ipv4 | undefined;
+}
+const chosen = (slots: readonly Slot[], of: Chosen): readonly Slot[] =>
+  slots.filter((s) => (of.id === undefined || s.lsa.id === of.id) && (of.adv === undefined || s.lsa.adv === of.adv));
+
+function details(d: OspfDaemon, type: number, of: Chosen): string {
+  const text = (slots: readonly Slot[]): string => slots.map((s) => detailText(d, s)).join("");
   const system = SYSTEM_TYPES.get(type);
-  if (system !== undefined) {
-    const slots = chosen(d.ospf.lsdb.sorted(type));
-    if (json)
-      return prettyJson({ routerId: formatIp(d.ospf.routerId), [system.json]: slots.map((s) => detailJson(d, s)) });
-    return `${heading(d)}                ${system.text} \n\n${slots.map((s) => detailText(d, s)).join("")}\n`;
-  }
+  if (system !== undefined) return `                ${system.text} \n\n${text(chosen(d.ospf.lsdb.sorted(type), of))}`;
   const naming = AREA_TYPES.get(type) as Naming;
-  const areas = areasOf(d).map((area) => ({ area, slots: chosen(area.lsdb.sorted(type)) }));
-  if (json) {
-    const tables = areas.map(({ area, slots }) => [formatIp(area.id), slots.map((s) => detailJson(d, s))] as const);
-    return prettyJson({ routerId: formatIp(d.ospf.routerId), [naming.json]: { areas: new Map(tables) } });
-  }
-  const texts = areas.map(
-    ({ area, slots }) =>
-      `\n                ${naming.text} (Area ${areaName(area)})\n\n${slots.map((s) => detailText(d, s)).join("")}`,
-  );
-  return `${heading(d)}${texts.join("")}\n`;
+  return areasOf(d)
+    .map((area) => {
+      const slots = chosen(area.lsdb.sorted(type), of);
+      return `\n                ${naming.text} (Area ${areaName(area)})\n\n${text(slots)}`;
+    })
+    .join("");
+}
+
+function detailsJson(d: OspfDaemon, type: number, of: Chosen): readonly [string, Json] {
+  const system = SYSTEM_TYPES.get(type);
+  const all = (slots: readonly Slot[]): Json[] => chosen(slots, of).map((s) => detailJson(d, s));
+  if (system !== undefined) return [system.json, all(d.ospf.lsdb.sorted(type))];
+  const tables = areasOf(d).map((area) => [formatIp(area.id), all(area.lsdb.sorted(type))] as const);
+  return [(AREA_TYPES.get(type) as Naming).json, { areas: new Map(tables) }];
 }
 
 function maxAge(d: OspfDaemon, json: boolean): string {

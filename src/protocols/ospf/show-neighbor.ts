@@ -19,8 +19,9 @@ export function installShowNeighbor(set: CommandSet<OspfDaemon>): void {
   );
   set.add("view", "show ip ospf neighbor A.B.C.D$id [detail] [json]", (d, args) => {
     const found = all(d).filter((n) => n.routerId === args.ip("id"));
-    if (args.has("json")) return prettyJson({ neighbors: grouped(d, detailJson, found) });
-    return found.length === 0 ? "No such neighbor\n" : found.map(detail).join("");
+    const full = args.has("detail");
+    if (args.has("json")) return prettyJson({ default: grouped(d, full ? detailJson : brief, found) });
+    return `${found.map(full ? detail : row).join("")}\n`;
   });
 }
 

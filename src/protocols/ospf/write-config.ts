@@ -97,7 +97,9 @@ function processLines(d: OspfDaemon): readonly string[] {
     ...s.networks.map((n) => `network ${formatPrefix(n.prefix)} area ${areaText(n.area, n.areaText)}`),
     ...[...ospf.areas.values()].sort((a, b) => a.id - b.id).flatMap(areaLines),
     ...redistributeLines(s),
-    ...flag(s.opaque, "capability opaque"),
+    ...flag(s.forwardingSelf, "forwarding-address-self"),
+    ...flag(s.shutdown, "shutdown"),
+    ...flag(!s.opaque, "no capability opaque"),
   ];
 }
 

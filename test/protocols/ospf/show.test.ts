@@ -71,6 +71,7 @@ describe("r1 of FRR's ring", () => {
       "router ospf",
       " ospf router-id 10.255.0.1",
       " log-adjacency-changes detail",
+      " no capability opaque",
     ]);
   });
 
@@ -109,7 +110,7 @@ it("writes what was typed, so that it reads back to the same", () => {
     "distribute-list A out static",
     "default-information originate always metric 3",
     "distance ospf intra-area 90 external 150",
-    "capability opaque",
+    "no capability opaque",
   ];
   const lab = new OspfLab();
   const router = lab.frr(lab.router("r1"), "");
