@@ -255,6 +255,9 @@ function entryJson(zebra: Zebra, node: RibNode, e: RouteEntry): Json {
     internalFlags: (e.facts.recursive ? 1 : 0) + (e.selected ? 8 : 0) + (e.facts.byDistance ? 64 : 0),
     internalNextHopNum: hops.length,
     internalNextHopActiveNum: e.nexthops.flatMap((h) => [h, ...h.resolved]).filter((h) => h.active).length,
+    internalNextHopFibInstalledNum: e.installed
+      ? e.nexthops.flatMap((h) => (h.resolved.length > 0 ? h.resolved : [h])).filter((h) => h.active).length
+      : 0,
     uptime: uptime(zebra.os.now() - e.since),
     nexthops: hops,
   };

@@ -5,7 +5,7 @@ import { covers, type Dest, type Path } from "./destinations.ts";
 import { flush } from "./flood.ts";
 import { UNREACHED } from "./graph.ts";
 import { LS_INFINITY, LSA_ASBR_SUMMARY, LSA_NSSA, LSA_SUMMARY, MAX_AGE, ROUTER_E } from "./lsa-codec.ts";
-import type { Slot } from "./lsdb.ts";
+import { Lsdb, type Slot } from "./lsdb.ts";
 import type { Area, Ospf } from "./model.ts";
 import { Translator } from "./nssa.ts";
 import { originateIfChanged, refresh } from "./originate.ts";
@@ -99,6 +99,13 @@ export class Borders {
   areaLeft(area: Area): void {
     for (const type of [LSA_SUMMARY, LSA_ASBR_SUMMARY, LSA_NSSA])
       for (const slot of area.lsdb.sorted(type)) if (slot.self) flush(this.#ospf, area, slot);
+    // what others said there is forgotten with it (ospfd/ospfd.c:ospf_area_check_free)
+    area.lsdb.eachOfAll((slot) => {
+      if (slot.age >= MAX_AGE) return;
+      slot.age = MAX_AGE;
+      this.#routing.changed(area, slot);
+    });
+    area.lsdb = new Lsdb();
     this.#routing.forget(area);
     this.schedule();
   }

@@ -85,9 +85,9 @@ export function removeInterface(ospf: Ospf, oi: OspfInterface): void {
 
 /** The area is no longer this router's (ospfd/ospfd.c:ospf_area_check_free): it stays only as configuration. */
 function leaveArea(ospf: Ospf, area: Area): void {
-  ospf.hooks.areaLeft(area);
   const own = area.lsdb.find(LSA_ROUTER, ospf.routerId, ospf.routerId);
   if (own !== undefined) flush(ospf, area, own);
+  ospf.hooks.areaLeft(area);
 }
 
 function drop<T>(list: T[], item: T): void {

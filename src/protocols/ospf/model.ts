@@ -226,7 +226,7 @@ export class OspfInterface {
 export class Area {
   readonly id: Ipv4;
   readonly settings: AreaSettings;
-  readonly lsdb = new Lsdb();
+  lsdb = new Lsdb();
   readonly interfaces: OspfInterface[] = [];
   routerLsa: Slot | undefined;
   fullNeighbors = 0;

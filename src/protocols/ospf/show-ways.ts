@@ -1,6 +1,7 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import type { Dest, Path } from "./destinations.ts";
+import type { Vertex } from "./graph.ts";
 import type { Hop, HopSet } from "./hops.ts";
 import { MAX_AGE } from "./lsa-codec.ts";
 import { asbrPath, summaryPath } from "./paths.ts";
@@ -23,10 +24,7 @@ export function advertisedWays(d: OspfDaemon, dest: Dest, path: Path): readonly 
         ways.push({ hop, adv });
   };
   const { routing } = d;
-  if (path.kind === "intra")
-    dest.attached((vertex, cost) => {
-      if (vertex.dist + cost === path.cost) put(vertex.hops, vertex.lsa?.adv ?? 0, true);
-    });
+  if (path.kind === "intra") for (const v of bestVertices(dest, path)) put(v.hops, v.lsa?.adv ?? 0, true);
   else if (path.kind === "inter") {
     for (const { area, slot } of dest.claims?.summaries ?? []) {
       const one = summaryPath(routing, dest, area, slot);
@@ -41,11 +39,14 @@ export function advertisedWays(d: OspfDaemon, dest: Dest, path: Path): readonly 
   return ways.sort((a, b) => a.hop.gateway - b.hop.gateway || a.hop.ifindex - b.hop.ifindex || a.adv - b.adv);
 }
 
-/** The best way leads to a transit network, not to a stub one. */
-export function isTransit(dest: Dest, path: Path): boolean {
-  let transit = false;
+/** Who attaches the destination, as good as the path: transit networks first, the one with the highest id before others (§16.1 step 4). */
+function bestVertices(dest: Dest, path: Path): readonly Vertex[] {
+  const found: Vertex[] = [];
   dest.attached((vertex, cost) => {
-    if (vertex.network && vertex.dist + cost === path.cost) transit = true;
+    if (vertex.dist + cost === path.cost) found.push(vertex);
   });
-  return transit;
+  return found.sort((a, b) => Number(b.network) - Number(a.network) || b.id - a.id);
 }
+
+/** The best way leads to a transit network, not to a stub one. */
+export const isTransit = (dest: Dest, path: Path): boolean => bestVertices(dest, path).some((v) => v.network);
