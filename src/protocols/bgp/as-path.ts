@@ -1,6 +1,3 @@
-import { setU8, setU16, setU32, u8, u16, u32 } from "../../core/bytes.ts";
-import { AS_TRANS } from "./capability.ts";
-
 /** AS_PATH as a value (RFC 4271 §4.3, §9.2.2.2; RFC 5065 confederation segments; RFC 6793 four-octet numbers). */
 
 export const AS_SET = 1;
@@ -13,68 +10,129 @@ export interface Segment {
   readonly as: readonly number[];
 }
 
-/** AS numbers of one path, at most: more is a fault. */
-export const PATH_AS_MAX = 10_000;
-const SEGMENT_MAX = 255;
-
-/** An AS path. Equal paths are mostly the same object: compare with `===` first, then by `text`. */
+/**
+ * An AS path. Equal paths are mostly the same object: compare with `same`. A path that is another one with numbers in front keeps just
+ * those and the other path: a route has one more of them at each AS, and so thousands of long paths cost little.
+ */
 export class AsPath {
-  readonly segments: readonly Segment[];
-  /** As FRR prints it: `65001 65002 {65003,65004} (64512)`. */
-  readonly text: string;
+  /** Equal for equal paths. */
+  readonly hash: number;
   /** Its length in the decision (§9.1.2.2 a): a set counts once, confederation segments not at all. */
   readonly hops: number;
   /** The leftmost AS number of a sequence outside the confederation; 0: none. */
   readonly neighborAs: number;
+  /** Nothing but one sequence, or empty. */
+  readonly plain: boolean;
   /** Whether some of it is a set: deprecated (RFC 9774). */
   readonly hasSet: boolean;
-  #front: AsPath | undefined;
+  readonly hasConfed: boolean;
+  /** Numbers in front of `#rest`, in a sequence, at most `PIECE`; without a rest the segments are `#own`. */
+  readonly #front: readonly number[];
+  readonly #rest: AsPath | undefined;
+  readonly #own: readonly Segment[];
 
-  constructor(segments: readonly Segment[], text: string) {
-    this.segments = segments;
-    this.text = text;
-    this.hops = segments.reduce((n, s) => n + (s.type === AS_SEQUENCE ? s.as.length : s.type === AS_SET ? 1 : 0), 0);
-    const first = segments.find((s) => s.type === AS_SEQUENCE || s.type === AS_SET);
+  /** Either `own`, or `front` before `rest`, where the path without its first number is `tail`. */
+  private constructor(own: readonly Segment[], front: readonly number[] = NONE, rest?: AsPath, tail?: AsPath) {
+    this.#front = front;
+    this.#rest = rest;
+    this.#own = own;
+    if (tail !== undefined) {
+      this.neighborAs = front[0] as number;
+      this.hash = mix(tail.hash, this.neighborAs);
+      this.hops = tail.hops + 1;
+      this.plain = tail.plain;
+      this.hasSet = tail.hasSet;
+      this.hasConfed = tail.hasConfed;
+      return;
+    }
+    this.hash = hashOf(own);
+    this.hops = own.reduce((n, s) => n + (s.type === AS_SEQUENCE ? s.as.length : s.type === AS_SET ? 1 : 0), 0);
+    const first = own.find((s) => s.type === AS_SEQUENCE || s.type === AS_SET);
     this.neighborAs = first?.type === AS_SEQUENCE ? (first.as[0] as number) : 0;
-    this.hasSet = segments.some((s) => s.type === AS_SET || s.type === CONFED_SET);
-    this.#front = undefined;
+    this.plain = own.length === 0 || (own.length === 1 && first?.type === AS_SEQUENCE);
+    this.hasSet = own.some((s) => s.type === AS_SET || s.type === CONFED_SET);
+    this.hasConfed = own.some((s) => s.type >= CONFED_SEQUENCE);
+  }
+  /** For `makePath`: segments that are sound. */
+  static of(own: readonly Segment[]): AsPath {
+    const known = pool.get(hashOf(own));
+    return known !== undefined && sameSegments(known.segments, own) ? known : keep(new AsPath(own));
+  }
+
+  /** Made anew at every call: for those who look at few paths. */
+  get segments(): readonly Segment[] {
+    if (this.#rest === undefined) return this.#own;
+    const [first, ...others] = this.#base.#own;
+    const as = this.pieces().flat();
+    return first?.type === AS_SEQUENCE
+      ? [{ type: AS_SEQUENCE, as }, ...others]
+      : [{ type: AS_SEQUENCE, as }, ...this.#base.#own];
+  }
+  /** The numbers of its first segment if that is a sequence, in pieces; they are not copied. */
+  pieces(): readonly (readonly number[])[] {
+    const pieces: (readonly number[])[] = [];
+    let p: AsPath = this;
+    for (; p.#rest !== undefined; p = p.#rest) pieces.push(p.#front);
+    if (p.#own[0]?.type === AS_SEQUENCE) pieces.push(p.#own[0].as);
+    return pieces;
+  }
+  get #base(): AsPath {
+    let p: AsPath = this;
+    while (p.#rest !== undefined) p = p.#rest;
+    return p;
+  }
+  /** As FRR prints it: `65001 65002 {65003,65004} (64512)`. */
+  get text(): string {
+    return this.segments.map(segmentText).join(" ");
+  }
+  same(other: AsPath): boolean {
+    if (this === other) return true;
+    if (this.hash !== other.hash || this.hops !== other.hops) return false;
+    let [a, b]: [AsPath, AsPath] = [this, other];
+    while (a.#rest !== undefined && b.#rest !== undefined && a.#front.length === b.#front.length) {
+      if (!sameNumbers(a.#front, b.#front)) return false;
+      [a, b] = [a.#rest, b.#rest];
+      if (a === b) return true;
+    }
+    return sameSegments(a.segments, b.segments);
   }
 
   /** How often `as` stands in it; with `confed` in confederation segments only. */
   count(as: number, confed = false): number {
     let n = 0;
-    for (const s of this.segments) {
-      if (confed && s.type < CONFED_SEQUENCE) continue;
-      for (const a of s.as) if (a === as) n++;
-    }
+    let p: AsPath = this;
+    for (; p.#rest !== undefined; p = p.#rest) if (!confed) n += times(as, p.#front);
+    for (const s of p.#own) if (!confed || s.type >= CONFED_SEQUENCE) n += times(as, s.as);
     return n;
   }
   /** The first AS number of all, confederation or not; undefined: the path is empty or begins with a set. */
   get first(): number | undefined {
-    const s = this.segments[0];
+    if (this.#rest !== undefined) return this.#front[0];
+    const s = this.#own[0];
     return s === undefined || s.type === AS_SET || s.type === CONFED_SET ? undefined : s.as[0];
   }
   /** The last AS number: where the route came from; undefined: the path is empty. */
   get origin(): number | undefined {
-    return this.segments.at(-1)?.as.at(-1);
+    return this.#base.#own.at(-1)?.as.at(-1);
   }
   /** `as` in front, `times` times (§5.1.2). */
   prepend(as: number, times = 1, type = AS_SEQUENCE): AsPath {
-    const front = this.#front;
-    if (times === 1 && type === AS_SEQUENCE && front !== undefined && front.segments[0]?.as[0] === as) return front;
-    const made = makePath([{ type, as: new Array<number>(times).fill(as) }, ...this.segments]);
-    if (times === 1 && type === AS_SEQUENCE) this.#front = made;
-    return made;
+    if (type !== AS_SEQUENCE) return makePath([{ type, as: new Array<number>(times).fill(as) }, ...this.segments]);
+    let path: AsPath = this;
+    for (let i = 0; i < times; i++) path = path.#behind(as);
+    return path;
   }
-  /** Only its sequences. */
-  withoutSets(): AsPath {
-    return makePath(this.segments.filter((s) => s.type !== AS_SET && s.type !== CONFED_SET));
+  #behind(as: number): AsPath {
+    if (this.#rest === undefined && this.#own.length === 0) return AsPath.of([{ type: AS_SEQUENCE, as: [as] }]);
+    const full = this.#rest === undefined || this.#front.length >= PIECE;
+    const [front, rest] = full ? [[as], this] : [[as, ...this.#front], this.#rest];
+    const known = pool.get(mix(this.hash, as));
+    if (known !== undefined && known.#rest === rest && sameNumbers(known.#front, front)) return known;
+    return keep(new AsPath(NO_SEGMENTS, front, rest, this));
   }
   /** Without the confederation segments (RFC 5065 §4.1). */
   withoutConfed(): AsPath {
-    return this.segments.some((s) => s.type >= CONFED_SEQUENCE)
-      ? makePath(this.segments.filter((s) => s.type < CONFED_SEQUENCE))
-      : this;
+    return this.hasConfed ? makePath(this.segments.filter((s) => s.type < CONFED_SEQUENCE)) : this;
   }
   /** Every AS number through `change`; undefined takes it away. */
   map(change: (as: number) => number | undefined): AsPath {
@@ -90,13 +148,57 @@ export class AsPath {
   }
   /** Whether all of its AS numbers hold. */
   every(test: (as: number) => boolean): boolean {
-    return this.segments.every((s) => s.as.every(test));
+    let p: AsPath = this;
+    for (; p.#rest !== undefined; p = p.#rest) if (!p.#front.every(test)) return false;
+    return p.#own.every((s) => s.as.every(test));
   }
 }
 
-/** Paths by text. Only a saving: it is emptied when it is full. */
-const pool = new Map<string, AsPath>();
+/** Paths by hash. Only a saving: of two with one hash the later one stands, and it is emptied when it is full. */
+const pool = new Map<number, AsPath>();
 const POOL_MAX = 1 << 19;
+/** Numbers that a path keeps itself: few enough to copy, and so many that long paths are read fast. */
+const PIECE = 32;
+const NO_SEGMENTS: readonly Segment[] = [];
+const NONE: readonly number[] = [];
+
+function keep(path: AsPath): AsPath {
+  if (pool.size >= POOL_MAX) pool.clear();
+  pool.set(path.hash, path);
+  return path;
+}
+
+/** A number more in front (the finalizer's steps of MurmurHash3 keep numbers that follow each other apart). */
+function mix(hash: number, as: number): number {
+  const h = Math.imul(hash ^ as, 0x85ebca6b);
+  return Math.imul(h ^ (h >>> 13), 0xc2b2ae35) ^ (h >>> 16);
+}
+/** From the last number to the first, so that one more in front goes on where the others ended. */
+function hashOf(segments: readonly Segment[]): number {
+  let h = 0;
+  for (let i = segments.length - 1; i >= 0; i--) {
+    const { type, as } = segments[i] as Segment;
+    for (let j = as.length - 1; j >= 0; j--) h = mix(h, as[j] as number);
+    if (type !== AS_SEQUENCE) h = mix(h, ~type);
+  }
+  return h;
+}
+const sameNumbers = (a: readonly number[], b: readonly number[]): boolean => {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+};
+const times = (as: number, list: readonly number[]): number => {
+  let n = 0;
+  for (let i = 0; i < list.length; i++) if (list[i] === as) n++;
+  return n;
+};
+const sameSegments = (a: readonly Segment[], b: readonly Segment[]): boolean =>
+  a.length === b.length &&
+  a.every(({ type, as }, i) => {
+    const other = b[i] as Segment;
+    return type === other.type && sameNumbers(as, other.as);
+  });
 
 /** A path of these segments: neighbouring sequences become one, sets are sorted without repetition, empty segments go. */
 export function makePath(segments: readonly Segment[]): AsPath {
@@ -108,13 +210,7 @@ export function makePath(segments: readonly Segment[]): AsPath {
     if (!isSet && last?.type === s.type) sound[sound.length - 1] = { type: s.type, as: [...last.as, ...s.as] };
     else sound.push(isSet ? { type: s.type, as: [...new Set(s.as)].sort((x, y) => x - y) } : s);
   }
-  const text = sound.map(segmentText).join(" ");
-  const known = pool.get(text);
-  if (known !== undefined) return known;
-  if (pool.size >= POOL_MAX) pool.clear();
-  const path = new AsPath(sound, text);
-  pool.set(text, path);
-  return path;
+  return AsPath.of(sound);
 }
 
 const segmentText = ({ type, as }: Segment): string => {
@@ -140,73 +236,6 @@ export function inNotation(text: string, notation: "plain" | "dot" | "dot+"): st
 }
 
 export const EMPTY_PATH: AsPath = makePath([]);
-
-/** Reads an AS_PATH's value in [o, end); undefined: it is malformed (RFC 7606 §7.2). `as4`: numbers of four octets. */
-export function decodePath(b: Uint8Array, o: number, end: number, as4: boolean): AsPath | undefined {
-  const segments: Segment[] = [];
-  const size = as4 ? 4 : 2;
-  let total = 0;
-  for (let at = o; at < end; ) {
-    if (at + 2 > end) return undefined;
-    const type = u8(b, at);
-    const count = u8(b, at + 1);
-    const next = at + 2 + size * count;
-    total += count;
-    if (type < AS_SET || type > CONFED_SET || count === 0 || next > end || total > PATH_AS_MAX) return undefined;
-    const as = new Array<number>(count);
-    for (let i = 0; i < count; i++) as[i] = as4 ? u32(b, at + 2 + 4 * i) : u16(b, at + 2 + 2 * i);
-    segments.push({ type, as });
-    at = next;
-  }
-  return makePath(segments);
-}
-
-/** Octets of the value of an AS_PATH. */
-export function pathLength(path: AsPath, as4: boolean): number {
-  let length = 0;
-  for (const s of path.segments) length += 2 * Math.ceil(s.as.length / SEGMENT_MAX) + (as4 ? 4 : 2) * s.as.length;
-  return length;
-}
-
-/** Writes the value of an AS_PATH; a segment of more than 255 numbers becomes several. Returns where it ends. */
-export function encodePath(path: AsPath, as4: boolean, b: Uint8Array, o: number): number {
-  let at = o;
-  for (const s of path.segments) {
-    for (let from = 0; from < s.as.length; from += SEGMENT_MAX) {
-      const count = Math.min(SEGMENT_MAX, s.as.length - from);
-      setU8(b, at, s.type);
-      setU8(b, at + 1, count);
-      at += 2;
-      for (let i = from; i < from + count; i++) {
-        const as = s.as[i] as number;
-        if (as4) setU32(b, at, as);
-        else setU16(b, at, as > 0xffff ? AS_TRANS : as);
-        at += as4 ? 4 : 2;
-      }
-    }
-  }
-  return at;
-}
-
-/** Whether a path has AS numbers that do not fit into 16 bits: then AS4_PATH goes along to old speakers (RFC 6793 §4.2.2). */
-export const needsAs4 = (path: AsPath): boolean => !path.every((as) => as <= 0xffff);
-
-/** What an old speaker passed on, with the numbers that it could not see (RFC 6793 §4.2.3). */
-export function mergePaths(path: AsPath, as4Path: AsPath): AsPath {
-  const clean = as4Path.withoutConfed();
-  const all = path.segments.reduce((n, s) => n + (s.type === AS_SET || s.type === CONFED_SET ? 1 : s.as.length), 0);
-  let keep = all - clean.segments.reduce((n, s) => n + (s.type === AS_SET ? 1 : s.as.length), 0);
-  if (keep < 0) return path;
-  const front: Segment[] = [];
-  for (const s of path.segments) {
-    if (keep === 0) break;
-    const isSet = s.type === AS_SET || s.type === CONFED_SET;
-    const take = isSet ? s.as : s.as.slice(0, keep);
-    front.push({ type: s.type, as: take });
-    keep -= isSet ? 1 : take.length;
-  }
-  return makePath([...front, ...clean.segments]);
-}
 
 /** AS numbers for private use (RFC 6996). */
 export const isPrivateAs = (as: number): boolean =>

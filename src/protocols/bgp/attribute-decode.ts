@@ -1,6 +1,7 @@
 import { type Ipv4, isLoopback } from "../../core/addr.ts";
 import { hex, u8, u16, u32 } from "../../core/bytes.ts";
-import { type AsPath, CONFED_SEQUENCE, decodePath, EMPTY_PATH, mergePaths } from "./as-path.ts";
+import { type AsPath, CONFED_SEQUENCE, EMPTY_PATH } from "./as-path.ts";
+import { decodePath, mergePaths } from "./as-path-octets.ts";
 import {
   AGGREGATOR,
   AIGP,

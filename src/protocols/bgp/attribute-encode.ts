@@ -1,6 +1,6 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { setU8, setU16, setU32 } from "../../core/bytes.ts";
-import { encodePath, needsAs4, pathLength } from "./as-path.ts";
+import { encodePath, needsAs4, pathLength } from "./as-path-octets.ts";
 import {
   AGGREGATOR,
   AIGP,

@@ -8,6 +8,7 @@ import type { RawAttribute } from "./wire.ts";
 export const ORIGIN_IGP = 0;
 export const ORIGIN_EGP = 1;
 export const ORIGIN_INCOMPLETE = 2;
+const ORIGINS: readonly string[] = ["0", "1", "2"];
 
 export interface Aggregator {
   readonly as: number;
@@ -61,10 +62,12 @@ export class Attributes implements AttributeFields {
   readonly unknown: readonly RawAttribute[];
   readonly weight: number;
   readonly tag: number;
-  /** Tells different ones apart. */
+  /** Tells those of one path apart. */
   readonly key: string;
+  /** Equal for equal ones. */
+  readonly hash: number;
 
-  constructor(f: AttributeFields, key: string) {
+  constructor(f: AttributeFields, key: string, hash: number) {
     this.origin = f.origin;
     this.asPath = f.asPath;
     this.med = f.med;
@@ -82,6 +85,7 @@ export class Attributes implements AttributeFields {
     this.weight = f.weight;
     this.tag = f.tag;
     this.key = key;
+    this.hash = hash;
   }
   /** These with some changed. */
   with(changes: Partial<AttributeFields>): Attributes {
@@ -141,24 +145,28 @@ export const PLAIN: AttributeFields = {
   tag: 0,
 };
 
-/** Attributes by key. Only a saving: it is emptied when it is full. */
-const pool = new Map<string, Attributes>();
-const POOL_MAX = 1 << 20;
+/** Attributes by hash. Only a saving: of two with one hash the later ones stand, and it is emptied when it is full. */
+const pool = new Map<number, Attributes>();
+const POOL_MAX = 1 << 19;
 
 export function makeAttributes(f: AttributeFields): Attributes {
   const key = keyOf(f);
-  const known = pool.get(key);
-  if (known !== undefined) return known;
+  let hash = f.asPath.hash;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  const known = pool.get(hash);
+  if (known !== undefined && known.key === key && known.asPath.same(f.asPath)) return known;
   if (pool.size >= POOL_MAX) pool.clear();
-  const made = new Attributes(f, key);
-  pool.set(key, made);
+  const made = new Attributes(f, key, hash);
+  pool.set(hash, made);
   return made;
 }
 
-export const sameAttributes = (a: Attributes, b: Attributes): boolean => a === b || a.key === b.key;
+export const sameAttributes = (a: Attributes, b: Attributes): boolean =>
+  a === b || (a.hash === b.hash && a.key === b.key && a.asPath.same(b.asPath));
 
+/** All but the path. */
 function keyOf(f: AttributeFields): string {
-  let key = `${f.origin} ${f.asPath.text}`;
+  let key = ORIGINS[f.origin] ?? `${f.origin}`;
   if (f.med !== undefined) key += `|m${f.med}`;
   if (f.localPref !== undefined) key += `|p${f.localPref}`;
   if (f.atomicAggregate) key += "|a";

@@ -162,7 +162,7 @@ const maxPaths = (p: Path, rules: DecisionRules): number =>
 function alike(a: Path, b: Path, rules: DecisionRules): boolean {
   if (a.kind !== FROM_PEER || b.kind !== FROM_PEER) return false;
   if (rules.multipathRelax) return true;
-  if (a.source.sort === "ibgp") return a.attributes.asPath.text === b.attributes.asPath.text;
+  if (a.source.sort === "ibgp") return a.attributes.asPath.same(b.attributes.asPath);
   return a.source.as === b.source.as;
 }
 

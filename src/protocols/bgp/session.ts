@@ -1,5 +1,5 @@
 import type { Ipv4 } from "../../core/addr.ts";
-import { setU16, u8 } from "../../core/bytes.ts";
+import { setU16, u8, u16 } from "../../core/bytes.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import type { Nanos } from "../../core/time.ts";
@@ -36,6 +36,9 @@ export interface SessionOwner {
   sent(type: number): void;
 }
 
+const NOTHING = new Uint8Array(0);
+/** Where a header has the length of its message. */
+const LENGTH_AT = 16;
 /** Octets that may wait for a neighbour that does not read. */
 const QUEUE_MAX = 1 << 28;
 
@@ -54,7 +57,9 @@ export class Session {
   lastWriteAt: Nanos = -1;
   queuedBytes = 0;
   readonly #alarm: OsAlarm;
-  #rest = new Uint8Array(0);
+  /** The beginning of a message that is not whole yet: so many octets of a buffer. */
+  #rest: Uint8Array = NOTHING;
+  #kept = 0;
   #queue: Uint8Array[] = [];
 
   constructor(owner: SessionOwner, incoming: boolean) {
@@ -142,7 +147,8 @@ export class Session {
 
   #attach(socket: TcpSocket): void {
     this.socket = socket;
-    this.#rest = new Uint8Array(0);
+    this.#rest = NOTHING;
+    this.#kept = 0;
     this.#queue = [];
     this.queuedBytes = 0;
     this.extendedMessages = false;
@@ -173,7 +179,8 @@ export class Session {
     this.socket = undefined;
     this.#queue = [];
     this.queuedBytes = 0;
-    this.#rest = new Uint8Array(0);
+    this.#rest = NOTHING;
+    this.#kept = 0;
     socket?.close();
   }
   /** The way is gone: nothing that was sent need go on trying. */
@@ -194,22 +201,36 @@ export class Session {
   #data(socket: TcpSocket, b: Uint8Array, o: number, end: number): void {
     if (this.socket !== socket) return;
     this.lastReadAt = this.owner.now();
-    let from = b;
-    let at = o;
-    let until = end;
-    if (this.#rest.length > 0) {
-      from = new Uint8Array(this.#rest.length + end - o);
-      from.set(this.#rest);
-      from.set(b.subarray(o, end), this.#rest.length);
-      at = 0;
-      until = from.length;
-    }
-    while (this.socket === socket && until - at >= HEADER) {
-      const length = this.#one(from, at, until);
+    let at = this.#completed(socket, b, o, end);
+    while (this.socket === socket && end - at >= HEADER) {
+      const length = this.#one(b, at, end);
       if (length === 0) break;
       at += length;
     }
-    if (this.socket === socket) this.#rest = at < until ? from.slice(at, until) : NOTHING;
+    if (this.socket === socket && at < end) this.#keep(b, at, end);
+  }
+
+  /** The message that began earlier takes what it lacks: first a header, then as much as that says. Returns where the rest begins. */
+  #completed(socket: TcpSocket, b: Uint8Array, o: number, end: number): number {
+    let at = o;
+    while (this.socket === socket && this.#kept > 0 && at < end) {
+      const length = this.#kept < HEADER ? HEADER : u16(this.#rest, LENGTH_AT);
+      const n = Math.min(length - this.#kept, end - at);
+      this.#keep(b, at, at + n);
+      at += n;
+      if (this.#kept >= HEADER && this.#one(this.#rest, 0, this.#kept) > 0) this.#kept = 0;
+    }
+    return at;
+  }
+  #keep(b: Uint8Array, o: number, end: number): void {
+    const needed = this.#kept + end - o;
+    if (needed > this.#rest.length) {
+      const larger = new Uint8Array(Math.max(2 * this.#rest.length, needed));
+      larger.set(this.#rest.subarray(0, this.#kept));
+      this.#rest = larger;
+    }
+    this.#rest.set(b.subarray(o, end), this.#kept);
+    this.#kept = needed;
   }
 
   /** Takes the message at `o`; its length, or 0 when it is not whole, or was the last. */
@@ -241,10 +262,8 @@ export class Session {
   }
 }
 
-const NOTHING = new Uint8Array(0);
-
 /** An event without what every event has. */
 export type EventBody = Event extends infer E ? (E extends Event ? Omit<E, "at" | "config"> : never) : never;
 
 /** Writes the length of an UPDATE that begins at `o` and ends at `end`. */
-export const setLength = (b: Uint8Array, o: number, end: number): void => setU16(b, o + 16, end - o);
+export const setLength = (b: Uint8Array, o: number, end: number): void => setU16(b, o + LENGTH_AT, end - o);

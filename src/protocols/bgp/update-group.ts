@@ -34,7 +34,7 @@ export class UpdateGroup {
   /** Changes that are not written yet; null: withdrawn. */
   #pending = new Map<Told, AdjOut | null>();
   /** One object for equal things to send, while they wait. */
-  #shared = new Map<string, AdjOut>();
+  readonly #shared = new Map<number, AdjOut[]>();
   #filled = false;
   readonly #toldElsewhere = new Map<Peer, readonly Told[]>();
   /** Members take several paths to a prefix. */
@@ -141,10 +141,12 @@ export class UpdateGroup {
     this.#queue(node, shared);
   }
   #share(told: AdjOut): AdjOut {
-    const key = told.nextHop === 0 ? told.attributes.key : `${told.nextHop}@${told.attributes.key}`;
-    const known = this.#shared.get(key);
+    const hash = told.attributes.hash ^ told.nextHop;
+    const alike = this.#shared.get(hash);
+    const known = alike?.find((t) => t.nextHop === told.nextHop && sameAttributes(t.attributes, told.attributes));
     if (known !== undefined) return known;
-    this.#shared.set(key, told);
+    if (alike === undefined) this.#shared.set(hash, [told]);
+    else alike.push(told);
     return told;
   }
   #queue(node: Told, told: AdjOut | null): void {
@@ -241,12 +243,12 @@ export class UpdateGroup {
     return new UpdateWriter(leader?.as4 === true, leader?.sort ?? "ebgp", max, this.several);
   }
   #sendTo(peers: readonly Peer[], writer: UpdateWriter): void {
-    if (writer.length === 0) return;
     for (const peer of peers) {
-      if (!peer.up) continue;
+      if (!peer.up || writer.length === 0) continue;
       peer.counters.sent[UPDATE] = (peer.counters.sent[UPDATE] ?? 0) + writer.messages;
       peer.main.write(writer.octetsFor(peer.localAddress));
     }
+    writer.done();
   }
   #leader(): Peer | undefined {
     for (const peer of this.members) return peer;

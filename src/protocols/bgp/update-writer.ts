@@ -1,6 +1,5 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { setU16, setU32 } from "../../core/bytes.ts";
-import { AS_SEQUENCE } from "./as-path.ts";
 import { remember } from "./attribute-cache.ts";
 import type { Sender } from "./attribute-decode.ts";
 import { attributesRoom, writeAttributes } from "./attribute-encode.ts";
@@ -11,6 +10,10 @@ import { encodePrefix, HEADER, setHeader, UPDATE } from "./wire.ts";
 
 const PREFIX_ROOM = 5;
 
+/** Buffers of writers that are done, for others to use again. */
+const spare: Uint8Array[] = [];
+const [SPARE_MAX, SPARE_BYTES_MAX] = [4, 1 << 22];
+
 /** UPDATEs one behind the other in one buffer, for every neighbour of a group: only next hops differ. */
 export class UpdateWriter {
   readonly #as4: boolean;
@@ -19,7 +22,7 @@ export class UpdateWriter {
   /** Prefixes go with the identifiers of their paths (RFC 7911 §3). */
   readonly #ids: boolean;
   readonly #perPrefix: number;
-  #b = new Uint8Array(512);
+  #b = spare.pop() ?? new Uint8Array(512);
   #end = 0;
   /** Where next hops stand that are the sender's own address. */
   #ownHops: number[] = [];
@@ -77,6 +80,12 @@ export class UpdateWriter {
     return this.#b.subarray(0, this.#end);
   }
 
+  /** What was written is sent, or copied: the writer is not used again. */
+  done(): void {
+    if (spare.length < SPARE_MAX && this.#b.length <= SPARE_BYTES_MAX) spare.push(this.#b);
+    this.#b = NOTHING;
+  }
+
   /** Writes prefixes from `i` on; returns the first one that did not fit. `tail`: octets that must follow. */
   #prefixes(nodes: readonly Told[], i: number, start: number, from: number, tail = 0): number {
     const limit = start + this.#messageMax - this.#perPrefix - tail;
@@ -113,6 +122,8 @@ export class UpdateWriter {
   }
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** Whether reading gives back just these: mandatory ones, and nothing that the reader changes. */
 const isPlain = ({ unknown, clusterList, originatorId, localPref, aggregator, asPath }: Attributes): boolean =>
   unknown.length === 0 &&
@@ -120,5 +131,5 @@ const isPlain = ({ unknown, clusterList, originatorId, localPref, aggregator, as
   originatorId === undefined &&
   localPref === undefined &&
   aggregator === undefined &&
-  asPath.segments.length === 1 &&
-  asPath.segments[0]?.type === AS_SEQUENCE;
+  asPath.plain &&
+  asPath.hops > 0;

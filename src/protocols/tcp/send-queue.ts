@@ -13,8 +13,8 @@ interface Block {
   readonly own: boolean;
 }
 
-/** Copied writes share blocks of at least this size. */
-const BLOCK_BYTES = 16_384;
+/** Copied writes share blocks: of the first size at least after a pause, and of twice the one before while they come, up to the second. */
+const [BLOCK_BYTES, BLOCK_BYTES_MAX] = [256, 16_384];
 
 /**
  * What a program has written and the peer has not acknowledged. Positions count octets of the stream from 0, exact up to
@@ -41,7 +41,8 @@ export class SendQueue {
       const last = this.#blocks.at(-1);
       const room = last?.own ? (last.bytes as Uint8Array).length - (last.end - last.from) : 0;
       if (last === undefined || room === 0) {
-        this.#append(new Uint8Array(Math.max(end - at, BLOCK_BYTES)), 0, 0, null, true);
+        const before = last?.own ? Math.min(BLOCK_BYTES_MAX, 2 * (last.bytes as Uint8Array).length) : BLOCK_BYTES;
+        this.#append(new Uint8Array(Math.max(end - at, before)), 0, 0, null, true);
         continue;
       }
       const n = Math.min(room, end - at);

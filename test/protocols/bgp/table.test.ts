@@ -48,7 +48,7 @@ class Table {
   best(prefix: number): string {
     const node = this.bgp.rib.find(prefix << 16, 16);
     if (node?.best === undefined) return "none";
-    return `${this.peers.indexOf(node.best.source as Peer)} ${node.best.attributes.key}`;
+    return `${this.peers.indexOf(node.best.source as Peer)} ${node.best.attributes.key} ${node.best.attributes.asPath.text}`;
   }
   reason(prefix: number): string | undefined {
     return this.bgp.rib.find(prefix << 16, 16)?.reason;
