@@ -130,6 +130,10 @@ export class AsPath {
     if (known !== undefined && known.#rest === rest && sameNumbers(known.#front, front)) return known;
     return keep(new AsPath(NO_SEGMENTS, front, rest, this));
   }
+  /** Only its sequences. */
+  withoutSets(): AsPath {
+    return this.hasSet ? makePath(this.segments.filter((s) => s.type !== AS_SET && s.type !== CONFED_SET)) : this;
+  }
   /** Without the confederation segments (RFC 5065 §4.1). */
   withoutConfed(): AsPath {
     return this.hasConfed ? makePath(this.segments.filter((s) => s.type < CONFED_SEQUENCE)) : this;
