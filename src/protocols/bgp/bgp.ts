@@ -8,6 +8,7 @@ import type { NexthopState, ZebraInterface, ZebraSession } from "../../frr/zapi.
 import { Aggregates } from "./aggregates.ts";
 import { type AsPath, inNotation } from "./as-path.ts";
 import { Conditions } from "./conditions.ts";
+import { Dampening } from "./dampening.ts";
 import { type DecisionRules, decide, MULTIPATH_MAX, multipaths } from "./decision.ts";
 import { Inbound } from "./inbound.ts";
 import type { PolicyListTable } from "./lists.ts";
@@ -53,6 +54,7 @@ export class Bgp {
   readonly installer: Installer;
   readonly conditions: Conditions;
   readonly restarter: Restarter;
+  readonly dampening: Dampening;
   readonly startUp: StartUp;
   readonly interfaces = new Map<string, ZebraInterface>();
   readonly self: PathSource = { sort: "self", address: 0, as: 0, remoteId: 0, serial: 0 };
@@ -86,6 +88,7 @@ export class Bgp {
     this.installer = new Installer(this);
     this.conditions = new Conditions(this);
     this.restarter = new Restarter(this);
+    this.dampening = new Dampening(this);
     this.startUp = new StartUp(this);
     this.#decide = os.alarm(() => this.#run());
   }
@@ -368,6 +371,7 @@ export class Bgp {
       this.forget(peer);
     }
     this.restarter.stop();
+    this.dampening.stop();
     this.#decide.set(NEVER);
     this.conditions.stop();
     this.startUp.stop();

@@ -1,6 +1,7 @@
 import { CommandSet } from "../../frr/command.ts";
 import { installPolicy } from "../../frr/policy.ts";
 import { installClear } from "./commands-clear.ts";
+import { installDampening } from "./commands-dampening.ts";
 import { installLists } from "./commands-lists.ts";
 import { installNeighbors } from "./commands-neighbor.ts";
 import { installNeighborFamily } from "./commands-neighbor-family.ts";
@@ -21,6 +22,7 @@ installNeighbors(set);
 installNeighborFamily(set);
 installNeighborMore(set);
 installProcessMore(set);
+installDampening(set);
 installRestart(set);
 installSessions(set);
 installRoutes(set);

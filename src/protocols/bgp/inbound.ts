@@ -111,8 +111,12 @@ export class Inbound {
     const nextHop = loops ? nextHops.loop(address) : nextHops.hold(kept.nextHop, peer.singleHop);
     const path = findPath(node, peer, FROM_PEER, id);
     if (path !== undefined) {
-      if (saysSame(path, kept.attributes, nextHop)) {
+      const { dampening } = this.#bgp;
+      const flaps = dampening.lift(path);
+      const same = saysSame(path, kept.attributes, nextHop);
+      if (same && flaps?.history !== true) {
         peer.duplicates++;
+        dampening.settle(path);
         return this.#bgp.nextHops.release(nextHop);
       }
       this.#bgp.nextHops.release(path.nextHop);
@@ -121,6 +125,7 @@ export class Inbound {
       path.since = this.#bgp.os.now();
       path.stale = false;
       node.changed = true;
+      dampening.announced(path, same);
     } else {
       peer.accepted++;
       node.paths.unshift(new Path(node, peer, FROM_PEER, kept.attributes, nextHop, this.#bgp.os.now(), id));
@@ -135,9 +140,11 @@ export class Inbound {
   #remove(peer: Peer, address: Ipv4, length: number, id: number): void {
     const node = this.#bgp.rib.find(address, length);
     const path = node === undefined ? undefined : findPath(node, peer, FROM_PEER, id);
-    if (node !== undefined && path !== undefined) this.removePath(node, path);
+    if (node === undefined || path === undefined || this.#bgp.dampening.withdrawn(path)) return;
+    this.removePath(node, path);
   }
   removePath(node: RibNode, path: Path): void {
+    this.#bgp.dampening.forget(path);
     node.paths = node.paths.length === 1 ? NO_PATHS() : node.paths.filter((p) => p !== path);
     this.#bgp.nextHops.release(path.nextHop);
     const peer = path.source as Peer;
@@ -147,13 +154,14 @@ export class Inbound {
   /** The paths of a neighbour that is lost for a while: they are stale now. */
   keep(peer: Peer): void {
     peer.adjIn.clear();
+    this.#bgp.dampening.clear((path) => path.source === peer);
     if (peer.accepted === 0) return;
     for (const node of this.#bgp.rib) for (const path of node.paths) if (path.source === peer) path.stale = true;
   }
   /** All paths of a neighbour that is lost. `staleOnly`: those that it did not announce again. */
   clear(peer: Peer, staleOnly = false): void {
     if (!staleOnly) peer.adjIn.clear();
-    if (peer.accepted === 0) return;
+    if (peer.accepted === 0 && this.#bgp.dampening.idle) return;
     for (const node of this.#bgp.rib) {
       for (const path of node.paths)
         if (path.source === peer && (!staleOnly || path.stale)) this.removePath(node, path);

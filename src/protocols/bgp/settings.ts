@@ -56,6 +56,7 @@ export interface PeerSettings {
   readonly attributesWithdrawn?: readonly number[];
   // Address family IPv4 unicast.
   readonly activate?: boolean;
+  readonly dampening?: DampeningSettings;
   readonly reflectorClient?: boolean;
   readonly nextHopSelf?: "self" | "force";
   readonly softReconfiguration?: boolean;
@@ -150,6 +151,14 @@ export const DATACENTER: Profile = {
 export type BandwidthUse = "use" | "ignore" | "skip-missing" | "default-weight-for-missing";
 export type AsNotation = "plain" | "dot" | "dot+";
 
+/** `bgp dampening`: penalties, and minutes (RFC 2439). */
+export interface DampeningSettings {
+  readonly halfMin: number;
+  /** Below it a route is used again. */
+  readonly reuse: number;
+  readonly suppress: number;
+  readonly maxMin: number;
+}
 /** `bgp graceful-restart …`: seconds, and what goes on meanwhile. */
 export interface RestartSettings {
   readonly mode: RestartMode;
@@ -226,6 +235,7 @@ export interface Globals {
   readonly minimumHoldS: number;
   readonly conditionalS: number;
   readonly restart: RestartSettings;
+  readonly dampening?: DampeningSettings;
   readonly softwareVersion?: SoftwareVersion;
   /** DSCP and the like of sessions' packets: the whole octet. */
   readonly sessionTos: number;

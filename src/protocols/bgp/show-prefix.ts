@@ -39,14 +39,17 @@ const advertisedTo = (bgp: Bgp, node: RibNode): Peer[] =>
 
 function pathText(bgp: Bgp, node: RibNode, p: Path): string {
   const { attributes: a } = p;
+  const flaps = bgp.dampening.of(p);
+  const nextHop = bgp.dampening.nextHopOf(p);
   const peer = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
   const notes = [
     a.aggregator === undefined ? "" : `, (aggregated by ${a.aggregator.as} ${formatIp(a.aggregator.address)})`,
     peer?.settings.reflectorClient === true ? ", (Received from a RR-client)" : "",
     p.stale ? ", (stale)" : "",
+    flaps?.history ? ", (history entry)" : flaps?.damped ? ", (suppressed due to dampening)" : "",
   ].join("");
-  const metric = p.nextHop.metric > 0 ? ` (metric ${p.nextHop.metric})` : "";
-  const reach = p.valid || peer === undefined ? metric : " (inaccessible)";
+  const metric = nextHop.metric > 0 ? ` (metric ${nextHop.metric})` : "";
+  const reach = nextHop.valid || peer === undefined ? metric : " (inaccessible)";
   const from =
     peer === undefined
       ? `from 0.0.0.0 (${formatIp(bgp.routerId)})`
@@ -54,7 +57,7 @@ function pathText(bgp: Bgp, node: RibNode, p: Path): string {
   const lines = [
     `  ${a.asPath.text === "" ? "Local" : bgp.asText(a.asPath)}${notes}`,
     `    ${formatIp(p.nextHop.address)}${reach} ${from}`,
-    `      ${qualities(node, p, peer)}`,
+    `      ${qualities(node, p, peer, nextHop.valid)}`,
     ...(a.communities.length > 0 ? [`      Community: ${communitiesText(a.communities)}`] : []),
     ...(a.extended.length > 0 ? [`      Extended Community: ${extendedsText(a.extended)}`] : []),
     ...(a.large.length > 0 ? [`      Large Community: ${largesText(a.large)}`] : []),
@@ -75,7 +78,7 @@ function originators({ attributes: a }: Path): string[] {
   return [`      ${parts.join(", ")}`];
 }
 
-function qualities(node: RibNode, p: Path, peer: Peer | undefined): string {
+function qualities(node: RibNode, p: Path, peer: Peer | undefined, valid: boolean): string {
   const { attributes: a } = p;
   return [
     `Origin ${ORIGIN_NAMES[a.origin]}`,
@@ -83,7 +86,7 @@ function qualities(node: RibNode, p: Path, peer: Peer | undefined): string {
     ...(a.localPref === undefined ? [] : [`localpref ${a.localPref}`]),
     ...(a.weight === 0 ? [] : [`weight ${a.weight}`]),
     ...(a.tag === 0 ? [] : [`tag ${a.tag}`]),
-    p.valid ? "valid" : "invalid",
+    valid ? "valid" : "invalid",
     ...kindOf(p, peer),
     ...(a.atomicAggregate ? ["atomic-aggregate"] : []),
     ...(p.multipath || (node.best === p && node.paths.some((q) => q !== p && q.multipath)) ? ["multipath"] : []),
@@ -119,6 +122,8 @@ export function nodeJson(bgp: Bgp, node: RibNode): Json {
 export function pathJson(bgp: Bgp, node: RibNode, p: Path, told?: { attributes: Attributes; nextHop: Ipv4 }): Json {
   const a = told?.attributes ?? p.attributes;
   const peer = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
+  const flaps = bgp.dampening.of(p);
+  const nextHop = bgp.dampening.nextHopOf(p);
   return {
     aspath: {
       string: a.asPath.text === "" ? "Local" : bgp.asText(a.asPath),
@@ -134,7 +139,9 @@ export function pathJson(bgp: Bgp, node: RibNode, p: Path, told?: { attributes: 
     locPrf: a.localPref,
     weight: a.weight === 0 ? undefined : a.weight,
     tag: a.tag === 0 ? undefined : a.tag,
-    valid: p.valid,
+    dampeningHistoryEntry: flaps?.history === true ? true : undefined,
+    dampeningSuppressed: flaps?.damped === true && !flaps.history ? true : undefined,
+    valid: nextHop.valid && flaps?.history !== true,
     version: node.version,
     sourced: peer === undefined && p.kind !== FROM_AGGREGATE ? true : undefined,
     aggregated: p.kind === FROM_AGGREGATE ? true : undefined,
@@ -159,8 +166,8 @@ export function pathJson(bgp: Bgp, node: RibNode, p: Path, told?: { attributes: 
         ip: formatIp(told?.nextHop ?? p.nextHop.address),
         hostname: peer === undefined ? bgp.os.hostname : peer.hostname,
         afi: "ipv4",
-        metric: p.nextHop.metric,
-        accessible: p.valid || peer === undefined,
+        metric: nextHop.metric,
+        accessible: nextHop.valid || peer === undefined,
         used: true,
       },
     ],

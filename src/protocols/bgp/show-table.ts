@@ -29,8 +29,10 @@ const peerOf = (p: Path): Peer | undefined => (p.kind === FROM_PEER ? (p.source 
 export const isInternal = (p: Path): boolean => peerOf(p)?.sort === "ibgp";
 
 /** The three characters before a path. */
-function statusOf(p: Path): string {
-  const first = p.stale ? "S" : p.suppressed > 0 ? "s" : p.valid ? "*" : " ";
+function statusOf(bgp: Bgp, p: Path): string {
+  const flaps = bgp.dampening.of(p);
+  const first = p.stale ? "S" : p.suppressed > 0 ? "s" : bgp.dampening.isValid(p) ? "*" : " ";
+  if (flaps?.history === true || flaps?.damped === true) return `${first}${flaps.history ? "h" : "d"} `;
   const second = p.node.best === p ? ">" : p.multipath ? "=" : " ";
   return first + second + (isInternal(p) ? "i" : " ");
 }
@@ -63,7 +65,14 @@ export function tableText(bgp: Bgp, wanted: (p: Path) => boolean): string {
     for (const p of ordered(node)) {
       if (!wanted(p)) continue;
       const { attributes: a } = p;
-      text += routeLine(statusOf(p), first ? node : undefined, p.nextHop.address, a, a.weight, bgp.asText(a.asPath));
+      text += routeLine(
+        statusOf(bgp, p),
+        first ? node : undefined,
+        p.nextHop.address,
+        a,
+        a.weight,
+        bgp.asText(a.asPath),
+      );
       if (first) routes++;
       first = false;
     }
@@ -132,12 +141,15 @@ export function tableJson(
 function pathJson(bgp: Bgp, node: RibNode, p: Path): JsonObject {
   const { attributes: a } = p;
   const best = node.best === p;
+  const flaps = bgp.dampening.of(p);
   const peer = peerOf(p);
   const hostname = peer === undefined ? bgp.os.hostname : peer.hostname;
   return {
     ...(p.suppressed > 0 ? { suppressed: true } : {}),
     ...(p.stale ? { stale: true } : {}),
-    ...(p.valid ? { valid: true } : {}),
+    ...(bgp.dampening.isValid(p) ? { valid: true } : {}),
+    ...(flaps?.history === true ? { history: true } : {}),
+    ...(flaps?.damped === true ? { damped: true } : {}),
     ...(best ? { bestpath: true, selectionReason: node.reason } : p.multipath ? { multipath: true } : {}),
     pathFrom: isInternal(p) ? "internal" : "external",
     prefix: formatIp(node.address),
@@ -155,7 +167,7 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): JsonObject {
         ip: formatIp(p.nextHop.address),
         ...(hostname === undefined ? {} : { hostname }),
         afi: "ipv4",
-        ...(p.valid || peer === undefined ? { used: true } : {}),
+        ...(bgp.dampening.isValid(p) || peer === undefined ? { used: true } : {}),
       },
     ],
   };

@@ -81,7 +81,7 @@ function pathView(bgp: Bgp, node: RibNode, p: Path): Record<string, unknown> {
   const peer = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
   const best = node.best === p;
   return {
-    valid: p.valid,
+    valid: bgp.dampening.isValid(p),
     best,
     ...attributesView(bgp, p.attributes),
     // FRR shows the default where a path from an internal neighbour, or of its own, has none.

@@ -1,6 +1,7 @@
 import { extendedText } from "./community.ts";
 import {
   type AddPathTx,
+  type DampeningSettings,
   type Globals,
   type PeerSettings,
   RESTART_DEFAULTS,
@@ -80,8 +81,18 @@ export const sessionWords = (s: PeerSettings): Line[] => [
   s.localRole && `local-role ${s.localRole.role}${s.localRole.strict ? " strict-mode" : ""}`,
 ];
 
+/** `dampening`, as it is written; what is not said is not written either. */
+export function dampeningWords(d: DampeningSettings | undefined): Line {
+  if (d === undefined) return undefined;
+  const { halfMin, reuse, suppress, maxMin } = d;
+  if (reuse !== 750 || suppress !== 2000 || maxMin !== 4 * halfMin)
+    return `dampening ${halfMin} ${reuse} ${suppress} ${maxMin}`;
+  return halfMin === 15 ? "dampening" : `dampening ${halfMin}`;
+}
+
 /** The same inside the address family. */
 export const familyWords = (s: PeerSettings): Line[] => [
+  dampeningWords(s.dampening),
   s.addPathTx !== undefined && addPathWords(s.addPathTx),
   s.orf && `capability orf prefix-list ${s.orf.sends ? (s.orf.takes ? "both" : "send") : "receive"}`,
   s.siteOfOrigin !== undefined && `soo ${extendedText(s.siteOfOrigin).replace("SoO:", "")}`,

@@ -3,7 +3,7 @@ import type { ConfigBlock } from "../../frr/vty.ts";
 import type { Bgp } from "./bgp.ts";
 import type { BgpDaemon } from "./daemon.ts";
 import type { Globals, PeerSettings } from "./settings.ts";
-import { familyWords, globalLines, sessionWords } from "./write-config-more.ts";
+import { dampeningWords, familyWords, globalLines, sessionWords } from "./write-config-more.ts";
 
 /** bgpd's part of the running configuration (bgpd/bgp_vty.c:bgp_config_write), in FRR's order. */
 export function writeBgpConfig(d: BgpDaemon): readonly ConfigBlock[] {
@@ -136,6 +136,7 @@ function familyBlock(bgp: Bgp): string[] {
     ...(g.maxPathsIbgp === undefined
       ? []
       : [`maximum-paths ibgp ${g.maxPathsIbgp}${g.equalClusterLength ? " equal-cluster-length" : ""}`]),
+    ...(g.dampening === undefined ? [] : [`bgp ${dampeningWords(g.dampening)}`]),
     ...(g.tableMap === undefined ? [] : [`table-map ${g.tableMap}`]),
     ...(g.distance === undefined ? [] : [`distance bgp ${g.distance.ebgp} ${g.distance.ibgp} ${g.distance.local}`]),
   ];
