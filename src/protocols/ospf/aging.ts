@@ -1,6 +1,6 @@
 import type { OsAlarm } from "../../core/os.ts";
 import { NEVER, S } from "../../core/time.ts";
-import { flush, forgetRetransmissions, isSystemWide } from "./flood.ts";
+import { flush, isSystemWide } from "./flood.ts";
 import { MAX_AGE } from "./lsa-codec.ts";
 import type { Lsdb, Slot } from "./lsdb.ts";
 import type { Area, Ospf } from "./model.ts";
@@ -83,9 +83,9 @@ export class Aging {
     for (const [slot, area] of [...this.#withdrawn]) {
       if (slot.age < MAX_AGE)
         this.#withdrawn.delete(slot); // it came again
-      else if (slot.unacknowledged === 0) {
+      else if (slot.waiting === 0) {
         this.#withdrawn.delete(slot);
-        forgetRetransmissions(ospf, slot);
+        ospf.retransmissions.forget(slot);
         (isSystemWide(slot.lsa.type) ? ospf.lsdb : area?.lsdb)?.remove(slot);
       }
     }

@@ -37,7 +37,7 @@ export function install(
     lsdb.add(slot);
   } else {
     before = slot.lsa;
-    forgetRetransmissions(ospf, slot);
+    ospf.retransmissions.forget(slot);
     changed = !before.sameContents(lsa) || slot.ageNow(now) >= MAX_AGE !== age >= MAX_AGE;
     slot.lsa = lsa;
     slot.age = age;
@@ -130,20 +130,13 @@ export function checkLoading(n: Neighbor): void {
 
 /** Puts an instance on the list of what a neighbour has to acknowledge. */
 export function retransmitTo(n: Neighbor, slot: Slot): void {
-  const { size } = n.retransmit;
-  if (n.retransmit.add(slot).size === size) return;
-  slot.unacknowledged++;
+  if (!n.retransmit.add(slot)) return;
   if (n.retransmitTimer.deadline === NEVER) n.retransmitTimer.set(nextRetransmission(n));
 }
 
 /** The neighbour has it. Returns whether that was not known. */
-export function acknowledged(n: Neighbor, slot: Slot): boolean {
-  if (!n.retransmit.delete(slot)) return false;
-  slot.unacknowledged--;
-  return true;
-}
+export const acknowledged = (n: Neighbor, slot: Slot): boolean => n.retransmit.delete(slot);
 export function clearRetransmissions(n: Neighbor): void {
-  for (const slot of n.retransmit) slot.unacknowledged--;
   n.retransmit.clear();
   n.retransmitTimer.set(NEVER);
 }
@@ -160,24 +153,15 @@ export function retransmit(n: Neighbor): void {
   if (n.retransmit.size === 0) return;
   const { now } = n.oi.ospf;
   const since = now - n.oi.retransmitS * S;
-  for (const slot of n.retransmit) if (slot.at <= since) queueUpdateTo(n, slot);
+  for (const slot of n.retransmit.slots()) if (slot.at <= since) queueUpdateTo(n, slot);
   n.retransmitTimer.set(nextRetransmission(n));
-}
-
-/** Takes an advertisement off everybody's list: its instance is superseded. */
-export function forgetRetransmissions(ospf: Ospf, slot: Slot): void {
-  if (slot.unacknowledged === 0) return;
-  for (const oi of ospf.interfaces)
-    for (const n of oi.neighbors.values()) {
-      if (n.retransmit.delete(slot) && --slot.unacknowledged === 0) return;
-    }
 }
 
 /** Withdraws an advertisement: at MaxAge it is flooded, and taken out once everybody has acknowledged (§14.1). */
 export function flush(ospf: Ospf, area: Area, slot: Slot): void {
   if (slot.ageNow(ospf.now) >= MAX_AGE && slot.flushing) return;
   const wasOld = slot.age >= MAX_AGE;
-  forgetRetransmissions(ospf, slot);
+  ospf.retransmissions.forget(slot);
   slot.age = MAX_AGE;
   slot.at = ospf.now;
   slot.refreshAt = NEVER;

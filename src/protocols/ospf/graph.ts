@@ -1,5 +1,4 @@
 import type { Ipv4 } from "../../core/addr.ts";
-import type { Dest } from "./destinations.ts";
 import type { HopSet } from "./hops.ts";
 import type { Lsa } from "./lsa.ts";
 import { LSA_ROUTER } from "./lsa-codec.ts";
@@ -18,8 +17,6 @@ export class Vertex {
   at: number;
   /** What it says of itself; undefined: nothing is known, or it is being withdrawn. */
   lsa: Lsa | undefined = undefined;
-  /** The prefixes that it attaches, in the order of its shape. */
-  dests: readonly Dest[] = NO_DESTS;
   /** Distance from this router, and how to go there. */
   dist = UNREACHED;
   hops: HopSet | undefined = undefined;
@@ -40,8 +37,6 @@ export class Vertex {
     return this.lsa?.shape;
   }
 }
-
-export const NO_DESTS: readonly Dest[] = [];
 
 /** The routers and transit networks of an area as vertices (RFC 2328 §16.1). */
 export class Graph {

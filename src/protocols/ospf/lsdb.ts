@@ -16,8 +16,8 @@ export class Slot {
   at: Nanos;
   /** This router's own. */
   self: boolean;
-  /** Neighbours that have not acknowledged this instance yet. */
-  unacknowledged = 0;
+  /** Who has not acknowledged this instance yet: kept by `Retransmissions`. 0: nobody. */
+  waiting = 0;
   /** Being withdrawn: it goes when nobody needs to acknowledge it any more. */
   flushing = false;
   /** When this router's own is refreshed. */

@@ -8,6 +8,7 @@ import type { Hooks } from "./hooks.ts";
 import type { Lsa } from "./lsa.ts";
 import { Lsdb, type Slot } from "./lsdb.ts";
 import type { InterfaceState, NeighborState, NetworkType, SpfPace } from "./machine.ts";
+import { RetransmissionList, Retransmissions } from "./retransmissions.ts";
 import {
   AreaSettings,
   DEAD_S,
@@ -59,7 +60,7 @@ export class Neighbor {
   /** The last one asked for; undefined once that has come. */
   lastRequested: string | undefined;
   /** What it has not acknowledged. */
-  readonly retransmit = new Set<Slot>();
+  readonly retransmit: RetransmissionList;
   /** Since when retransmissions are due each interval. */
   exchangeAt: Nanos = 0;
   /** Highest sequence number of cryptographic authentication seen. */
@@ -78,6 +79,7 @@ export class Neighbor {
     this.oi = oi;
     this.address = address;
     this.routerId = routerId;
+    this.retransmit = new RetransmissionList(ospf.retransmissions);
     this.inactivity = ospf.alarm(() => hooks.neighborEvent(this, "InactivityTimer"));
     this.helloReply = ospf.alarm(() => hooks.helloReply(this));
     this.ddTimer = ospf.alarm(() => hooks.ddTimer(this));
@@ -281,6 +283,7 @@ export class Ospf {
   readonly byIndex = new Map<number, OspfInterface[]>();
   /** Externals and other advertisements of the whole system. */
   readonly lsdb = new Lsdb();
+  readonly retransmissions = new Retransmissions(() => [...[...this.areas.values()].map((a) => a.lsdb), this.lsdb]);
   abr = false;
   asbr = false;
   startedAt: Nanos = 0;

@@ -2,7 +2,7 @@ import { type Ipv4, lengthOfMask, networkOf } from "../../core/addr.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import { type Nanos, NEVER } from "../../core/time.ts";
 import { type Dest, DestTable, type Path } from "./destinations.ts";
-import { Graph, NO_DESTS, UNREACHED, type Vertex } from "./graph.ts";
+import { Graph, UNREACHED, type Vertex } from "./graph.ts";
 import { type Hop, type HopSet, HopSets } from "./hops.ts";
 import { linkCost, linkData } from "./links.ts";
 import type { Lsa } from "./lsa.ts";
@@ -150,7 +150,7 @@ export class Routing {
     const graph = this.#graph(area);
     area.spfRuns++;
     area.spfLooked += shortestPaths(graph, this.#root(area), (v) => {
-      for (const dest of v.dests) this.touch(dest);
+      this.#touchAttached(v);
       if (!v.network && v.flags !== 0) this.#claimsStale = true;
     });
   }
@@ -193,24 +193,23 @@ export class Routing {
     const after = now?.shape.attached ?? NOTHING;
     v.graph.says(v, now, ways);
     if (sameAttached(before, after)) return;
-    for (let i = 0; i < v.dests.length; i++) {
-      const dest = v.dests[i] as Dest;
-      dest.detach(v, (before[i] as Attached).cost);
+    for (const { prefix, cost } of before) {
+      const dest = this.dests.get(prefix);
+      dest.detach(v, cost);
       this.touch(dest);
     }
-    if (after.length === 0) {
-      v.dests = NO_DESTS;
-      return;
-    }
-    const dests = new Array<Dest>(after.length);
-    for (let i = 0; i < after.length; i++) {
-      const { prefix, cost } = after[i] as Attached;
+    for (const { prefix, cost } of after) {
       const dest = this.dests.get(prefix);
       dest.attach(v, cost);
       this.touch(dest);
-      dests[i] = dest;
     }
-    v.dests = dests;
+  }
+  /** What a router or network attaches is to be looked at again. */
+  #touchAttached(v: Vertex): void {
+    for (const { prefix } of v.shape?.attached ?? NOTHING) {
+      const dest = this.dests.find(prefix.address, prefix.length);
+      if (dest !== undefined) this.touch(dest);
+    }
   }
 
   #visit(address: Ipv4, length: number, cost: number, visit: (dest: Dest, cost: number) => void): void {

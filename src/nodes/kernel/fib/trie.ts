@@ -2,9 +2,8 @@
 export class TrieNode<T> {
   /** The first of what stands under exactly this prefix. `Trie.put` sets it. */
   first: T | null = null;
-  /** The prefix as a signed 32-bit number, and its netmask likewise, so that both stay small integers. */
+  /** The prefix as a signed 32-bit number, so that it stays a small integer. */
   readonly key: number;
-  readonly mask: number;
   readonly length: number;
   left: TrieNode<T> | null = null;
   right: TrieNode<T> | null = null;
@@ -12,7 +11,6 @@ export class TrieNode<T> {
 
   constructor(key: number, length: number) {
     this.key = key;
-    this.mask = length === 0 ? 0 : -1 << (32 - length);
     this.length = length;
   }
 }
@@ -72,7 +70,7 @@ export class Trie<T> {
     const key = address | 0;
     let best: TrieNode<T> | null = null;
     let node = this.#root;
-    while (node !== null && ((key ^ node.key) & node.mask) === 0) {
+    while (node !== null && Math.clz32(key ^ node.key) >= node.length) {
       if (node.first !== null) best = node;
       node = key << node.length < 0 ? node.right : node.left; // At length 32 the shift is 0, and both are null.
     }
@@ -83,7 +81,7 @@ export class Trie<T> {
   exact(address: number, length: number): TrieNode<T> | null {
     const key = address | 0;
     let node = this.#root;
-    while (node !== null && node.length < length && ((key ^ node.key) & node.mask) === 0) {
+    while (node !== null && node.length < length && Math.clz32(key ^ node.key) >= node.length) {
       node = key << node.length < 0 ? node.right : node.left;
     }
     return node !== null && node.length === length && node.key === key && node.first !== null ? node : null;
@@ -201,7 +199,7 @@ export class Trie<T> {
     const first = (slot << (32 - bits)) | 0;
     let around: T | null = null;
     let node = this.#root;
-    while (node !== null && node.length < bits && ((first ^ node.key) & node.mask) === 0) {
+    while (node !== null && node.length < bits && Math.clz32(first ^ node.key) >= node.length) {
       if (node.first !== null) around = node.first;
       node = first << node.length < 0 ? node.right : node.left;
     }
