@@ -132,7 +132,7 @@ function installLimits(set: CommandSet<BgpDaemon>): void {
     FAMILY_MODES,
     "maximum-prefix (1-4294967295)$max [(1-100)$threshold] [{warning-only|force|restart (1-65535)$minutes}]",
     "maximum-prefix [(1-4294967295) [(1-100)] [{warning-only|force|restart (1-65535)}]]",
-    "none",
+    "limit",
     (a) => ({
       maximumPrefix: {
         max: a.int("max"),

@@ -231,6 +231,13 @@ export class Inbound {
     this.#bgp.startUp.complete(peer);
   }
 
+  /** `maximum-prefix` is another one: counted anew, at once. */
+  limitChanged(peer: Peer): void {
+    if (peer.overflowed) return peer.clearOverflow();
+    const owed = peer.up ? this.#limit(peer) : undefined;
+    if (owed !== undefined) peer.stop(owed, false);
+  }
+
   /** `maximum-prefix`. */
   #limit(peer: Peer): Answer | undefined {
     const limit = peer.settings.maximumPrefix;

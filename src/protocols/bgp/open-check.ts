@@ -52,7 +52,8 @@ function roleConflict(peer: Peer, c: Capabilities): boolean {
 function isExpected(peer: Peer, as: number): boolean {
   const { remoteAs } = peer.settings;
   if (remoteAs === "auto") return true;
-  if (remoteAs === "external") return as !== peer.bgp.globals.as;
-  if (remoteAs === "internal") return as === peer.bgp.globals.as;
+  const { as: own } = peer.bgp.globals;
+  if (remoteAs === "external") return as !== own;
+  if (remoteAs === "internal") return as === (peer.settings.localAs?.as ?? own);
   return as === remoteAs;
 }

@@ -74,6 +74,10 @@ export class Outbound {
   again(peer: Peer): void {
     this.#soon(peer);
   }
+  /** Policy towards a neighbour has changed: what differs is told with `defaults`. */
+  differently(peer: Peer): void {
+    if (peer.updateGroup !== undefined) this.#refill.add(peer.updateGroup);
+  }
   refillAll(): void {
     for (const group of this.#groups.values()) group.refill();
   }

@@ -478,10 +478,10 @@ export class Peer implements SessionOwner, PathSource {
 
   /** Which kind of neighbour it is. */
   #identify(): void {
-    const { remoteAs } = this.settings;
+    const { remoteAs, localAs } = this.settings;
     const { globals } = this.bgp;
     if (typeof remoteAs === "number") this.as = remoteAs;
-    else if (remoteAs === "internal") this.as = globals.as;
+    else if (remoteAs === "internal") this.as = localAs?.as ?? globals.as;
     this.sort = sortOf(this.as, this.settings, globals);
     this.oad = this.sort === "ebgp" && this.settings.oad === true;
     this.special = specialReading(this);

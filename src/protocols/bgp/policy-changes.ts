@@ -9,7 +9,7 @@ export function policyChanged(bgp: Bgp, keys: readonly string[]): void {
   for (const peer of bgp.peers.values()) {
     if (!peer.up) continue;
     if (uses(peer.settings, "in", changed)) softIn(bgp, peer);
-    if (uses(peer.settings, "out", changed)) bgp.outbound.again(peer);
+    if (uses(peer.settings, "out", changed)) bgp.outbound.differently(peer);
   }
   if (bgp.globals.tableMap !== undefined && changed.has(`route-map ${bgp.globals.tableMap}`)) bgp.redecide();
   bgp.local.refresh();

@@ -321,6 +321,8 @@ function reset(bgp: Bgp, p: Peer): JsonObject {
 function connection(bgp: Bgp, p: Peer): JsonObject {
   const { socket, state: s } = p.main;
   const now = bgp.os.now();
+  const interval = p.settings.advertisementIntervalS ?? 0;
+  const waits = p.updateGroup?.writeAt ?? NEVER;
   const there = p.up && socket !== undefined;
   const due = (at: Nanos): number | undefined => (at === NEVER ? undefined : Math.max(0, seconds(at - now)) * 1000);
   return {
@@ -336,6 +338,9 @@ function connection(bgp: Bgp, p: Peer): JsonObject {
     connectRetryTimer: p.fsmConfig().connectRetryS,
     estimatedRttInMsecs: there ? Math.max(0, Math.round(socket.info().rttMs)) : undefined,
     nextStartTimerDueInMsecs: due(s.startAt),
+    ...(interval > 0 && waits !== NEVER
+      ? { mraiInterval: interval, mraiTimerExpireInMsecs: Math.max(0, Math.ceil((waits - now) / S)) * 1000 }
+      : {}),
     nextConnectTimerDueInMsecs: due(s.retryAt),
     authenticationEnabled: p.settings.password === undefined ? undefined : 1,
     readThread: there ? "on" : "off",

@@ -12,6 +12,7 @@ import type { Path } from "./rib.ts";
 import { advertisedDetailJson, advertisedJson, receivedJson } from "./show-adj.ts";
 import { neighborsJson } from "./show-neighbor-json.ts";
 import { neighborText } from "./show-neighbors.ts";
+import { peerGroupsJson, peerGroupsText } from "./show-peer-groups.ts";
 import { nodeJson, pathJson, prefixJson, prefixText } from "./show-prefix.ts";
 import { summaryJson, summaryText } from "./show-summary.ts";
 import { advertisedText, receivedText, tableJson, tableText } from "./show-table.ts";
@@ -60,8 +61,9 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   show("summary [json]", (bgp, a) => (a.has("json") ? summaryJson(bgp, a.has("unicast")) : summaryText(bgp)));
   show("neighbors [json]", (bgp, a) => neighbors(bgp, a, bgp.sortedPeers()));
   show("neighbors A.B.C.D$peer [json]", (bgp, a) => withPeer(bgp, a, (p) => neighbors(bgp, a, [p])));
-  show("neighbors A.B.C.D$peer <advertised-routes|received-routes|filtered-routes|routes>$what [json]", (bgp, a) =>
-    withPeer(bgp, a, (p) => routesOf(bgp, a, p)),
+  show(
+    "neighbors <A.B.C.D|WORD>$peer <advertised-routes|received-routes|filtered-routes|routes>$what [json]",
+    (bgp, a) => withPeer(bgp, a, (p) => routesOf(bgp, a, p)),
   );
   show("neighbors A.B.C.D$peer advertised-routes detail json", (bgp, a) =>
     withPeer(bgp, a, (p) => advertisedDetailJson(bgp, p)),
@@ -70,6 +72,10 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   show("<update-groups|update-group> [json]", (bgp, a) =>
     a.has("json") ? updateGroupsJson(bgp) : updateGroupsText(bgp),
   );
+  show("peer-group [WORD$name] [json]", (bgp, a) => {
+    const groups = [...bgp.groups.values()].filter((g) => !a.has("name") || g.name === a.text("name"));
+    return a.has("json") ? peerGroupsJson(bgp, groups) : peerGroupsText(bgp, groups);
+  });
   show("regexp LINE...$regex", (bgp, a) => {
     const regex = asPathRegex(a.text("regex"));
     if (regex === undefined) return { refused: `Can't compile regexp ${a.text("regex")}\n` };
@@ -113,7 +119,9 @@ function byCommunity(bgp: Bgp, a: Args): Said {
 }
 
 function withPeer(bgp: Bgp, a: Args, run: (p: Peer) => Said): Said {
-  const peer = bgp.peers.get(parseIp(a.text("peer")) ?? 0);
+  const name = a.text("peer");
+  // The name of a group stands for its members, which are told the same.
+  const peer = bgp.peers.get(parseIp(name) ?? 0) ?? bgp.sortedPeers().find((p) => p.group?.name === name);
   if (peer !== undefined) return run(peer);
   return a.has("json") ? prettyJson({ bgpNoSuchNeighbor: true }) : "% No such neighbor in this view/vrf\n";
 }

@@ -44,6 +44,10 @@ export class UpdateGroup {
   /** `maximum-prefix-out` has held something back. */
   #held = false;
   #default: RibNode | undefined;
+  /** What was told of prefixes that wait, where there is an interval between advertisements. */
+  readonly #sent = new Map<Told, AdjOut>();
+  /** When something was sent last. */
+  #wroteAt = 0;
   readonly #write: OsAlarm;
   readonly #coalesce: OsAlarm;
 
@@ -63,6 +67,10 @@ export class UpdateGroup {
   /** Whether something waits to be sent. */
   get busy(): boolean {
     return this.#pending.size > 0 || this.#joiners.size > 0;
+  }
+  /** When what waits is sent; `NEVER`: nothing waits. */
+  get writeAt(): Nanos {
+    return this.#write.deadline;
   }
   get queued(): number {
     return this.#pending.size;
@@ -137,6 +145,7 @@ export class UpdateGroup {
     const same = before?.nextHop === told.nextHop && sameAttributes(before.attributes, told.attributes);
     if (same && this.bgp.globals.suppressDuplicates) return;
     const shared = this.#share(told);
+    if (this.#interval > 0 && before !== undefined && !this.#pending.has(node)) this.#sent.set(node, before);
     this.out.set(node, shared);
     this.#queue(node, shared);
   }
@@ -152,8 +161,19 @@ export class UpdateGroup {
   #queue(node: Told, told: AdjOut | null): void {
     this.#pending.set(node, told);
     if (this.#write.deadline !== NEVER) return;
-    const interval = (this.#leader()?.settings.advertisementIntervalS ?? 0) * 1000 * MS;
-    this.#write.set(this.bgp.os.now() + Math.max(WRITE_DELAY, interval));
+    // An interval since the last time: what comes later than that goes at once (bgpd/bgp_fsm.c:bgp_adjust_routeadv).
+    const interval = this.#interval;
+    const now = this.bgp.os.now();
+    this.#write.set(Math.max(now + WRITE_DELAY, interval === 0 ? now : this.#wroteAt + interval));
+  }
+  get #interval(): Nanos {
+    return (this.#leader()?.settings.advertisementIntervalS ?? 0) * 1000 * MS;
+  }
+  /** Whether a prefix has come back to what its neighbours know while it waited. */
+  #isKnown(node: Told, told: AdjOut): boolean {
+    const sent = this.#sent.get(node);
+    const same = sent?.nextHop === told.nextHop && sameAttributes(sent.attributes, told.attributes);
+    return same && this.bgp.globals.suppressDuplicates;
   }
 
   /** Policy has changed: everything is worked out anew, and what differs is sent. */
@@ -175,8 +195,9 @@ export class UpdateGroup {
     const announced = new Map<AdjOut, Told[]>();
     for (const [node, told] of pending) {
       if (told === null) withdrawn.push(node);
-      else push(announced, told, node);
+      else if (this.#sent.size === 0 || !this.#isKnown(node, told)) push(announced, told, node);
     }
+    this.#sent.clear();
     const writer = this.#writer();
     writer.withdraw(withdrawn);
     for (const [told, nodes] of announced) writer.announce(told, nodes);
@@ -243,6 +264,7 @@ export class UpdateGroup {
     return new UpdateWriter(leader?.as4 === true, leader?.sort ?? "ebgp", max, this.several);
   }
   #sendTo(peers: readonly Peer[], writer: UpdateWriter): void {
+    if (writer.length > 0) this.#wroteAt = this.bgp.os.now();
     for (const peer of peers) {
       if (!peer.up || writer.length === 0) continue;
       peer.counters.sent[UPDATE] = (peer.counters.sent[UPDATE] ?? 0) + writer.messages;
