@@ -5,6 +5,7 @@ import type { RouteKind } from "../../frr/zapi.ts";
 import { parseArea } from "./area-id.ts";
 import { installAreaCommands, type On } from "./commands-area.ts";
 import { setPassive, updatePassive } from "./commands-interface.ts";
+import { installSummaryCommands } from "./commands-summary.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { chooseRouterId, updateCost, updateInterfaces } from "./interfaces.ts";
 import { setStaticNeighbor, unsetStaticNeighbor } from "./nbma.ts";
@@ -40,6 +41,7 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
   installPreferences(on);
   installAreaCommands(on);
   installNeighbors(on);
+  installSummaryCommands(on);
 }
 
 /** `neighbor A.B.C.D …`: on networks without broadcast. */

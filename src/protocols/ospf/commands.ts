@@ -4,6 +4,7 @@ import { installPolicy } from "../../frr/policy.ts";
 import { installClear } from "./commands-clear.ts";
 import { installInterfaceCommands } from "./commands-interface.ts";
 import { installProcessCommands } from "./commands-process.ts";
+import { installShowSummary } from "./commands-summary.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { OSPF_RULES } from "./policy.ts";
 import { installShowDatabase } from "./show-database.ts";
@@ -23,6 +24,7 @@ function build(): CommandSet<OspfDaemon> {
   installShowRoute(set);
   installShowDatabase(set);
   installShowProcess(set);
+  installShowSummary(set);
   installClear(set);
   return set;
 }

@@ -9,12 +9,13 @@ import type { Slot } from "./lsdb.ts";
 import type { Area, Ospf } from "./model.ts";
 import { originateIfChanged } from "./originate.ts";
 import type { RedistributeSettings } from "./settings.ts";
+import { keyOf, prefixOfKey, Summaries } from "./summaries.ts";
 import { OPTION_E, OPTION_NP } from "./wire.ts";
 
 /** Routes taken over from elsewhere, at most. */
 const EXTERNALS_MAX = 1_000_000;
 /** ospfd/ospf_zebra.h: metrics where nothing is said. */
-const DEFAULT_METRIC = 20;
+export const DEFAULT_METRIC = 20;
 const DEFAULT_ROUTE_METRIC = 10;
 const DEFAULT_ALWAYS_METRIC = 1;
 
@@ -60,11 +61,13 @@ export class Externals {
   #soon = false;
   readonly #timer: OsAlarm;
   readonly #subscribed = new Set<RouteKind | "default">();
+  readonly summaries: Summaries;
 
   constructor(ospf: Ospf, borders: Borders) {
     this.#ospf = ospf;
     this.#borders = borders;
     this.#timer = ospf.alarm(() => this.refreshAll());
+    this.summaries = new Summaries(ospf, () => this.#regroup());
     borders.nssa.ownExternal = (address, length) => this.#originated.has(`${address}/${length}`);
     borders.asbrChanged = () => {
       this.updateAsbr();
@@ -73,10 +76,11 @@ export class Externals {
   }
 
   get waiting(): boolean {
-    return this.#timer.deadline !== NEVER;
+    return this.#timer.deadline !== NEVER || this.summaries.waiting;
   }
   stop(): void {
     this.#timer.set(NEVER);
+    this.summaries.stop();
   }
   /** Whether a prefix is told outside by this router itself. */
   has(prefix: Prefix): boolean {
@@ -173,7 +177,8 @@ export class Externals {
     this.#timer.set(NEVER);
     const prefixes = new Map<string, Prefix>();
     for (const table of this.#told.values()) for (const [key, route] of table) prefixes.set(key, route.prefix);
-    for (const key of this.#originated.keys()) if (!prefixes.has(key)) prefixes.set(key, prefixOf(key));
+    for (const key of this.#originated.keys()) if (!prefixes.has(key)) prefixes.set(key, prefixOfKey(key));
+    for (const { settings } of this.summaries.shown()) prefixes.set(keyOf(settings.prefix), settings.prefix);
     prefixes.set("0/0", { address: 0, length: 0 });
     for (const prefix of prefixes.values()) this.#refresh(prefix);
   }
@@ -183,7 +188,11 @@ export class Externals {
     const ospf = this.#ospf;
     if (ospf.stopping || ospf.routerId === 0) return;
     const key = keyOf(prefix);
-    const info = ospf.enabled ? this.#choose(prefix) : undefined;
+    const chosen = ospf.enabled ? this.#choose(prefix) : undefined;
+    const into = chosen === undefined || prefix.length === 0 ? undefined : this.summaries.covering(prefix);
+    for (const { settings } of this.summaries.place(prefix, into))
+      if (keyOf(settings.prefix) !== key) this.#refresh(settings.prefix);
+    const info = this.#summaryOf(prefix) ?? (into === undefined ? chosen : undefined);
     const before = this.#originated.get(key) ?? [];
     const now: { slot: Slot; area: Area }[] = [];
     if (info !== undefined && before.length === 0) this.#takeId(prefix);
@@ -198,6 +207,22 @@ export class Externals {
     if (now.length > 0) this.#originated.set(key, now);
     else this.#originated.delete(key);
     this.#note(prefix, now.length > 0);
+  }
+
+  /** What is told of a summary that stands for something. */
+  #summaryOf(prefix: Prefix): ExternalRouteInfo | undefined {
+    const summary = this.summaries.find(prefix);
+    if (summary === undefined || summary.members.size === 0 || !summary.settings.advertise) return undefined;
+    const words = { metric: undefined, metricType: 2, routeMap: undefined, tag: summary.settings.tag } as const;
+    return infoOf("ospf", prefix, undefined, words, this.#ospf.settings.defaultMetric ?? DEFAULT_METRIC);
+  }
+  /** Other summaries are in force: everything is put where it belongs, then told. */
+  #regroup(): void {
+    for (const table of this.#told.values())
+      for (const { prefix } of table.values())
+        if (prefix.length > 0 && this.#choose(prefix) !== undefined)
+          this.summaries.place(prefix, this.summaries.covering(prefix));
+    this.refreshAll();
   }
 
   /** Keeps up which lengths an address has. */
@@ -328,10 +353,4 @@ function infoOf(
     tag: words.tag || (route?.tag ?? 0),
     forward: undefined,
   };
-}
-
-const keyOf = (p: Prefix): string => `${p.address}/${p.length}`;
-function prefixOf(key: string): Prefix {
-  const [address, length] = key.split("/");
-  return { address: Number(address), length: Number(length) };
 }

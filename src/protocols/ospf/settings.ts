@@ -120,6 +120,15 @@ export interface NeighborSettings {
 }
 export const POLL_S = 60;
 
+/** `summary-address …`. */
+export interface SummarySettings {
+  readonly prefix: Prefix;
+  readonly tag: number;
+  readonly advertise: boolean;
+}
+/** Summaries at most. */
+export const SUMMARIES_MAX = 1000;
+
 /** `router ospf`. */
 export class ProcessSettings {
   routerId: Ipv4 | undefined;
@@ -153,6 +162,10 @@ export class ProcessSettings {
   /** By kind, in FRR's order of kinds when written. */
   readonly redistribute = new Map<RouteKind, RedistributeSettings>();
   defaultInformation: DefaultSettings | undefined;
+  /** By prefix. */
+  readonly summaries = new Map<string, SummarySettings>();
+  /** How long changes of summaries wait. */
+  aggregationS = 5;
   /** `distribute-list LIST out KIND`. */
   readonly distribute = new Map<RouteKind, string>();
   maxMetricAdministrative = false;

@@ -140,7 +140,7 @@ function asJson(oi: OspfInterface): Json {
           localIfUsed: formatIp(otherEnd(oi).address),
         }),
     area: `${formatIp(oi.area.id)}${kindText(oi)}`,
-    ...(oi.settings.mtuIgnore ? { mtuMismatchDetect: true } : {}),
+    ...(oi.settings.mtuIgnore ? { mtuMismatchDetect: false } : {}),
     routerId: formatIp(ospf.routerId),
     networkType: TYPES[oi.type],
     cost: oi.cost,

@@ -1,4 +1,4 @@
-import { formatIp, formatPrefix } from "../../core/addr.ts";
+import { formatIp, formatPrefix, type Prefix } from "../../core/addr.ts";
 import type { ConfigBlock } from "../../frr/vty.ts";
 import type { RouteKind } from "../../frr/zapi.ts";
 import { areaText } from "./area-id.ts";
@@ -10,7 +10,6 @@ import {
   ownSettings,
   POLL_S,
   type ProcessSettings,
-  type RangeSettings,
   type RedistributeSettings,
 } from "./settings.ts";
 
@@ -120,6 +119,11 @@ function redistributeLines(s: ProcessSettings): readonly string[] {
     }),
     ...[...s.distribute].map(([kind, list]) => `distribute-list ${list} out ${kind}`),
     ...(def === undefined ? [] : [`default-information originate${def.always ? " always" : ""}${wordsOf(def)}`]),
+    ...when(s.aggregationS !== 5 && s.aggregationS, "aggregation timer"),
+    ...[...s.summaries.values()].sort(byPrefix).map((a) => {
+      const tag = a.tag === 0 ? "" : ` tag ${a.tag}`;
+      return `summary-address ${formatPrefix(a.prefix)}${tag}${a.advertise ? "" : " no-advertise"}`;
+    }),
     ...when(s.distance !== 110 && s.distance, "distance"),
     ...flag(distances.length > 0, `distance ospf ${distances.join(" ")}`),
   ];
@@ -132,7 +136,7 @@ const wordsOf = (w: RedistributeSettings): string =>
     ...when(w.routeMap, " route-map"),
   ].join("");
 
-const byPrefix = (a: RangeSettings, b: RangeSettings): number =>
+const byPrefix = (a: { readonly prefix: Prefix }, b: { readonly prefix: Prefix }): number =>
   a.prefix.address - b.prefix.address || a.prefix.length - b.prefix.length;
 
 const defaultWords = (w: AreaSettings["defaultOriginate"]): string =>
