@@ -310,7 +310,7 @@ export class Bgp {
     const queue = this.#queue;
     this.#queue = [];
     for (const node of queue) this.#decideOne(node);
-    if (queue.length > 0) this.outbound.defaults();
+    if (queue.length > 0) this.outbound.decided();
     if (this.#restarted) this.zebra?.updated();
     this.#restarted = false;
     if (this.aggregates.waiting || this.#queue.length > 0) this.poke();
@@ -372,6 +372,7 @@ export class Bgp {
     }
     this.restarter.stop();
     this.dampening.stop();
+    this.outbound.stop();
     this.#decide.set(NEVER);
     this.conditions.stop();
     this.startUp.stop();

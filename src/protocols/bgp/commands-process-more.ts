@@ -29,6 +29,21 @@ export function installProcessMore(set: CommandSet<BgpDaemon>): void {
     bgp.change({ bandwidth: "use" });
     decide(bgp);
   });
+  on(set, "bgp default-originate timer (0-65535)$s", (bgp, a) => {
+    bgp.change({ defaultOriginateS: a.int("s") });
+    bgp.outbound.stop();
+  });
+  on(set, "no bgp default-originate timer [(0-65535)]", (bgp) => {
+    bgp.change({ defaultOriginateS: 0 });
+    bgp.outbound.stop();
+  });
+  const suppressFib = (on: boolean) => (bgp: Bgp) => {
+    bgp.change({ suppressFib: on });
+    if (!on) bgp.installer.forgetPending();
+    for (const peer of bgp.peers.values()) if (peer.role !== "idle") peer.reset("Suppress Fib Turned On or Off");
+  };
+  on(set, "bgp suppress-fib-pending", suppressFib(true));
+  on(set, "no bgp suppress-fib-pending", suppressFib(false));
   both(set, "table-map WORD$map", (bgp, a) => {
     bgp.change({ tableMap: a.text("map") });
     decide(bgp);

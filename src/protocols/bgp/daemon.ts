@@ -1,3 +1,4 @@
+import type { Prefix } from "../../core/addr.ts";
 import type { Os, OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import { MS, NEVER, S } from "../../core/time.ts";
@@ -150,6 +151,7 @@ export class BgpDaemon implements FrrInstance, Views {
 }
 
 function clientOf(bgp: Bgp): ZebraClient {
+  const installed = (prefix: Prefix, there: boolean): void => bgp.installer.notified(prefix, there);
   return {
     kind: "bgp",
     interfaceChanged: (i: ZebraInterface) => bgp.interfaceChanged(i),
@@ -160,6 +162,10 @@ function clientOf(bgp: Bgp): ZebraClient {
     redistributed: (route) => bgp.local.told(route),
     unredistributed: (route) => bgp.local.untold(route),
     nexthopChanged: (state) => bgp.nexthopChanged(state),
+    // zebra takes the trouble only where somebody wants to know.
+    get routeNotify() {
+      return bgp.globals.suppressFib ? installed : undefined;
+    },
   };
 }
 

@@ -34,6 +34,7 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   const from = path.kind === FROM_PEER ? (path.source as Peer) : undefined;
   if (path.suppressed > 0 && settings.unsuppressMap === undefined) return undefined;
   if (settings.defaultOriginate !== undefined && path.node.length === 0) return undefined;
+  if (bgp.globals.suppressFib && bgp.installer.isPending(path.node)) return undefined;
   if (isHeldBack(attributes, peer) || !passesReflection(bgp, from, peer, members, attributes)) return undefined;
   const external = peer.sort === "ebgp";
   if (external && bgp.requiresPolicy && !hasPolicy(peer, "out")) return undefined; // RFC 8212

@@ -1,5 +1,5 @@
 import type { OsAlarm } from "../../core/os.ts";
-import { MS } from "../../core/time.ts";
+import { MS, NEVER, S } from "../../core/time.ts";
 import type { Bgp } from "./bgp.ts";
 import type { Peer } from "./peer.ts";
 import type { RibNode } from "./rib.ts";
@@ -7,6 +7,8 @@ import { UpdateGroup } from "./update-group.ts";
 
 /** A route refresh is answered after so long (BGP_ANNOUNCE_ROUTE_SHORT_DELAY_MS). */
 const REFRESH_DELAY = 100 * MS;
+/** Something that happens within so long is waited for. */
+const SOON = 10 * S;
 
 /** What goes out to all neighbours. */
 export class Outbound {
@@ -15,18 +17,20 @@ export class Outbound {
   readonly #refreshing = new Set<Peer>();
   readonly #refill = new Set<UpdateGroup>();
   readonly #refresh: OsAlarm;
+  readonly #defaults: OsAlarm;
   #ids = 0;
 
   constructor(bgp: Bgp) {
     this.#bgp = bgp;
     this.#refresh = bgp.os.alarm(() => this.#answerRefreshes());
+    this.#defaults = bgp.os.alarm(() => this.defaults());
   }
 
   get groups(): Iterable<UpdateGroup> {
     return this.#groups.values();
   }
   get busy(): boolean {
-    if (this.#refreshing.size > 0) return true;
+    if (this.#refreshing.size > 0 || this.#defaults.deadline <= this.#bgp.os.now() + SOON) return true;
     for (const group of this.#groups.values()) if (group.busy) return true;
     return false;
   }
@@ -86,10 +90,23 @@ export class Outbound {
     this.#refill.add(group);
     this.#bgp.poke();
   }
-  defaults(): void {
+  /** Decisions were made: what was held back is filled in, and route maps of `default-originate` are asked anew after a while (bgp_process_main_one). */
+  decided(): void {
     for (const group of this.#refill) group.refill();
     this.#refill.clear();
+    const { defaultOriginateS } = this.#bgp.globals;
+    if (defaultOriginateS === 0 || this.#defaults.deadline !== NEVER) return;
+    for (const group of this.#groups.values()) {
+      if (group.asksForDefault) return this.#defaults.set(this.#bgp.os.now() + defaultOriginateS * S);
+    }
+  }
+  /** Route maps of `default-originate` are asked now. */
+  defaults(): void {
+    this.#defaults.set(NEVER);
     for (const group of this.#groups.values()) group.originateDefault();
+  }
+  stop(): void {
+    this.#defaults.set(NEVER);
   }
 
   #soon(peer: Peer): void {

@@ -197,6 +197,8 @@ export interface Globals {
   readonly fastExternalFailover: boolean;
   /** Sessions with neighbours that cannot be reached end at once, whoever they are. */
   readonly fastConvergence: boolean;
+  /** Routes are told to neighbours once the kernel has them. */
+  readonly suppressFib: boolean;
   readonly defaultIpv4Unicast: boolean;
   readonly localPref: number;
   readonly clientToClient: boolean;
@@ -235,6 +237,8 @@ export interface Globals {
   readonly minimumHoldS: number;
   readonly conditionalS: number;
   readonly restart: RestartSettings;
+  /** How long after a change route maps of `default-originate` are asked; 0: never. */
+  readonly defaultOriginateS: number;
   readonly dampening?: DampeningSettings;
   readonly softwareVersion?: SoftwareVersion;
   /** DSCP and the like of sessions' packets: the whole octet. */
@@ -258,7 +262,7 @@ export const globalsFor = (as: number): Globals => ({
   ...{ asNotation: "plain", enforceFirstAs: false, disableConnectedCheck: false, rejectAsSets: true },
   ...{ allowOutboundPolicy: false, peerTypeRelax: false, compareAigp: false, bandwidth: "use" },
   ...{ equalClusterLength: false, minimumHoldS: 0, conditionalS: 60, restart: RESTART_DEFAULTS },
-  ...{ sessionTos: 0xc0, allowMartian: false, fastConvergence: false },
+  ...{ sessionTos: 0xc0, allowMartian: false, fastConvergence: false, suppressFib: false, defaultOriginateS: 5 },
 });
 
 /** A `peer-group`. */

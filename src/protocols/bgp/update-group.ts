@@ -303,6 +303,10 @@ export class UpdateGroup {
     }
     return undefined;
   }
+  /** Whether a route map says when there is a default route for the members. */
+  get asksForDefault(): boolean {
+    return this.#leader()?.settings.defaultOriginate?.routeMap !== undefined;
+  }
   get defaultNode(): RibNode | undefined {
     return this.#default;
   }

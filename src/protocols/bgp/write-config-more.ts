@@ -17,6 +17,7 @@ type Line = string | false | undefined;
 export const globalLines = (g: Globals): Line[] => [
   g.enforceFirstAs && "bgp enforce-first-as",
   g.disableConnectedCheck && "bgp disable-ebgp-connected-route-check",
+  g.suppressFib && "bgp suppress-fib-pending",
   g.fastConvergence && "bgp fast-convergence",
   !g.rejectAsSets && "no bgp reject-as-sets",
   g.allowOutboundPolicy && "bgp route-reflector allow-outbound-policy",
@@ -30,6 +31,7 @@ export const globalLines = (g: Globals): Line[] => [
   g.allowMartian && "bgp allow-martian-nexthop",
   ...maxMedLines(g.maxMed),
   g.updateDelay && delayLine(g.updateDelay),
+  g.defaultOriginateS !== 5 && `bgp default-originate timer ${g.defaultOriginateS}`,
   ...restartLines(g),
 ];
 

@@ -1,3 +1,4 @@
+import type { Prefix } from "../../core/addr.ts";
 import type { ZebraNexthop } from "../../frr/zapi.ts";
 import type { Bgp } from "./bgp.ts";
 import { linkBandwidth } from "./link-bandwidth.ts";
@@ -12,6 +13,8 @@ const IBGP_DISTANCE = 200;
 /** Best paths on their way to zebra (bgpd/bgp_zebra.c:bgp_zebra_announce). */
 export class Installer {
   readonly #bgp: Bgp;
+  /** What zebra was told of and the kernel does not have yet, with `bgp suppress-fib-pending`. */
+  readonly #pending = new Set<RibNode>();
 
   constructor(bgp: Bgp) {
     this.#bgp = bgp;
@@ -25,6 +28,7 @@ export class Installer {
     if (!wanted || zebra === undefined) {
       if (node.told === "") return;
       node.told = "";
+      this.#pending.delete(node);
       zebra?.remove(node);
       return;
     }
@@ -39,9 +43,26 @@ export class Installer {
     for (const n of nexthops) told += ` ${n.gateway} ${n.weight ?? 1}`;
     if (node.told === told) return;
     node.told = told;
+    if (this.#bgp.globals.suppressFib) this.#pending.add(node);
     const prefix = { address: node.address, length: node.length };
     const recursive = best.kind === FROM_PEER && !(best.source as Peer).singleHop;
     zebra.add(prefix, { nexthops, distance, metric, ...(tag > 0 ? { tag } : {}), recursive });
+  }
+  isPending(node: RibNode): boolean {
+    return this.#pending.has(node);
+  }
+  /** The kernel has a route, or has it no longer (bgpd/bgp_zebra.c:bgp_zebra_route_notify_owner). */
+  notified(prefix: Prefix, there: boolean): void {
+    const node = this.#bgp.rib.find(prefix.address, prefix.length);
+    if (node === undefined || node.told === "" || this.#pending.has(node) !== there) return;
+    // A better route of somebody else has taken its place: neighbours lose it (ZAPI_ROUTE_BETTER_ADMIN_WON).
+    if (there) this.#pending.delete(node);
+    else this.#pending.add(node);
+    this.#bgp.outbound.offer(node, true);
+  }
+  /** Nobody waits for the kernel any longer. */
+  forgetPending(): void {
+    this.#pending.clear();
   }
   /** `table-map`: what it denies is not told to zebra; metric and tag may be others there (bgpd/bgp_zebra.c:bgp_table_map_apply). */
   #mapped(used: readonly Path[]): readonly Used[] {
