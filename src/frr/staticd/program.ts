@@ -3,7 +3,8 @@ import type { FrrProgram } from "../daemon.ts";
 import { Staticd } from "./static.ts";
 
 const TO = "ip route <A.B.C.D/M$prefix|A.B.C.D$dst A.B.C.D$mask>";
-const OPTIONS = "[{tag (1-4294967295)$tag|(1-255)$distance|table (1-4294967295)$table|onlink$onlink}]";
+const OPTIONS =
+  "[{tag (1-4294967295)$tag|(1-255)$distance|metric (0-4294967295)$metric|weight (1-65535)$weight|table (1-4294967295)$table|onlink$onlink}]";
 const WAYS = ["<reject|blackhole>$flag", "A.B.C.D$gateway", "IFNAME$ifname", "A.B.C.D$gateway IFNAME$ifname"];
 
 const commands = new CommandSet<Staticd>("staticd");
