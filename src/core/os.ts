@@ -180,6 +180,8 @@ export type PathMtuDiscovery = "do" | "want" | "dont" | "probe";
 export interface SendOptions {
   ttl?: number;
   multicastTtl?: number;
+  /** Whether this node hears what it sends to groups that it has joined; true when left out (IP_MULTICAST_LOOP). */
+  multicastLoop?: boolean;
   tos?: number;
   pathMtuDiscovery?: PathMtuDiscovery;
   /** Leaves by this device whatever the routes say (SO_BINDTODEVICE). */

@@ -120,6 +120,8 @@ export const PACKET_HOST = 0;
 export const PACKET_BROADCAST = 1;
 export const PACKET_MULTICAST = 2;
 export const PACKET_OTHERHOST = 3;
+/** Made here for a group, and not to be heard by who sends it (IP_MULTICAST_LOOP off). */
+export const PACKET_UNHEARD = 4;
 
 /** Where packets come from and go to when they die. A test compares `born` with `dead`. */
 export class PacketPool {

@@ -1,7 +1,7 @@
 import { ANY, type Ipv4, isMulticast } from "../../core/addr.ts";
 import { done, type Errno, granted, type Outcome, refused } from "../../core/errno.ts";
 import type { DatagramHandler, DatagramInfo, SendOptions, SocketError } from "../../core/os.ts";
-import type { Packet } from "../../core/packet.ts";
+import { PACKET_UNHEARD, type Packet } from "../../core/packet.ts";
 import { extensionsAt } from "../../protocols/icmp/wire.ts";
 import { dst, headerLength, IP_DF, src, tos, ttl } from "../../protocols/ipv4/wire.ts";
 import type { InDevice } from "./in-device.ts";
@@ -156,6 +156,7 @@ export class DatagramSocketBase {
     p.mark = extra?.mark ?? options.mark ?? 0;
     const tosByte = extra?.tos ?? options.tos ?? 0;
     const ipOptions = extra?.options ?? options.options;
+    if (!(extra?.multicastLoop ?? options.multicastLoop ?? true) && isMulticast(to)) p.type = PACKET_UNHEARD;
     if (this.kernel.queueing) this.#own(p, p.end - p.start + 20 + (ipOptions?.length ?? 0), d.mtu);
     this.kernel.ipv4.send(p, d, protocol, this.source(d, extra), to, this.ttl(d, to, extra), tosByte, flags, ipOptions);
   }

@@ -60,6 +60,7 @@ export function sendPacket(oi: OspfInterface, b: Uint8Array, type: number, to: I
     tos: TOS,
     ttl: 1,
     multicastTtl: 1,
+    multicastLoop: false, // ospfd/ospf_network.c:ospf_if_ipmulticast
     pathMtuDiscovery: "dont",
   };
   const sent = ospf.socket.sendTo(b, oi.type === "point-to-point" ? ALL_SPF_ROUTERS : to, options);

@@ -113,6 +113,20 @@ describe("a raw socket", () => {
       ["127.0.0.1 > 127.0.0.1, 4 octets, ttl 64"],
     ]);
   });
+  it("hears what it sends to a group that it is in, unless it does not want to", () => {
+    const { lab, a, b } = pair();
+    const [s, far] = [raw(a, 200), raw(b, 200)];
+    const [own, heard] = [listen(s), listen(far)];
+    for (const one of [s, far]) must(one.joinGroup(ip("239.1.1.1"), "e0"));
+    must(s.sendTo(bytes(1), ip("239.1.1.1"), { ifname: "e0" }));
+    must(s.sendTo(bytes(2), ip("239.1.1.1"), { ifname: "e0", multicastLoop: false }));
+    must(s.sendTo(bytes(3), ip("10.9.0.1"), { multicastLoop: false }));
+    lab.run(S);
+    const from = "10.9.0.1 > 239.1.1.1";
+    expect(own).toEqual([`${from}, 1 octets, ttl 1`, "10.9.0.1 > 10.9.0.1, 3 octets, ttl 64"]);
+    expect(heard).toEqual([`${from}, 1 octets, ttl 1`, `${from}, 2 octets, ttl 1`]);
+    lab.end();
+  });
   it("is told of errors about what went out from its address", () => {
     const { lab, h1, r1 } = chain();
     const errors: string[] = [];

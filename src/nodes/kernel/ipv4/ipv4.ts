@@ -1,6 +1,6 @@
 import { type Ipv4 as Ipv4Address, isMulticast } from "../../../core/addr.ts";
 import { type DropReason, dropReason } from "../../../core/drop.ts";
-import { PACKET_HOST, PACKET_OTHERHOST, type Packet } from "../../../core/packet.ts";
+import { PACKET_HOST, PACKET_OTHERHOST, PACKET_UNHEARD, type Packet } from "../../../core/packet.ts";
 import type { Simulation } from "../../../core/sim.ts";
 import { ICMP_DEST_UNREACH, ICMP_EXC_TTL, ICMP_FRAG_NEEDED, ICMP_TIME_EXCEEDED } from "../../../protocols/icmp/wire.ts";
 import {
@@ -330,6 +330,10 @@ export class Ipv4 {
 
   /** Broadcasts, and groups that this node joined, are heard by their sender too (net/ipv4/ip_output.c:ip_mc_output). */
   #loopBack(p: Packet, d: Dst): void {
+    if (p.type === PACKET_UNHEARD) {
+      p.type = PACKET_HOST;
+      return;
+    }
     const dst = dstOf(p.buf, p.net);
     if (isMulticast(dst) && !(d.dev.inet.groups?.has(dst) ?? false)) return;
     const copy = this.#kernel.sim.pool.clone(p);
