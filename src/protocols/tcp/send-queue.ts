@@ -6,15 +6,17 @@ interface Block {
   readonly from: number;
   end: number;
   /** The octets themselves, the first at `offset`; null: `pattern` makes them. */
-  readonly bytes: Uint8Array | null;
+  bytes: Uint8Array | null;
   readonly offset: number;
   readonly pattern: BytePattern | null;
-  /** May grow: it was copied, and has room. */
-  readonly own: boolean;
+  /** As long as it may become: it was copied. 0: it stays as it is. */
+  readonly limit: number;
 }
 
-/** Copied writes share blocks: of the first size at least after a pause, and of twice the one before while they come, up to the second. */
-const [BLOCK_BYTES, BLOCK_BYTES_MAX] = [256, 16_384];
+/** Copied writes share blocks of at least this size. */
+const BLOCK_BYTES = 16_384;
+/** What a block takes of memory at first: many connections say little. */
+const BLOCK_BYTES_MIN = 256;
 
 /**
  * What a program has written and the peer has not acknowledged. Positions count octets of the stream from 0, exact up to
@@ -39,14 +41,13 @@ export class SendQueue {
   write(b: Uint8Array, o: number, end: number): void {
     for (let at = o; at < end; ) {
       const last = this.#blocks.at(-1);
-      const room = last?.own ? (last.bytes as Uint8Array).length - (last.end - last.from) : 0;
-      if (last === undefined || room === 0) {
-        const before = last?.own ? Math.min(BLOCK_BYTES_MAX, 2 * (last.bytes as Uint8Array).length) : BLOCK_BYTES;
-        this.#append(new Uint8Array(Math.max(end - at, before)), 0, 0, null, true);
+      const used = last === undefined ? 0 : last.end - last.from;
+      if (last === undefined || used >= last.limit) {
+        this.#append(new Uint8Array(Math.max(end - at, BLOCK_BYTES_MIN)), 0, 0, null, Math.max(end - at, BLOCK_BYTES));
         continue;
       }
-      const n = Math.min(room, end - at);
-      (last.bytes as Uint8Array).set(b.subarray(at, at + n), last.end - last.from);
+      const n = Math.min(last.limit - used, end - at);
+      roomFor(last, used + n).set(b.subarray(at, at + n), used);
       last.end += n;
       this.end += n;
       at += n;
@@ -55,7 +56,7 @@ export class SendQueue {
 
   /** Takes [o, end) of `b` as it is: nobody changes it until it is acknowledged. */
   lend(b: Uint8Array, o: number, end: number): void {
-    this.#append(b, o, end - o, null, false);
+    this.#append(b, o, end - o, null, 0);
   }
 
   /** Takes `count` octets that `pattern` will make; it is asked for positions of the whole stream. */
@@ -64,7 +65,7 @@ export class SendQueue {
     if (last?.pattern === pattern) {
       last.end += count;
       this.end += count;
-    } else this.#append(null, 0, count, pattern, false);
+    } else this.#append(null, 0, count, pattern, 0);
   }
 
   /** Writes the octets from `position` up to `position + count` into `p.buf` at `o`. Returns whether a written piece ends in them. */
@@ -111,8 +112,8 @@ export class SendQueue {
     this.start = this.end;
   }
 
-  #append(bytes: Uint8Array | null, offset: number, count: number, pattern: BytePattern | null, own: boolean): void {
-    this.#blocks.push({ from: this.end, end: this.end + count, bytes, offset, pattern, own });
+  #append(bytes: Uint8Array | null, offset: number, count: number, pattern: BytePattern | null, limit: number): void {
+    this.#blocks.push({ from: this.end, end: this.end + count, bytes, offset, pattern, limit });
     this.end += count;
   }
 
@@ -134,4 +135,14 @@ export class SendQueue {
     }
     return low;
   }
+}
+
+/** The octets of a block that may grow, with room for `count`. */
+function roomFor(block: Block, count: number): Uint8Array {
+  const bytes = block.bytes as Uint8Array;
+  if (count <= bytes.length) return bytes;
+  const more = new Uint8Array(Math.min(block.limit, Math.max(count, 2 * bytes.length)));
+  more.set(bytes);
+  block.bytes = more;
+  return more;
 }
