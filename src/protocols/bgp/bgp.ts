@@ -310,6 +310,7 @@ export class Bgp {
     const queue = this.#queue;
     this.#queue = [];
     for (const node of queue) this.#decideOne(node);
+    this.outbound.refill();
     if (queue.length > 0) this.outbound.decided();
     if (this.#restarted) this.zebra?.updated();
     this.#restarted = false;

@@ -90,10 +90,13 @@ export class Outbound {
     this.#refill.add(group);
     this.#bgp.poke();
   }
-  /** Decisions were made: what was held back is filled in, and route maps of `default-originate` are asked anew after a while (bgp_process_main_one). */
-  decided(): void {
+  /** Fills in what was held back, or is to be told differently. */
+  refill(): void {
     for (const group of this.#refill) group.refill();
     this.#refill.clear();
+  }
+  /** Decisions were made: route maps of `default-originate` are asked anew after a while (bgp_process_main_one). */
+  decided(): void {
     const { defaultOriginateS } = this.#bgp.globals;
     if (defaultOriginateS === 0 || this.#defaults.deadline !== NEVER) return;
     for (const group of this.#groups.values()) {
