@@ -230,6 +230,11 @@ function routesJson(zebra: Zebra, rows: readonly { readonly node: RibNode; reado
 
 const yes = (on: boolean): true | undefined => (on ? true : undefined);
 
+const installedHops = (e: RouteEntry): number =>
+  e.installed
+    ? e.nexthops.flatMap((h) => (h.resolved.length > 0 ? h.resolved : [h])).filter((h) => h.active).length
+    : 0;
+
 /** zebra/zebra_vty.c:vty_show_ip_route; numbers of next-hop groups, which are not built, are left out. */
 function entryJson(zebra: Zebra, node: RibNode, e: RouteEntry): Json {
   const hops = e.nexthops.flatMap((h) => [
@@ -255,9 +260,7 @@ function entryJson(zebra: Zebra, node: RibNode, e: RouteEntry): Json {
     internalFlags: (e.facts.recursive ? 1 : 0) + (e.selected ? 8 : 0) + (e.facts.byDistance ? 64 : 0),
     internalNextHopNum: hops.length,
     internalNextHopActiveNum: e.nexthops.flatMap((h) => [h, ...h.resolved]).filter((h) => h.active).length,
-    internalNextHopFibInstalledNum: e.installed
-      ? e.nexthops.flatMap((h) => (h.resolved.length > 0 ? h.resolved : [h])).filter((h) => h.active).length
-      : 0,
+    internalNextHopFibInstalledNum: zebra.release === "8.4" ? undefined : installedHops(e),
     uptime: uptime(zebra.os.now() - e.since),
     nexthops: hops,
   };

@@ -34,6 +34,8 @@ export class Bgp {
   readonly os: Os;
   /** `default`, or the name of its view. */
   readonly name: string;
+  /** A view: it announces and learns, and nothing of it goes to zebra. */
+  readonly isView: boolean;
   profile: Profile = TRADITIONAL;
   /** `allow-reserved-ranges`: 240.0.0.0/4 holds addresses like others. */
   reservedRanges = false;
@@ -71,9 +73,10 @@ export class Bgp {
   #rules: DecisionRules | undefined;
   #random: RandomStream | undefined;
 
-  constructor(os: Os, as: number, policy: Policy<Route>, lists: PolicyListTable, name = "default") {
+  constructor(os: Os, as: number, policy: Policy<Route>, lists: PolicyListTable, view?: string) {
     this.os = os;
-    this.name = name;
+    this.name = view ?? "default";
+    this.isView = view !== undefined;
     this.globals = globalsFor(as);
     this.policy = policy;
     this.lists = lists;

@@ -11,7 +11,7 @@ const WHOM = "<*|A.B.C.D$peer|ASNUM$as|external|peer-group WORD$group>";
 
 /** `clear ip bgp …` in its spellings. */
 export function installClear(set: CommandSet<BgpDaemon>): void {
-  for (const head of ["clear ip bgp", "clear bgp", "clear bgp ipv4 [unicast]", "clear ip bgp ipv4 [unicast]"]) {
+  for (const head of ["clear [ip] bgp [view WORD$view]", "clear [ip] bgp [view WORD$view] ipv4 [unicast]"]) {
     set.add("view", `${head} ${WHOM} [<soft [<in|out>]|in|out>]`, clear);
     set.add("view", `${head} all [<soft [<in|out>]|in|out>]`, clear);
     set.add("view", `${head} ${WHOM} message LINE...$message`, clear);
@@ -19,8 +19,9 @@ export function installClear(set: CommandSet<BgpDaemon>): void {
 }
 
 function clear(d: BgpDaemon, a: Args): Said {
-  const { bgp } = d;
-  if (bgp === undefined) return "";
+  const view = a.find("view");
+  const bgp = view === undefined ? d.bgp : d.views.get(view);
+  if (bgp === undefined) return view === undefined ? "" : { refused: `View/Vrf ${view} is unknown\n` };
   const chosen = choose(bgp, a);
   if (chosen === undefined) return { refused: `%BGP: Unknown neighbor - "${a.find("peer") ?? a.find("group")}"\n` };
   const hard = !a.has("soft") && !a.has("in") && !a.has("out");

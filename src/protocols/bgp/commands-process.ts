@@ -10,13 +10,14 @@ export const ROUTER = "router bgp";
 export const FAMILY = "address-family ipv4 unicast";
 
 const MAX_GROUPS = 10_000;
+const VIEWS_MAX = 1000;
 
 /** `router bgp` and what is said of the process itself. */
 export function installProcess(set: CommandSet<BgpDaemon>): void {
   set
     .add("config", "frr defaults <traditional|datacenter>$profile", (d, a) => {
       d.profile = a.text("profile") === "datacenter" ? DATACENTER : TRADITIONAL;
-      if (d.bgp !== undefined) d.bgp.profile = d.profile;
+      for (const bgp of d.processes()) bgp.profile = d.profile;
     })
     .open<BgpDaemon, Bgp>("config", "router bgp [ASNUM$as [as-notation <dot|dot+|plain>$notation]]", ROUTER, (d, a) => {
       const as = a.findInt("as");
@@ -27,6 +28,26 @@ export function installProcess(set: CommandSet<BgpDaemon>): void {
       const bgp = d.bgp ?? d.create(as ?? 0);
       if (as !== undefined) bgp.change({ asNotation: notationOf(a) });
       return { context: bgp };
+    })
+    .open<BgpDaemon, Bgp>(
+      "config",
+      "router bgp ASNUM$as view WORD$view [as-notation <dot|dot+|plain>$notation]",
+      ROUTER,
+      (d, a) => {
+        const name = a.text("view");
+        const known = d.views.get(name);
+        if (known !== undefined && known.globals.as !== a.int("as"))
+          return { refused: `BGP is already running; AS is ${known.globals.as}\n` };
+        if (known === undefined && d.views.size >= VIEWS_MAX) return { refused: "% Too many views\n" };
+        const bgp = known ?? d.create(a.int("as"), name);
+        bgp.change({ asNotation: notationOf(a) });
+        return { context: bgp };
+      },
+    )
+    .add("config", "no router bgp ASNUM$as view WORD$view", (d, a): Said => {
+      const known = d.views.get(a.text("view"));
+      if (known === undefined || known.globals.as !== a.int("as")) return { refused: "% Can't find BGP instance\n" };
+      d.removeView(a.text("view"));
     })
     .add("config", "no router bgp [ASNUM$as [as-notation <dot|dot+|plain>]]", (d, a): Said => {
       const as = a.findInt("as");
@@ -208,10 +229,10 @@ function installFlags(set: CommandSet<BgpDaemon>): void {
   on(set, "bgp route-map delay-timer (0-600)$s", (bgp, a) => bgp.change({ rmapDelayS: a.int("s") }));
   on(set, "no bgp route-map delay-timer [(0-600)]", (bgp) => bgp.change({ rmapDelayS: 5 }));
   set.add("config", "bgp route-map delay-timer (0-600)$s", (d, a) => {
-    d.bgp?.change({ rmapDelayS: a.int("s") });
+    for (const bgp of d.processes()) bgp.change({ rmapDelayS: a.int("s") });
   });
   set.add("config", "no bgp route-map delay-timer [(0-600)]", (d) => {
-    d.bgp?.change({ rmapDelayS: 5 });
+    for (const bgp of d.processes()) bgp.change({ rmapDelayS: 5 });
   });
 }
 

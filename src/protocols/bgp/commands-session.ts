@@ -76,8 +76,12 @@ function installDistance(set: CommandSet<BgpDaemon>): void {
   on(set, "bgp session-dscp (0-63)$dscp", (bgp, a) => bgp.change({ sessionTos: a.int("dscp") << 2 }));
   on(set, "no bgp session-dscp [(0-63)]", (bgp) => bgp.change({ sessionTos: 0xc0 }));
   // FRR takes it for all processes at once.
-  set.add("config", "bgp session-dscp (0-63)$dscp", (d, a) => d.bgp?.change({ sessionTos: a.int("dscp") << 2 }));
-  set.add("config", "no bgp session-dscp [(0-63)]", (d) => d.bgp?.change({ sessionTos: 0xc0 }));
+  set.add("config", "bgp session-dscp (0-63)$dscp", (d, a) => {
+    for (const bgp of d.processes()) bgp.change({ sessionTos: a.int("dscp") << 2 });
+  });
+  set.add("config", "no bgp session-dscp [(0-63)]", (d) => {
+    for (const bgp of d.processes()) bgp.change({ sessionTos: 0xc0 });
+  });
 }
 
 function installAnnounced(set: CommandSet<BgpDaemon>): void {
@@ -144,9 +148,10 @@ function installAttributes(set: CommandSet<BgpDaemon>): void {
 function installReserved(set: CommandSet<BgpDaemon>): void {
   const say = (reserved: boolean) => (d: BgpDaemon) => {
     d.reservedRanges = reserved;
-    if (d.bgp === undefined) return;
-    d.bgp.reservedRanges = reserved;
-    for (const peer of d.bgp.peers.values()) peer.touch();
+    for (const bgp of d.processes()) {
+      bgp.reservedRanges = reserved;
+      for (const peer of bgp.peers.values()) peer.touch();
+    }
   };
   set.add("config", "allow-reserved-ranges", say(true));
   set.add("config", "no allow-reserved-ranges", say(false));
@@ -197,11 +202,15 @@ function installStart(set: CommandSet<BgpDaemon>): void {
   on(set, "no update-delay [(0-3600) [(1-3600)]]", (bgp) => without(bgp, "updateDelay"));
   set.add("config", "bgp update-delay (0-3600)$s [(1-3600)$wait]", (d, a): Said => {
     d.updateDelay = delayOf(a);
-    return d.bgp === undefined ? undefined : updateDelay(d.bgp, a);
+    for (const bgp of d.processes()) {
+      const said = updateDelay(bgp, a);
+      if (said !== undefined) return said;
+    }
+    return undefined;
   });
   set.add("config", "no bgp update-delay [(0-3600) [(1-3600)]]", (d) => {
     d.updateDelay = undefined;
-    if (d.bgp !== undefined) without(d.bgp, "updateDelay");
+    for (const bgp of d.processes()) without(bgp, "updateDelay");
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Prefix } from "../../core/addr.ts";
+import type { Ipv4, Prefix } from "../../core/addr.ts";
 import type { Os, OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import { MS, NEVER, S } from "../../core/time.ts";
@@ -31,7 +31,7 @@ const PORT = 179;
 /** Backlog of bgpd's listener (bgpd/bgp_network.c: SOMAXCONN). */
 const BACKLOG = 4096;
 
-/** bgpd of one node: at most one process, and the policy that it shares. */
+/** bgpd of one node: its processes, the policy that they share, and where neighbours reach them. */
 export class BgpDaemon implements FrrInstance, Views {
   readonly os: Os;
   readonly lists = new PolicyListTable();
@@ -40,6 +40,8 @@ export class BgpDaemon implements FrrInstance, Views {
   /** What is said of graceful restarts outside of `router bgp`. */
   restart: Partial<RestartSettings> = {};
   bgp: Bgp | undefined;
+  /** `router bgp AS view NAME`: processes that keep their routes to themselves. */
+  readonly views = new Map<string, Bgp>();
   /** `bgp update-delay` for processes that are still to be made. */
   updateDelay: Globals["updateDelay"];
   reservedRanges = false;
@@ -61,7 +63,7 @@ export class BgpDaemon implements FrrInstance, Views {
       const keys = [...changed];
       changed.clear();
       for (const key of keys) if (key.startsWith("route-map ")) this.policy.routeMaps.pending.delete(key.slice(10));
-      if (this.bgp !== undefined) policyChanged(this.bgp, keys);
+      for (const bgp of this.processes()) policyChanged(bgp, keys);
     });
     this.policy.onChange(({ kind, name }) => {
       if (!this.#configured) return;
@@ -91,7 +93,7 @@ export class BgpDaemon implements FrrInstance, Views {
   }
   busy(): boolean {
     if (this.#connect.deadline !== NEVER || this.#policyDelay.deadline !== NEVER) return true;
-    return this.bgp?.busy ?? false;
+    return this.processes().some((bgp) => bgp.busy);
   }
   writeConfig(): readonly ConfigBlock[] {
     return writeBgpConfig(this);
@@ -100,14 +102,19 @@ export class BgpDaemon implements FrrInstance, Views {
     return viewOf(this, what, query);
   }
 
-  /** `router bgp`: makes the process. */
-  create(as: number): Bgp {
-    const bgp = new Bgp(this.os, as, this.policy, this.lists);
+  /** The process without a name first. */
+  processes(): readonly Bgp[] {
+    return this.bgp === undefined ? [...this.views.values()] : [this.bgp, ...this.views.values()];
+  }
+  /** `router bgp`: makes the process, or one of a view. */
+  create(as: number, view?: string): Bgp {
+    const bgp = new Bgp(this.os, as, this.policy, this.lists, view);
     bgp.profile = this.profile;
     bgp.change({ restart: { ...bgp.globals.restart, ...this.restart } });
     bgp.reservedRanges = this.reservedRanges;
     if (this.updateDelay !== undefined) bgp.change({ updateDelay: this.updateDelay });
-    this.bgp = bgp;
+    if (view === undefined) this.bgp = bgp;
+    else this.views.set(view, bgp);
     this.#attach();
     return bgp;
   }
@@ -119,6 +126,18 @@ export class BgpDaemon implements FrrInstance, Views {
     const keepS = restarts ? bgp.globals.restart.ribStaleS : undefined;
     bgp?.close(stopped);
     bgp?.zebra?.close(keepS);
+    if (stopped) for (const name of [...this.views.keys()]) this.removeView(name, true);
+    this.#unlisten();
+  }
+  removeView(name: string, stopped = false): void {
+    const bgp = this.views.get(name);
+    this.views.delete(name);
+    bgp?.close(stopped);
+    bgp?.zebra?.close();
+    this.#unlisten();
+  }
+  #unlisten(): void {
+    if (this.processes().length > 0) return;
     this.#listener?.close();
     this.#listener = undefined;
   }
@@ -128,25 +147,40 @@ export class BgpDaemon implements FrrInstance, Views {
     if (this.#zserv === undefined) return this.#connect.set(this.os.now() + ZEBRA_RETRY);
     this.#attach();
   }
-  /** Joins the process with zebra and the network, once both are there. */
+  /** Joins the processes with zebra and the network, once both are there. */
   #attach(): void {
-    const { bgp } = this;
-    if (bgp === undefined || this.#zserv === undefined || bgp.zebra !== undefined) return;
-    const listener = this.os.tcpSocket();
-    listener.options.reuseAddress = true;
-    listener.options.noDelay = true;
-    listener.options.ttl = TTL_MAX; // bgpd/bgp_network.c:bgp_listener
-    listener.options.tos = bgp.globals.sessionTos;
-    listener.options.md5 = bgp.signatures;
-    if (listener.bind(0, PORT).ok) listener.listen(BACKLOG, (socket) => bgp.accept(socket));
-    this.#listener = listener;
-    bgp.zebra = this.#zserv.connect(clientOf(bgp));
+    if (this.#zserv === undefined) return;
+    for (const bgp of this.processes()) if (bgp.zebra === undefined) this.#begin(bgp, this.#zserv);
+  }
+  #begin(bgp: Bgp, zserv: Zserv): void {
+    this.#listener ??= this.#listen(bgp.globals.sessionTos);
+    bgp.zebra = zserv.connect(clientOf(bgp));
     bgp.nextHops.watchAll();
     bgp.local.askAgain();
     // Route maps may have come behind the lines that name them.
     bgp.local.refresh();
     bgp.aggregates.touchAll();
     for (const peer of bgp.peers.values()) peer.start();
+  }
+  #listen(tos: number): TcpSocket {
+    const listener = this.os.tcpSocket();
+    listener.options.reuseAddress = true;
+    listener.options.noDelay = true;
+    listener.options.ttl = TTL_MAX; // bgpd/bgp_network.c:bgp_listener
+    listener.options.tos = tos;
+    listener.options.md5 = (address) => this.#processOf(address)?.signatures(address) ?? null;
+    if (listener.bind(0, PORT).ok) listener.listen(BACKLOG, (socket) => this.#accept(socket));
+    return listener;
+  }
+  /** Whose neighbour an address is: one that is known by name before one of a range. */
+  #processOf(address: Ipv4): Bgp | undefined {
+    const all = this.processes();
+    return all.find((bgp) => bgp.peers.has(address)) ?? all.find((bgp) => bgp.rangeOf(address) !== undefined);
+  }
+  #accept(socket: TcpSocket): void {
+    const bgp = this.#processOf(socket.remoteAddress);
+    if (bgp === undefined) socket.close();
+    else bgp.accept(socket);
   }
 }
 

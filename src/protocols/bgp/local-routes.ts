@@ -38,6 +38,11 @@ export class LocalRoutes {
     this.#bgp = bgp;
   }
 
+  /** Whether `network` wants the route to be there (bgpd/bgp_route.c:bgp_static_update: not in views). */
+  get #checks(): boolean {
+    return this.#bgp.globals.importCheck && !this.#bgp.isView;
+  }
+
   addNetwork(n: Network): void {
     this.networks.set(prefixKey(n.address, n.length), n);
     this.ask();
@@ -62,7 +67,7 @@ export class LocalRoutes {
 
   /** Asks zebra for the kinds of routes that are of use now, and for no others. */
   ask(): void {
-    const all = this.networks.size > 0 && this.#bgp.globals.importCheck;
+    const all = this.networks.size > 0 && this.#checks;
     for (const kind of KINDS) {
       const wanted = all || this.redistributions.has(kind);
       if (wanted === this.#asked.has(kind)) continue;
@@ -117,7 +122,7 @@ export class LocalRoutes {
   #network(n: Network): void {
     const route = this.#routeFor(n);
     // With the import check a prefix is announced only while the routing table has it.
-    const nextHop: NextHop = !this.#bgp.globals.importCheck || route !== undefined ? SELF : ABSENT;
+    const nextHop: NextHop = !this.#checks || route !== undefined ? SELF : ABSENT;
     const base = makeAttributes({ ...PLAIN, origin: ORIGIN_IGP, med: route?.metric ?? 0, weight: LOCAL_WEIGHT });
     this.#announce(n, FROM_NETWORK, base, nextHop, n.routeMap, "bgp", 0);
   }

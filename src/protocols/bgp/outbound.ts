@@ -78,10 +78,6 @@ export class Outbound {
   again(peer: Peer): void {
     this.#soon(peer);
   }
-  /** Policy towards a neighbour has changed: what differs is told with the next decisions. */
-  differently(peer: Peer): void {
-    if (peer.updateGroup !== undefined) this.later(peer.updateGroup);
-  }
   refillAll(): void {
     for (const group of this.#groups.values()) group.refill();
   }

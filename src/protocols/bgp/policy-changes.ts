@@ -2,15 +2,19 @@ import type { Bgp } from "./bgp.ts";
 import { sendFilters } from "./outbound-filter.ts";
 import type { Peer } from "./peer.ts";
 import type { Direction, PeerSettings } from "./settings.ts";
+import type { UpdateGroup } from "./update-group.ts";
 
 /** Lists and route maps have changed, some seconds ago: what they decided is decided anew (bgpd/bgp_routemap.c:bgp_route_map_process_update). */
 export function policyChanged(bgp: Bgp, keys: readonly string[]): void {
   const changed = new Set(keys);
+  const groups = new Set<UpdateGroup>();
   for (const peer of bgp.peers.values()) {
     if (!peer.up) continue;
     if (uses(peer.settings, "in", changed)) softIn(bgp, peer);
-    if (uses(peer.settings, "out", changed)) bgp.outbound.differently(peer);
+    if (peer.updateGroup !== undefined && uses(peer.settings, "out", changed)) groups.add(peer.updateGroup);
   }
+  // What differs is told, and nothing twice.
+  for (const group of groups) group.refill();
   if (bgp.globals.tableMap !== undefined && changed.has(`route-map ${bgp.globals.tableMap}`)) bgp.redecide();
   bgp.local.refresh();
   bgp.aggregates.touchAll();

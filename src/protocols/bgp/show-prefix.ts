@@ -15,7 +15,7 @@ const ORIGIN_NAMES = ["IGP", "EGP", "incomplete"];
 export function prefixText(bgp: Bgp, node: RibNode): string {
   const paths = ordered(node);
   const best = node.best;
-  const chosen = best === undefined ? "no best path" : `best #${paths.indexOf(best) + 1}, table default`;
+  const chosen = best === undefined ? "no best path" : `best #${paths.indexOf(best) + 1}, table ${bgp.name}`;
   const told = advertisedTo(bgp, node);
   const toPeers =
     told.length === 0

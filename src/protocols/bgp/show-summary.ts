@@ -27,14 +27,14 @@ const isKnown = (p: Peer): boolean => p.active;
 
 export function summaryText(bgp: Bgp): string {
   const peers = bgp.sortedPeers().filter(isKnown);
-  if (peers.length === 0) return "% No BGP neighbors found in VRF default\n";
+  if (peers.length === 0) return `% No BGP neighbors found in ${bgp.isView ? "VIEW" : "VRF"} ${bgp.name}\n`;
   const entries = treeSize(bgp);
   const names = peers.map((p) => nameOf(bgp, p));
   const width = Math.max(16, ...names.map((n) => n.length + 1));
   const rows = peers.map((p, i) => `${(names[i] as string).padEnd(width)}${row(bgp, p)}\n`);
   const multipath = bgp.globals.multipathRelax ? "" : "";
   return `
-IPv4 Unicast Summary (VRF default):
+IPv4 Unicast Summary (${bgp.isView ? "VIEW" : "VRF"} ${bgp.name}):
 BGP router identifier ${formatIp(bgp.routerId)}, local AS number ${bgp.asText(bgp.globals.as)} vrf-id 0
 BGP table version ${bgp.version}
 ${multipath}RIB entries ${entries}, using ${memory(entries * NODE_BYTES)} of memory
@@ -88,7 +88,7 @@ function ipv4Unicast(bgp: Bgp, peers: readonly Peer[]): Json {
     routerId: formatIp(bgp.routerId),
     as: bgp.asJson(bgp.globals.as),
     vrfId: 0,
-    vrfName: "default",
+    vrfName: bgp.name,
     tableVersion: bgp.version,
     ribCount: entries,
     ribMemory: entries * NODE_BYTES,

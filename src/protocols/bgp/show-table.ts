@@ -128,7 +128,7 @@ export function tableJson(
   }
   return `{
  "vrfId": 0,
- "vrfName": "default",
+ "vrfName": "${bgp.name}",
  "tableVersion": ${bgp.version},
  "routerId": "${formatIp(bgp.routerId)}",
  "defaultLocPrf": ${bgp.globals.localPref},

@@ -23,9 +23,13 @@ const NO_PROCESS = "% Default BGP instance not found\n";
 /** The shows of bgpd, in the spellings `show ip bgp …`, `show bgp …`, `show bgp ipv4 unicast …`. */
 export function installShows(set: CommandSet<BgpDaemon>): void {
   const show = (words: string, run: (bgp: Bgp, a: Args, d: BgpDaemon) => Said): void => {
-    set.add("view", `show [ip] bgp [ipv4 [unicast]] ${words}`, (d, a) =>
-      d.bgp === undefined ? (a.has("json") ? "{}\n" : NO_PROCESS) : run(d.bgp, a, d),
-    );
+    set.add("view", `show [ip] bgp [<view WORD$view|vrf <default|all>>] [ipv4 [unicast]] ${words}`, (d, a) => {
+      const name = a.find("view");
+      const bgp = name === undefined ? d.bgp : d.views.get(name);
+      if (bgp !== undefined) return run(bgp, a, d);
+      if (a.has("json")) return "{}\n";
+      return name === undefined ? NO_PROCESS : `View/Vrf ${name} is unknown\n`;
+    });
   };
   show("[json]", (bgp, a) => table(bgp, a, () => true));
   show("json detail", (bgp) =>

@@ -7,15 +7,16 @@ import { dampeningWords, familyWords, globalLines, sessionWords } from "./write-
 
 /** bgpd's part of the running configuration (bgpd/bgp_vty.c:bgp_config_write), in FRR's order. */
 export function writeBgpConfig(d: BgpDaemon): readonly ConfigBlock[] {
-  const { bgp } = d;
-  const process: ConfigBlock[] =
-    bgp === undefined ? [] : [{ section: "router", head: headOf(bgp), lines: processLines(bgp), end: "exit" }];
-  return [...process, ...lists(d), ...d.policy.writeConfig()];
+  const processes = d
+    .processes()
+    .map((bgp): ConfigBlock => ({ section: "router", head: headOf(bgp), lines: processLines(bgp), end: "exit" }));
+  return [...processes, ...lists(d), ...d.policy.writeConfig()];
 }
 
 function headOf(bgp: Bgp): string {
   const { as, asNotation } = bgp.globals;
-  return `router bgp ${bgp.asText(as)}${asNotation === "plain" ? "" : ` as-notation ${asNotation}`}`;
+  const view = bgp.isView ? ` view ${bgp.name}` : "";
+  return `router bgp ${bgp.asText(as)}${view}${asNotation === "plain" ? "" : ` as-notation ${asNotation}`}`;
 }
 
 const when = (on: boolean | undefined, line: string): string[] => (on === true ? [line] : []);

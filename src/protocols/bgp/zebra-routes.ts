@@ -24,8 +24,8 @@ export class Installer {
   install(node: RibNode, used: readonly Path[]): void {
     const best = used[0];
     const wanted = best !== undefined && (best.kind === FROM_PEER || best.kind === FROM_AGGREGATE);
-    const { zebra } = this.#bgp;
-    if (!wanted || zebra === undefined) {
+    const { zebra, isView } = this.#bgp;
+    if (!wanted || zebra === undefined || isView) {
       if (node.told === "") return;
       node.told = "";
       this.#pending.delete(node);
