@@ -4,7 +4,16 @@ import { NEVER, S } from "../../core/time.ts";
 import { covers, type Dest, type Path } from "./destinations.ts";
 import { flush } from "./flood.ts";
 import { UNREACHED } from "./graph.ts";
-import { LS_INFINITY, LSA_ASBR_SUMMARY, LSA_NSSA, LSA_SUMMARY, MAX_AGE, ROUTER_E } from "./lsa-codec.ts";
+import {
+  LS_INFINITY,
+  LSA_ASBR_SUMMARY,
+  LSA_NSSA,
+  LSA_ROUTER,
+  LSA_SUMMARY,
+  MAX_AGE,
+  ROUTER_E,
+  ROUTER_V,
+} from "./lsa-codec.ts";
 import { Lsdb, type Slot } from "./lsdb.ts";
 import type { Area, Ospf } from "./model.ts";
 import { Translator } from "./nssa.ts";
@@ -185,7 +194,8 @@ export class Borders {
     if (!this.filters.mayEnter(area, dest.address, dest.length)) return false;
     if (path.kind === "inter") return true;
     if (!this.filters.mayLeave(from, dest.address, dest.length)) return false;
-    return rangeOf(from, dest.address, dest.length) === undefined;
+    // §12.4.3: ranges of the backbone do not count in areas that virtual links lead through
+    return (from.id === 0 && isTransitArea(area)) || rangeOf(from, dest.address, dest.length) === undefined;
   }
 
   #backboneWorks(): boolean {
@@ -244,6 +254,15 @@ export class Borders {
       if (range.advertise && range.substitute === undefined && isPrefix(range, dest.address, dest.length)) return true;
     return this.nssa.discards(dest.address, dest.length);
   }
+}
+
+/** Some virtual link leads through the area. */
+function isTransitArea(area: Area): boolean {
+  let transit = false;
+  area.lsdb.each(LSA_ROUTER, ({ lsa: { body } }) => {
+    transit ||= body.kind === "router" && (body.flags & ROUTER_V) !== 0;
+  });
+  return transit;
 }
 
 /** The range of an area that a prefix lies in. */

@@ -6,6 +6,7 @@ import { parseArea } from "./area-id.ts";
 import { installAreaCommands, type On } from "./commands-area.ts";
 import { setPassive, updatePassive } from "./commands-interface.ts";
 import { installSummaryCommands } from "./commands-summary.ts";
+import { installVirtualLinks } from "./commands-virtual.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { chooseRouterId, updateCost, updateInterfaces } from "./interfaces.ts";
 import { setStaticNeighbor, unsetStaticNeighbor } from "./nbma.ts";
@@ -42,6 +43,7 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
   installAreaCommands(on);
   installNeighbors(on);
   installSummaryCommands(on);
+  installVirtualLinks(on);
 }
 
 /** `neighbor A.B.C.D …`: on networks without broadcast. */

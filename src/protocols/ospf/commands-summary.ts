@@ -12,7 +12,7 @@ import { keyOf, summaryPrefix } from "./summaries.ts";
 export function installSummaryCommands(on: On): void {
   const P = "summary-address A.B.C.D/M$prefix";
   on(`${P} [tag (1-4294967295)$tag]`, (d, args) =>
-    change(d, args, (known) => ({ advertise: true, ...known, tag: args.findInt("tag") ?? 0 })),
+    change(d, args, () => ({ advertise: true, tag: args.findInt("tag") ?? 0 })),
   );
   on(`no ${P} [tag (1-4294967295)]`, (d, args) => change(d, args, () => undefined));
   on(`${P} no-advertise`, (d, args) => change(d, args, (known) => ({ tag: 0, ...known, advertise: false })));

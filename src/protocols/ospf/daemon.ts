@@ -28,6 +28,7 @@ import { selfOriginated } from "./self.ts";
 import { ProcessSettings } from "./settings.ts";
 import { flushUpdates, sendDelayedAcks } from "./update.ts";
 import { viewOf } from "./views.ts";
+import { VirtualLinks } from "./virtual-links.ts";
 import { IPPROTO_OSPF } from "./wire.ts";
 import { writeConfig } from "./write-config.ts";
 
@@ -50,6 +51,7 @@ export class OspfDaemon implements FrrInstance, Views {
   readonly installer: RouteInstaller;
   routing!: Routing;
   borders!: Borders;
+  virtualLinks!: VirtualLinks;
   externals!: Externals;
   readonly #stubTimer: OsAlarm;
   readonly #connect: OsAlarm;
@@ -76,8 +78,12 @@ export class OspfDaemon implements FrrInstance, Views {
         this.installer.install(dest);
         this.borders.routeChanged(dest, before);
       },
-      computed: () => this.borders.computed(),
+      computed: () => {
+        this.virtualLinks.update();
+        this.borders.computed();
+      },
     });
+    this.virtualLinks = new VirtualLinks(this.ospf, this.routing);
     this.borders = new Borders(this.ospf, this.routing);
     this.externals = new Externals(this.ospf, this.borders);
     installJudges(this.ospf, this.policy, this.externals, this.borders);
@@ -288,6 +294,7 @@ export class OspfDaemon implements FrrInstance, Views {
       selfOriginated: (area, slot) => selfOriginated(this.ospf, this.borders, this.externals, area, slot),
       withdrawn: (area, slot) => this.aging.withdrawn(area, slot),
       agingChanged: () => this.aging.changed(),
+      interfaceGone: (oi) => removeInterface(this.ospf, oi),
       checkBorder: () => this.borders.check(),
       areaLeft: (area) => this.borders.areaLeft(area),
       mayHear: (oi, source) => mayHear(this.policy, oi, source),

@@ -54,6 +54,7 @@ export function buildSummary(n: Neighbor): void {
   if ((n.options & OPTION_NP) !== 0) describe(n, area.lsdb.sorted(LSA_NSSA));
   if (!area.external) return;
   describe(n, area.lsdb.sorted(LSA_ASBR_SUMMARY));
+  if (oi.type === "virtual") return; // §15: the area between knows them itself
   describe(n, ospf.lsdb.sorted(LSA_EXTERNAL));
   if (opaque) describe(n, ospf.lsdb.sorted(LSA_OPAQUE_AS));
 }
@@ -83,7 +84,14 @@ export function sendDd(n: Neighbor): void {
   }
   const opaque = takesOpaque(oi) && (n.state === "ExStart" || (n.options & OPTION_O) !== 0);
   const options = oi.options | (opaque ? OPTION_O : 0);
-  n.ddSent = makePacket(oi, { kind: "dd", mtu: oi.device.mtuBytes, options, flags: n.ddFlags, seq: n.ddSeq, headers });
+  n.ddSent = makePacket(oi, {
+    kind: "dd",
+    mtu: oi.type === "virtual" ? 0 : oi.device.mtuBytes,
+    options,
+    flags: n.ddFlags,
+    seq: n.ddSeq,
+    headers,
+  });
   resendDd(n);
   if ((n.ddFlags & DD_MS) !== 0) n.ddTimer.set(now + oi.retransmitS * S);
 }

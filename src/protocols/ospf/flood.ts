@@ -67,6 +67,7 @@ function floodArea(area: Area, slot: Slot, from: Neighbor | undefined): boolean 
   let ack = false;
   for (const oi of area.interfaces) {
     if (slot.link !== undefined && slot.link !== oi.ifname) continue;
+    if (oi.type === "virtual" && isSystemWide(slot.lsa.type)) continue;
     if (floodInterface(oi, slot, from)) ack = true;
   }
   return ack;

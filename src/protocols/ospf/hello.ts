@@ -15,6 +15,7 @@ const NEIGHBORS_MAX = 4096;
 /** ospfd/ospf_packet.c:ospf_hello_send. */
 export function sendHello(oi: OspfInterface): void {
   if (oi.passive) return;
+  if (oi.peer !== undefined) return sendHelloTo(oi, oi.peer.address);
   if (!oi.nonBroadcast) return sendHelloTo(oi, ALL_SPF_ROUTERS);
   for (const n of oi.neighbors.values()) if (n.state !== "Down" && hearsHellos(n)) sendHelloTo(oi, n.address);
 }
@@ -33,7 +34,7 @@ export function sendHelloTo(oi: OspfInterface, to: Ipv4): void {
   const hello: Hello = {
     kind: "hello",
     // ospfd/ospf_packet.c:ospf_make_hello: numbered point-to-point interfaces tell theirs as well
-    mask: oi.unnumbered && oi.type === "point-to-point" ? 0 : maskOf(oi.prefix.length),
+    mask: oi.type === "virtual" || (oi.unnumbered && oi.type === "point-to-point") ? 0 : maskOf(oi.prefix.length),
     intervalS: oi.helloS,
     options: oi.options,
     priority: oi.priority,
@@ -86,7 +87,8 @@ function designations(n: Neighbor, hello: Hello, before: { priority: number; dr:
 
 function unfit(oi: OspfInterface, hello: Hello): string | undefined {
   const multipoint = oi.type === "point-to-multipoint" && oi.prefix.length === 32;
-  if (oi.type !== "point-to-point" && !multipoint && lengthOfMask(hello.mask) !== oi.prefix.length) return "hello mask";
+  const masked = oi.type !== "point-to-point" && oi.type !== "virtual" && !multipoint;
+  if (masked && lengthOfMask(hello.mask) !== oi.prefix.length) return "hello mask";
   if (hello.deadS !== oi.deadS) return "hello dead interval";
   if (oi.settings.helloMultiplier === undefined && hello.intervalS !== oi.helloS) return "hello interval";
   if ((hello.options & OPTION_MT) !== 0) return "hello options";
@@ -97,7 +99,7 @@ function unfit(oi: OspfInterface, hello: Hello): string | undefined {
 
 /** On point-to-point interfaces neighbours are known by router id, elsewhere by address (ospfd/ospf_neighbor.c:ospf_nbr_get). */
 export const neighborKey = (oi: OspfInterface, routerId: Ipv4, source: Ipv4): Ipv4 =>
-  oi.type === "point-to-point" ? routerId : source;
+  oi.type === "point-to-point" || oi.type === "virtual" ? routerId : source;
 
 function neighborOf(oi: OspfInterface, routerId: Ipv4, source: Ipv4): Neighbor | undefined {
   const { ospf } = oi;

@@ -37,6 +37,8 @@ export interface Hooks {
   agingChanged(): void;
   /** The number of full adjacencies of areas has changed. */
   checkBorder(): void;
+  /** An interface is no more. */
+  interfaceGone(oi: OspfInterface): void;
   /** This router has no interface in the area any more. */
   areaLeft(area: Area): void;
   /** Whether packets of a neighbour with this address are taken on an interface. */

@@ -77,7 +77,12 @@ function change(oi: OspfInterface, state: InterfaceState): void {
 /** ospfd/ospf_interface.c:ospf_if_set_multicast. */
 export function memberships(oi: OspfInterface): void {
   const running = oi.state !== "Down" && oi.state !== "Loopback" && !oi.passive;
-  oi.inAllRouters = membership(oi, ALL_SPF_ROUTERS, oi.inAllRouters, running && oi.type !== "loopback");
+  oi.inAllRouters = membership(
+    oi,
+    ALL_SPF_ROUTERS,
+    oi.inAllRouters,
+    running && oi.type !== "loopback" && oi.type !== "virtual",
+  );
   oi.inDesignatedRouters = membership(
     oi,
     ALL_DR_ROUTERS,

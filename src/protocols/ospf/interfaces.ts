@@ -30,6 +30,7 @@ const sortedDevices = (ospf: Ospf): readonly ZebraInterface[] =>
 const samePrefix = (a: Prefix, b: Prefix): boolean => a.address === b.address && a.length === b.length;
 
 function wanted(ospf: Ospf, oi: OspfInterface): boolean {
+  if (oi.type === "virtual") return ospf.enabled && !ospf.settings.shutdown; // routes decide
   const device = ospf.devices.get(oi.ifname);
   if (!ospf.enabled || ospf.settings.shutdown || device === undefined || device.ifindex !== oi.device.ifindex)
     return false;
@@ -110,6 +111,7 @@ function adopt(oi: OspfInterface, device: ZebraInterface): void {
 
 /** ospfd/ospf_interface.c:ospf_if_get_output_cost. True: it is another one now. */
 export function updateCost(oi: OspfInterface): boolean {
+  if (oi.type === "virtual") return false; // the distance through the area
   const { referenceBandwidth } = oi.ospf.settings;
   const bandwidth = oi.device.bandwidthMbps || DEFAULT_BANDWIDTH_MBPS;
   const computed =

@@ -5,11 +5,13 @@ import {
   LINK_POINT_TO_POINT,
   LINK_STUB,
   LINK_TRANSIT,
+  LINK_VIRTUAL,
   LSA_NETWORK,
   LSA_ROUTER,
   ROUTER_B,
   ROUTER_E,
   ROUTER_NT,
+  ROUTER_V,
   type RouterLink,
 } from "./lsa-codec.ts";
 import type { Area, Neighbor, Ospf, OspfInterface } from "./model.ts";
@@ -33,6 +35,8 @@ function flagsOf(ospf: Ospf, area: Area): number {
   // ospfd/ospf_lsa.c:router_lsa_flags: a border router of an NSSA is one of the system as well
   if (area.settings.kind !== "stub" && (ospf.asbr || (ospf.abr && area.settings.kind === "nssa"))) flags |= ROUTER_E;
   if (area.settings.kind === "nssa" && ospf.abr && area.settings.translator === "always") flags |= ROUTER_NT;
+  // §12.4.1: an end of a virtual link that leads through the area
+  if (ospf.interfaces.some((oi) => oi.peer?.transit === area && oi.fullNeighbors > 0)) flags |= ROUTER_V;
   return flags;
 }
 
@@ -50,6 +54,10 @@ function linksOf(oi: OspfInterface): readonly RouterLink[] {
       const own = oi.settings.prefixSuppression ? [] : [link(LINK_STUB, oi.address, 0xffffffff, 0)];
       return [...own, ...neighborLinks(oi)];
     }
+    case "virtual":
+      return [...oi.neighbors.values()]
+        .filter(full)
+        .map((n) => link(LINK_VIRTUAL, n.routerId, oi.address, linkCost(oi)));
     case "broadcast":
     case "non-broadcast": {
       if (oi.state === "Waiting" || oi.fullNeighbors === 0) return stub(oi);

@@ -68,7 +68,13 @@ export function neighborAfter(state: NeighborState, event: NeighborEvent, g: Nei
 }
 
 export type InterfaceState = "Down" | "Loopback" | "Waiting" | "Point-To-Point" | "DROther" | "Backup" | "DR";
-export type NetworkType = "broadcast" | "non-broadcast" | "point-to-point" | "point-to-multipoint" | "loopback";
+export type NetworkType =
+  | "broadcast"
+  | "non-broadcast"
+  | "point-to-point"
+  | "point-to-multipoint"
+  | "loopback"
+  | "virtual";
 
 /** The state of an interface that comes up (§9.3, event InterfaceUp). */
 export function interfaceUp(type: NetworkType, priority: number): InterfaceState {

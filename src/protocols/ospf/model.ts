@@ -118,6 +118,8 @@ export class OspfInterface {
   settings: InterfaceSettings;
   readonly type: NetworkType;
   readonly variant: NetworkVariant;
+  /** Of a virtual link: the other end, and the area between. */
+  peer: { readonly address: Ipv4; readonly routerId: Ipv4; readonly transit: Area } | undefined;
   /** The device as zebra told of it last. */
   device: ZebraInterface;
   state: InterfaceState = "Down";
@@ -192,7 +194,7 @@ export class OspfInterface {
   }
   /** An address without a network of its own (zebra/redistribute.c: ZEBRA_IFA_UNNUMBERED). */
   get unnumbered(): boolean {
-    return this.prefix.length === 32 && !this.device.loopback;
+    return this.prefix.length === 32 && !this.device.loopback && this.type !== "virtual";
   }
   get priority(): number {
     return this.settings.priority ?? PRIORITY;
@@ -235,8 +237,6 @@ export class Area {
   spfRuns = 0;
   /** Routers and networks that those looked at. */
   spfLooked = 0;
-  /** Some router of the area may carry transit traffic of others (virtual links). */
-  transit = false;
   /** This router translates for the area (RFC 3101 §3.1). */
   translating = false;
   /** Says of itself that it is no way through. */
@@ -335,6 +335,10 @@ export class Ospf {
   drop(why: string, fields: { readonly [key: string]: string | number } = {}): void {
     this.dropped.set(why, (this.dropped.get(why) ?? 0) + 1);
     this.os.trace("ospf.drop", { why, ...fields });
+  }
+  /** Whether an area is one of this router's, and not the backbone: virtual links lead through such. */
+  abrConfigured(area: Area): boolean {
+    return area.id !== 0 && area.settings.kind === "normal" && area.interfaces.length > 0;
   }
   settingsOf(ifname: string): InterfaceSettings {
     let settings = this.interfaceSettings.get(ifname);

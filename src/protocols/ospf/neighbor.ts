@@ -69,6 +69,7 @@ function fullChanged(oi: OspfInterface, by: 1 | -1): void {
   oi.area.fullNeighbors += by;
   ospf.hooks.checkBorder();
   ospf.hooks.routerLsa(oi.area);
+  if (oi.peer !== undefined) ospf.hooks.routerLsa(oi.peer.transit);
   if (oi.state === "DR") ospf.hooks.networkLsa(oi);
 }
 

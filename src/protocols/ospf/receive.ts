@@ -21,7 +21,8 @@ export function receive(ospf: Ospf, b: Uint8Array, o: number, end: number, info:
   const { source, destination } = info;
   if (!ospf.enabled) return;
   if (isOwn(ospf, source)) return; // its own, looped back
-  const oi = receiver(ospf.byIndex.get(info.ifindex) ?? [], source);
+  const here = ospf.byIndex.get(info.ifindex) ?? [];
+  const oi = virtualLink(ospf, here, b, o, end) ?? receiver(here, source);
   if (oi === undefined) return ospf.drop("no interface", { ifindex: info.ifindex });
   if (oi.settings.neighborFilter !== undefined && !ospf.hooks.mayHear(oi, source))
     return ospf.drop("neighbor filter", { ifname: oi.ifname });
@@ -34,6 +35,19 @@ export function receive(ospf: Ospf, b: Uint8Array, o: number, end: number, info:
 }
 
 const isOwn = (ospf: Ospf, source: number): boolean => ospf.interfaces.some((i) => i.address === source);
+
+/** The virtual link that a packet belongs to (ospfd/ospf_packet.c:ospf_associate_packet_vl). */
+function virtualLink(
+  ospf: Ospf,
+  here: readonly OspfInterface[],
+  b: Uint8Array,
+  o: number,
+  end: number,
+): OspfInterface | undefined {
+  if (ospf.settings.virtualLinks.length === 0 || end - o < wire.HEADER || wire.areaId(b, o) !== 0) return undefined;
+  const id = wire.routerId(b, o);
+  return ospf.interfaces.find(({ peer }) => peer?.routerId === id && here.some((oi) => oi.area === peer.transit));
+}
 
 /** The address of an interface that a packet from `source` belongs to (ospfd/ospf_interface.c:ospf_if_lookup_recv_if). */
 function receiver(all: readonly OspfInterface[], source: number): OspfInterface | undefined {

@@ -1,7 +1,7 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import type { Vertex } from "./graph.ts";
 import type { Hop, HopSet, HopSets } from "./hops.ts";
-import type { RouterLink } from "./lsa-codec.ts";
+import { LINK_VIRTUAL, type RouterLink } from "./lsa-codec.ts";
 import type { Way } from "./shape.ts";
 
 /** What the computation asks of the router at its root. */
@@ -10,6 +10,8 @@ export interface Root {
   readonly sets: HopSets;
   /** The way over a point-to-point link of its own; undefined: nobody is there. */
   neighborHop(link: RouterLink, neighbor: Ipv4): Hop | undefined;
+  /** The ways through the area that a virtual link of its own leads through. */
+  virtualHops(neighbor: Ipv4): HopSet | undefined;
   /** The interface on a transit network, by the own address that the link tells. */
   networkHop(link: RouterLink): Hop | undefined;
 }
@@ -18,6 +20,7 @@ export interface Root {
 export function hopsOver(root: Root, v: Vertex, inherited: HopSet, way: Way, to: Vertex): HopSet | undefined {
   if (!v.network && v.id === root.id) {
     const link = way.link as RouterLink;
+    if (link.type === LINK_VIRTUAL) return root.virtualHops(to.id);
     const hop = way.toNetwork ? root.networkHop(link) : root.neighborHop(link, to.id);
     return hop === undefined ? undefined : root.sets.get([hop]);
   }

@@ -102,6 +102,12 @@ export class Routing {
     this.dests.each((dest) => this.touch(dest));
     this.schedule();
   }
+  /** Paths of an area are computed again. */
+  recomputeArea(area: Area): void {
+    this.#graph(area).anew = true;
+    this.#stale.add(area);
+    this.schedule();
+  }
   touch(dest: Dest): void {
     if (dest.dirty) return;
     dest.dirty = true;
@@ -275,9 +281,11 @@ export class Routing {
   readonly hooks: {
     rangeActive: (area: Area, address: Ipv4, length: number) => boolean;
     discard: (dest: Dest) => boolean;
+    virtualHops: (peer: Ipv4) => HopSet | undefined;
   } = {
     rangeActive: () => false,
     discard: () => false,
+    virtualHops: () => undefined,
   };
   discardPath(dest: Dest): Path | undefined {
     if (!this.hooks.discard(dest)) return undefined;
@@ -319,6 +327,7 @@ export class Routing {
         }
         return undefined;
       },
+      virtualHops: (neighbor: Ipv4) => this.hooks.virtualHops(neighbor),
       networkHop: (link: RouterLink): Hop | undefined => {
         const oi = area.interfaces.find((i) => i.address === link.data);
         return oi === undefined ? undefined : { ifname: oi.ifname, ifindex: oi.device.ifindex, gateway: 0 };

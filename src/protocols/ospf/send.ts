@@ -19,6 +19,8 @@ import {
 
 /** Internetwork control, as FRR sends (RFC 2328 appendix A.1). */
 const TOS = 0xc0;
+/** ospfd/ospfd.h:OSPF_VL_IP_TTL. */
+const VIRTUAL_TTL = 100;
 const NO_AUTH = new Uint8Array(8);
 
 /** Where packets are put together: sockets copy what they send. */
@@ -54,16 +56,21 @@ export function sendPacket(oi: OspfInterface, b: Uint8Array, type: number, to: I
   if (ospf.socket === undefined) return;
   seal(oi, b, b.length - digestLength(oi));
   count(oi, type);
+  const virtual = oi.peer !== undefined;
   const options: SendOptions = {
-    ifname: oi.ifname,
+    ...(virtual ? {} : { ifname: oi.ifname }),
     source: oi.address,
     tos: TOS,
-    ttl: 1,
+    ttl: virtual ? VIRTUAL_TTL : 1,
     multicastTtl: 1,
     multicastLoop: false, // ospfd/ospf_network.c:ospf_if_ipmulticast
     pathMtuDiscovery: "dont",
   };
-  const sent = ospf.socket.sendTo(b, oi.type === "point-to-point" ? ALL_SPF_ROUTERS : to, options);
+  const sent = ospf.socket.sendTo(
+    b,
+    oi.peer?.address ?? (oi.type === "point-to-point" ? ALL_SPF_ROUTERS : to),
+    options,
+  );
   if (!sent.ok) ospf.drop("send", { ifname: oi.ifname, errno: sent.errno });
 }
 

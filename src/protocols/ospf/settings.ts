@@ -120,6 +120,16 @@ export interface NeighborSettings {
 }
 export const POLL_S = 60;
 
+/** `area A virtual-link R …`; the object stands for the link. */
+export interface VirtualLinkSettings {
+  readonly area: Ipv4;
+  readonly areaText: string;
+  readonly peer: Ipv4;
+  /** As FRR names it: `VLINK0`. */
+  readonly number: number;
+  readonly settings: InterfaceSettings;
+}
+
 /** `summary-address …`. */
 export interface SummarySettings {
   readonly prefix: Prefix;
@@ -162,6 +172,7 @@ export class ProcessSettings {
   /** By kind, in FRR's order of kinds when written. */
   readonly redistribute = new Map<RouteKind, RedistributeSettings>();
   defaultInformation: DefaultSettings | undefined;
+  readonly virtualLinks: VirtualLinkSettings[] = [];
   /** By prefix. */
   readonly summaries = new Map<string, SummarySettings>();
   /** How long changes of summaries wait. */

@@ -1,6 +1,6 @@
 import { type Ipv4, lengthOfMask, networkOf, type Prefix } from "../../core/addr.ts";
 import type { Lsa } from "./lsa.ts";
-import { LINK_POINT_TO_POINT, LINK_STUB, LINK_TRANSIT, type RouterLink } from "./lsa-codec.ts";
+import { LINK_POINT_TO_POINT, LINK_STUB, LINK_TRANSIT, LINK_VIRTUAL, type RouterLink } from "./lsa-codec.ts";
 
 /** A prefix that a router or network attaches. */
 export interface Attached {
@@ -55,7 +55,7 @@ export function shapeOf(lsa: Lsa): Shape {
   const attached: Attached[] = [];
   for (const link of body.links) {
     const { id, type, metric } = link;
-    if (type === LINK_POINT_TO_POINT || type === LINK_TRANSIT)
+    if (type === LINK_POINT_TO_POINT || type === LINK_TRANSIT || type === LINK_VIRTUAL)
       ways.push({ id, toNetwork: type === LINK_TRANSIT, cost: metric, link, backIn: undefined, back: -1 });
     const length = type === LINK_STUB ? lengthOfMask(link.data) : undefined;
     if (length !== undefined) attached.push({ prefix: { address: (id & link.data) >>> 0, length }, cost: metric });

@@ -28,6 +28,7 @@ const TYPES = {
   "point-to-point": "POINTOPOINT",
   "point-to-multipoint": "POINTOMULTIPOINT",
   loopback: "LOOPBACK",
+  virtual: "VIRTUALLINK",
 } as const;
 
 function flagsOf({ device }: OspfInterface): string {
@@ -104,7 +105,7 @@ function addressText(oi: OspfInterface): string {
   return `  Internet Address ${formatIp(oi.address)}/${oi.prefix.length}, ${kind} ${formatIp(address)},`;
 }
 function otherEnd(oi: OspfInterface): { readonly kind: "Peer" | "Broadcast"; readonly address: number } {
-  const peer = oi.device.addresses.find((a) => a.prefix.address === oi.address)?.peer;
+  const peer = oi.peer?.address ?? oi.device.addresses.find((a) => a.prefix.address === oi.address)?.peer;
   if (peer !== undefined) return { kind: "Peer", address: peer };
   return { kind: "Broadcast", address: broadcastOf(oi.address, oi.prefix.length) };
 }

@@ -6,11 +6,16 @@ import type { OspfDaemon } from "./daemon.ts";
 import type { Area } from "./model.ts";
 import {
   type AreaSettings,
+  DEAD_S,
+  HELLO_S,
   type InterfaceSettings,
   ownSettings,
   POLL_S,
   type ProcessSettings,
+  RETRANSMIT_S,
   type RedistributeSettings,
+  TRANSMIT_DELAY_S,
+  type VirtualLinkSettings,
 } from "./settings.ts";
 
 /** ospfd's part of the running configuration (ospfd/ospf_vty.c:ospf_config_write), in FRR's order. */
@@ -95,6 +100,7 @@ function processLines(d: OspfDaemon): readonly string[] {
       }),
     ...s.networks.map((n) => `network ${formatPrefix(n.prefix)} area ${areaText(n.area, n.areaText)}`),
     ...[...ospf.areas.values()].sort((a, b) => a.id - b.id).flatMap(areaLines),
+    ...s.virtualLinks.flatMap(virtualLinkLines),
     ...redistributeLines(s),
     ...flag(s.forwardingSelf, "forwarding-address-self"),
     ...flag(s.shutdown, "shutdown"),
@@ -126,6 +132,20 @@ function redistributeLines(s: ProcessSettings): readonly string[] {
     }),
     ...when(s.distance !== 110 && s.distance, "distance"),
     ...flag(distances.length > 0, `distance ospf ${distances.join(" ")}`),
+  ];
+}
+
+/** ospfd/ospf_vty.c:config_write_virtual_link. */
+function virtualLinkLines({ area, areaText: typed, peer, settings: s }: VirtualLinkSettings): readonly string[] {
+  const head = `area ${areaText(area, typed)} virtual-link ${formatIp(peer)}`;
+  const timed = [s.helloS, s.retransmitS, s.transmitDelayS, s.deadS].some((value) => value !== undefined);
+  const timers = `hello-interval ${s.helloS ?? HELLO_S} retransmit-interval ${s.retransmitS ?? RETRANSMIT_S} transmit-delay ${s.transmitDelayS ?? TRANSMIT_DELAY_S} dead-interval ${s.deadS ?? DEAD_S}`;
+  const how = s.keyChain === undefined ? s.auth : `key-chain ${s.keyChain}`;
+  return [
+    timed ? `${head} ${timers}` : head,
+    ...(how === undefined ? [] : [`${head} authentication${how === "simple" ? "" : ` ${how}`}`]),
+    ...when(s.simpleKey, `${head} authentication-key`),
+    ...s.keys.map((k) => `${head} message-digest-key ${k.id} md5 ${k.secret}`),
   ];
 }
 

@@ -56,6 +56,7 @@ const root = (): Root => ({
   sets: new HopSets(),
   neighborHop: (link, neighbor) =>
     link.data % 14 === 0 ? undefined : { ifname: `e${link.data}`, ifindex: link.data, gateway: neighbor },
+  virtualHops: () => undefined,
   networkHop: (link) => ({ ifname: `e${link.data}`, ifindex: link.data, gateway: 0 }),
 });
 
