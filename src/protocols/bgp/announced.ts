@@ -7,14 +7,16 @@ import type { BgpOpen } from "./wire.ts";
 /** The OPEN that a neighbour gets. */
 export function openTo(p: Peer): BgpOpen {
   const as = p.localAs;
+  const parameters = p.settings.withoutCapabilities === true ? [] : announce(announcedTo(p));
+  const octets = parameters.reduce((sum, { value }) => sum + 2 + value.length, 0);
   return {
     kind: "open",
     version: 4,
     as: as > 0xffff ? AS_TRANS : as,
     holdS: p.fsmConfig().holdS,
     id: p.bgp.routerId,
-    parameters: p.settings.withoutCapabilities === true ? [] : announce(announcedTo(p)),
-    extended: false,
+    parameters,
+    extended: p.settings.extendedParameters === true || octets > 255, // RFC 9072 §2
   };
 }
 
@@ -30,6 +32,7 @@ export function announcedTo(p: Peer): Announced {
     software: softwareOf(p),
     orf: settings.orf,
     addPath: { sends: settings.addPathTx !== undefined, takes: settings.disableAddPathRx !== true },
+    pathsLimit: settings.addPathRxLimit,
     restart: restartOf(p),
   };
 }

@@ -14,6 +14,8 @@ export const ADD_PATH = 69;
 export const ENHANCED_REFRESH = 70;
 export const LONG_LIVED_RESTART = 71;
 export const FQDN = 73;
+/** draft-abraitis-idr-addpath-paths-limit. */
+export const PATHS_LIMIT = 76;
 /** draft-abraitis-bgp-version-capability. */
 export const SOFTWARE = 75;
 /** Route refresh before it had a number. */
@@ -46,6 +48,8 @@ export interface Capabilities {
   readonly software: string | undefined;
   /** For IPv4 unicast (RFC 7911 §4): it sends several paths, takes them. */
   readonly addPath: { readonly sends: boolean; readonly takes: boolean };
+  /** How many paths to a prefix it takes at most; 0: it does not say. */
+  readonly pathsLimit: number;
   /** Number of its role (RFC 9234 §4.1); `roleFault`: it tells two different ones. */
   readonly role: number | undefined;
   readonly roleFault: boolean;
@@ -104,6 +108,7 @@ export function capabilitiesOf(open: BgpOpen): Capabilities {
     ...names,
     software: softwareName(find(SOFTWARE, 1)),
     addPath: addPath(find(ADD_PATH)),
+    pathsLimit: pathsLimit(find(PATHS_LIMIT)),
     role: find(ROLE, 1)?.[0],
     roleFault: new Set(raw.filter((c) => c.code === ROLE && c.value.length === 1).map((c) => c.value[0])).size > 1,
     orf: outboundFilter(find(OUTBOUND_FILTER)),
@@ -136,6 +141,12 @@ function addPath(v: Uint8Array | undefined): { readonly sends: boolean; readonly
       return { sends: (how & SEND) !== 0, takes: (how & RECEIVE) !== 0 };
   }
   return { sends: false, takes: false };
+}
+
+function pathsLimit(v: Uint8Array | undefined): number {
+  for (let at = 0; v !== undefined && at + 5 <= v.length; at += 5)
+    if (u16(v, at) === 1 && u8(v, at + 2) === 1) return u16(v, at + 3);
+  return 0;
 }
 
 /** The only type of outbound route filter that is known: prefixes (RFC 5292). */
@@ -187,6 +198,7 @@ export interface Announced {
   /** Number of the role; undefined: none is told. */
   readonly role?: number | undefined;
   readonly addPath?: { readonly sends: boolean; readonly takes: boolean };
+  readonly pathsLimit?: number | undefined;
   readonly orf?: { readonly sends: boolean; readonly takes: boolean } | undefined;
   /** Undefined: restarts are not spoken of at all. */
   readonly restart?: RestartAnnounced | undefined;
@@ -203,7 +215,7 @@ export interface RestartAnnounced {
 
 /** The parameters of FRR's OPEN, one capability each, in its order (bgpd/bgp_open.c:bgp_open_capability). */
 export function announce(a: Announced): Parameter[] {
-  const { as, hostname, extendedMessage, role, addPath, orf, restart, software } = a;
+  const { as, hostname, extendedMessage, role, addPath, pathsLimit: limit, orf, restart, software } = a;
   const octets = (text: string, max: number): Uint8Array => new TextEncoder().encode(text).subarray(0, max);
   const name = octets(hostname ?? "", 64);
   const version = octets(software?.text ?? "", SOFTWARE_MAX);
@@ -216,6 +228,7 @@ export function announce(a: Announced): Parameter[] {
     ...(extendedMessage ? [capability(EXTENDED_MESSAGE)] : []),
     ...(role === undefined ? [] : [capability(ROLE, role)]),
     ...(addPath === undefined ? [] : [capability(ADD_PATH, 0, 1, 1, directions(addPath))]),
+    ...(limit === undefined ? [] : [capability(PATHS_LIMIT, 0, 1, 1, limit >>> 8, limit & 255)]),
     ...(orf === undefined ? [] : [capability(OUTBOUND_FILTER, 0, 1, 0, 1, 1, ORF_PREFIX, directions(orf))]),
     ...(hostname === undefined ? [] : [capability(FQDN, name.length, ...name, 0)]),
     ...(restart === undefined ? [] : restartCapabilities(restart)),

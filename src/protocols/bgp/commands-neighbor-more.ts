@@ -10,6 +10,8 @@ export function installNeighborMore(set: CommandSet<BgpDaemon>): void {
   toggle(set, ROUTER_ONLY, "dont-capability-negotiate", "withoutCapabilities", "reset");
   toggle(set, ROUTER_ONLY, "sender-as-path-loop-detection", "senderLoops", "out");
   toggle(set, ROUTER_ONLY, "aigp", "aigp", "reset");
+  toggle(set, ROUTER_ONLY, "extended-optional-parameters", "extendedParameters", "reset");
+  toggle(set, ROUTER_ONLY, "disable-link-bw-encoding-ieee", "wholeBandwidths", "both");
   toggle(set, ROUTER_ONLY, "graceful-shutdown", "gracefulShutdown", "both");
   toggle(set, FAMILY_MODES, "route-server-client", "routeServerClient", "reset");
   toggle(set, FAMILY_MODES, "disable-addpath-rx", "disableAddPathRx", "reset");
@@ -71,6 +73,15 @@ function installAddPath(set: CommandSet<BgpDaemon>): void {
       () => ({ addPathTx }),
       () => ({ addPathTx: undefined }),
     );
+  setting(
+    set,
+    FAMILY_MODES,
+    "addpath-rx-paths-limit (1-65535)$limit",
+    "addpath-rx-paths-limit [(1-65535)]",
+    "reset",
+    (a) => ({ addPathRxLimit: a.int("limit") }),
+    () => ({ addPathRxLimit: undefined }),
+  );
   setting(
     set,
     FAMILY_MODES,

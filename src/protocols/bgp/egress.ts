@@ -13,7 +13,7 @@ import {
   sortedHex,
 } from "./community.ts";
 import { hasPolicy, passesLists } from "./filter.ts";
-import { bandwidthOf, encodeBandwidth, linkBandwidth } from "./link-bandwidth.ts";
+import { bandwidthOf, encodeBandwidth, inWholeNumbers, linkBandwidth } from "./link-bandwidth.ts";
 import type { Peer } from "./peer.ts";
 import { FROM_PEER, type Path } from "./rib.ts";
 import { otcOut } from "./roles.ts";
@@ -63,6 +63,8 @@ export function egress(bgp: Bgp, peer: Peer, members: ReadonlySet<Peer>, path: P
   if (nextHop === 0 && route.attributes.extended.length > 0) addBandwidths(bgp, path, route);
   const dry = otcOut(peer, dressed(bgp, peer, from, route.attributes));
   if (dry === undefined) return undefined;
+  if (settings.wholeBandwidths === true && dry.extended.length > 0)
+    return { attributes: dry.with({ extended: inWholeNumbers(dry.extended) }), nextHop };
   return { attributes: dry.aigp === undefined ? dry : accumulated(peer, path, nextHop, dry), nextHop };
 }
 

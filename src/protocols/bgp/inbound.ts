@@ -6,6 +6,7 @@ import { type Attributes, sameAttributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { GRACEFUL_SHUTDOWN, isTargeted, sortedCommunities, sortedHex } from "./community.ts";
 import { filterIn, hasPolicy } from "./filter.ts";
+import { inFloats } from "./link-bandwidth.ts";
 import { type Answer, answer, UPDATE_BAD_NETWORK, UPDATE_ERROR, UPDATE_MALFORMED } from "./notification.ts";
 import type { Peer } from "./peer.ts";
 import type { AdjIn } from "./peer-kind.ts";
@@ -81,7 +82,10 @@ export class Inbound {
       peer.stats.withdrawn++;
       return this.#withdrawAll(peer, b, o, end);
     }
-    const { attributes } = read;
+    const floats = peer.settings.wholeBandwidths === true && read.attributes.extended.length > 0;
+    const attributes = floats
+      ? read.attributes.with({ extended: inFloats(read.attributes.extended) })
+      : read.attributes;
     const keeps = peer.settings.softReconfiguration === true;
     const since = keeps ? this.#bgp.os.now() : 0;
     const ids = peer.takesSeveral;

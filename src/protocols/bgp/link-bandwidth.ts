@@ -23,6 +23,22 @@ export function bandwidthOf(hex: string): number | undefined {
   return Math.trunc(view.getFloat32(0));
 }
 
+/** The same communities for neighbours whose bandwidths are whole numbers (`disable-link-bw-encoding-ieee`). */
+export const inWholeNumbers = (extended: readonly string[]): readonly string[] =>
+  extended.map((hex) => {
+    const bytesPerS = bandwidthOf(hex);
+    return bytesPerS === undefined
+      ? hex
+      : hex.slice(0, 8) + Math.min(bytesPerS, 0xffffffff).toString(16).padStart(8, "0");
+  });
+/** And what such a neighbour tells, as floats. */
+export const inFloats = (extended: readonly string[]): readonly string[] =>
+  extended.map((hex) => {
+    if (bandwidthOf(hex) === undefined) return hex;
+    view.setFloat32(0, Number.parseInt(hex.slice(8, 16), 16));
+    return hex.slice(0, 8) + view.getUint32(0).toString(16).padStart(8, "0");
+  });
+
 /** What a path tells; 0: nothing. */
 export function linkBandwidth(extended: readonly string[]): number {
   for (const hex of extended) {

@@ -135,6 +135,14 @@ function groupKey(p: Peer): string {
     ...[s.distributeLists?.out, s.filterLists?.out, s.removePrivateAs, s.asOverride, s.unchanged],
     ...[s.advertisementIntervalS, p.group?.name, s.solo === true ? p.address : 0, s.senderLoops, s.aigp, p.realAs],
     ...[s.localRole, s.gracefulShutdown, s.routeServerClient, s.conditional, s.maximumPrefixOut, s.addPathTx],
-    ...[p.sendsSeveral, p.capabilities?.longLived, p.givesFilters ? p.address : 0, p.oad, s.siteOfOrigin],
+    ...[
+      p.sendsSeveral,
+      p.capabilities?.longLived,
+      p.capabilities?.pathsLimit,
+      s.wholeBandwidths,
+      p.givesFilters ? p.address : 0,
+      p.oad,
+      s.siteOfOrigin,
+    ],
   ]);
 }

@@ -42,6 +42,10 @@ export interface PeerSettings {
   readonly senderLoops?: boolean;
   readonly aigp?: boolean;
   readonly restartMode?: RestartMode;
+  /** Its OPEN has long parameters (RFC 9072), whether they need it or not. */
+  readonly extendedParameters?: boolean;
+  /** Bandwidths of links are whole numbers there, and no floats. */
+  readonly wholeBandwidths?: boolean;
   /** `graceful-shutdown` (RFC 8326). */
   readonly gracefulShutdown?: boolean;
   /** What of its name and software is announced; undefined: as the process says. */
@@ -77,6 +81,8 @@ export interface PeerSettings {
   readonly unchanged?: Unchanged;
   readonly routeServerClient?: boolean;
   readonly addPathTx?: AddPathTx;
+  /** So many paths to a prefix at most are asked for. */
+  readonly addPathRxLimit?: number;
   readonly disableAddPathRx?: boolean;
   readonly conditional?: Conditional;
   readonly maximumPrefixOut?: number;

@@ -1,13 +1,19 @@
 import type { Bgp } from "./bgp.ts";
 import { type DecisionRules, decide } from "./decision.ts";
+import type { Peer } from "./peer.ts";
 import { type Path, RibNode, type ToldPath } from "./rib.ts";
 import type { AddPathTx } from "./settings.ts";
 
 /** Which paths go to neighbours that take several (RFC 7911; bgpd/bgp_addpath.c). */
 
-/** The paths to a prefix that are told of, the best one among them. */
-export function severalOf(node: RibNode, how: AddPathTx, rules: DecisionRules): readonly Path[] {
+/** The paths to a prefix that a neighbour is told of, the best one among them; no more than it asks for. */
+export function severalOf(node: RibNode, to: Peer, rules: DecisionRules): readonly Path[] {
   const valid = node.paths.filter((p) => p.valid);
+  const limit = to.capabilities?.pathsLimit ?? 0;
+  const chosen = chosenOf(valid, to.settings.addPathTx ?? "all", rules);
+  return limit === 0 || chosen.length <= limit ? chosen : bestOnes(chosen, limit - 1, rules);
+}
+function chosenOf(valid: readonly Path[], how: AddPathTx, rules: DecisionRules): readonly Path[] {
   if (how === "all") return valid;
   return how === "bestPerAs" ? bestPerAs(valid, rules) : bestOnes(valid, how, rules);
 }

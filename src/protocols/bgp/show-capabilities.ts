@@ -16,6 +16,7 @@ export function capabilitiesJson(p: Peer): Json {
     "4byteAs": both(true, theirs?.as4 !== undefined),
     extendedMessage: both(ours.extendedMessage, theirs?.extendedMessage),
     addPath: { ipv4Unicast: addPath(p) },
+    ...pathsLimit(p),
     role: both(ours.role !== undefined, theirs?.role !== undefined),
     longLivedGracefulRestart: both(ours.restart?.longLivedS !== undefined, theirs?.longLived),
     routeRefresh: both(true, theirs?.refresh === true || theirs?.oldRefresh === true),
@@ -41,6 +42,16 @@ export function capabilitiesJson(p: Peer): Json {
         : restart.families.some((f) => f.afi === 1 && f.safi === 1)
           ? { ipv4Unicast: restart.families.some((f) => f.preserved) ? { preserved: true } : {} }
           : "none",
+  };
+}
+
+function pathsLimit(p: Peer): { readonly [key: string]: Json } {
+  const ours = p.settings.addPathRxLimit;
+  const theirs = p.capabilities?.pathsLimit ?? 0;
+  if (ours === undefined && theirs === 0) return {};
+  const who = ours === undefined ? "received" : theirs === 0 ? "advertised" : "advertisedAndReceived";
+  return {
+    pathsLimit: { ipv4Unicast: { [who]: true, advertisedPathsLimit: ours ?? 0, receivedPathsLimit: theirs } },
   };
 }
 

@@ -114,7 +114,7 @@ export class UpdateGroup {
   /** RFC 7911: the paths that are chosen go out, each under its number, and those go that are no longer chosen. */
   #offerSeveral(node: RibNode, leader: Peer): void {
     const chosen = new Set<ToldPath>();
-    for (const path of severalOf(node, leader.settings.addPathTx ?? "all", this.bgp.rules)) {
+    for (const path of severalOf(node, leader, this.bgp.rules)) {
       const told = egress(this.bgp, leader, this.members, path);
       const key = toldPath(this.bgp, path);
       if (told !== undefined) chosen.add(key);

@@ -72,6 +72,8 @@ export const sessionWords = (s: PeerSettings): Line[] => [
   s.aigp && "aigp",
   s.gracefulShutdown && "graceful-shutdown",
   s.restartMode && MODES[s.restartMode],
+  s.extendedParameters && "extended-optional-parameters",
+  s.wholeBandwidths && "disable-link-bw-encoding-ieee",
   s.ttlSecurity !== undefined && `ttl-security hops ${s.ttlSecurity}`,
   s.tcpMss !== undefined && `tcp-mss ${s.tcpMss}`,
   s.oad && "oad",
@@ -96,6 +98,7 @@ export function dampeningWords(d: DampeningSettings | undefined): Line {
 export const familyWords = (s: PeerSettings): Line[] => [
   dampeningWords(s.dampening),
   s.addPathTx !== undefined && addPathWords(s.addPathTx),
+  s.addPathRxLimit !== undefined && `addpath-rx-paths-limit ${s.addPathRxLimit}`,
   s.orf && `capability orf prefix-list ${s.orf.sends ? (s.orf.takes ? "both" : "send") : "receive"}`,
   s.siteOfOrigin !== undefined && `soo ${extendedText(s.siteOfOrigin).replace("SoO:", "")}`,
   s.disableAddPathRx && "disable-addpath-rx",
