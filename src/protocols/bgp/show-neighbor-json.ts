@@ -111,7 +111,6 @@ function timers(bgp: Bgp, p: Peer): JsonObject {
     bgpTimerDelayOpenTimeMsecs: times.delayOpenS === 0 ? undefined : times.delayOpenS * 1000,
     bgpTcpMssConfigured: p.settings.tcpMss ?? 0,
     bgpTcpMssSynced: p.up ? (p.main.socket?.info().mss ?? 0) : 0,
-    extendedOptionalParametersLength: false,
     extendedOptionalParametersLength: p.settings.extendedParameters === true,
     bgpTimerConfiguredConditionalAdvertisementsSec: bgp.globals.conditionalS,
     bgpTimerUntilConditionalAdvertisementsSec: scanAt === NEVER ? undefined : seconds(scanAt - now),
