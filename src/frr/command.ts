@@ -1,5 +1,6 @@
 import type { Args } from "./pattern.ts";
 import { compareRanks, type Match, matchPattern, nextTokens, type Pattern, parsePattern } from "./pattern.ts";
+import { mayFit, type Places, placesOf } from "./pattern-places.ts";
 
 /**
  * Where a command can be typed, by FRR's names of nodes (lib/command.h:enum node_type) in words: `view` (shows and other operational
@@ -21,6 +22,8 @@ export interface Command {
   readonly mode: Mode;
   readonly text: string;
   readonly pattern: Pattern;
+  /** What its lines begin with. */
+  readonly places: Places;
   /** The mode that it opens. */
   readonly opens: Mode | undefined;
   readonly run: (context: never, args: Args) => Said | Entered<unknown> | { readonly refused: string };
@@ -40,11 +43,11 @@ export class CommandSet<Root> {
 
   /** A command of `view` or `config`. `text` is FRR's pattern: see `parsePattern`. */
   add(mode: "view" | "config", text: string, run: (daemon: Root, args: Args) => Said): this {
-    return this.#put({ mode, text, pattern: parsePattern(text), opens: undefined, run });
+    return this.#put({ mode, text, opens: undefined, run });
   }
   /** A command of another mode. */
   addIn<Context>(mode: Mode, text: string, run: (context: Context, args: Args) => Said): this {
-    return this.#put({ mode, text, pattern: parsePattern(text), opens: undefined, run });
+    return this.#put({ mode, text, opens: undefined, run });
   }
   /** A command that opens mode `opens` from mode `mode`. */
   open<Outer, Inner>(
@@ -53,7 +56,7 @@ export class CommandSet<Root> {
     opens: Mode,
     run: (outer: Outer, args: Args) => Entered<Inner> | { readonly refused: string },
   ): this {
-    return this.#put({ mode, text, pattern: parsePattern(text), opens, run });
+    return this.#put({ mode, text, opens, run });
   }
 
   modes(): Iterable<Mode> {
@@ -63,7 +66,9 @@ export class CommandSet<Root> {
     return this.#modes.get(mode) ?? [];
   }
 
-  #put(command: Command): this {
+  #put(made: Omit<Command, "pattern" | "places">): this {
+    const pattern = parsePattern(made.text);
+    const command = { ...made, pattern, places: placesOf(pattern) };
     const commands = this.#modes.get(command.mode);
     if (commands === undefined) this.#modes.set(command.mode, [command]);
     else commands.push(command);
@@ -86,6 +91,7 @@ export function findCommand(
   let best: Found | undefined;
   let tied = false;
   for (const command of set.commands(mode)) {
+    if (!mayFit(command.places, words)) continue;
     const match = matchPattern(command.pattern, words);
     if (match === undefined) continue;
     const d = best === undefined ? 1 : compareRanks(match.ranks, best.match.ranks);

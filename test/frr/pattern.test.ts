@@ -1,7 +1,10 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
 import { CommandSet, findCommand } from "../../src/frr/command.ts";
 import { matchPattern, nextTokens, parsePattern } from "../../src/frr/pattern.ts";
+import { mayFit, placesOf } from "../../src/frr/pattern-places.ts";
 import { VtySession } from "../../src/frr/vty.ts";
+import { cases } from "../harness/shared.ts";
 
 const words = (line: string): string[] => line.split(" ");
 const match = (pattern: string, line: string) => matchPattern(parsePattern(pattern), words(line))?.args;
@@ -66,4 +69,30 @@ it("a line inside a block goes to the daemons of the block only", () => {
     expect(session.line(words(line)).status).toBe("ok");
   expect(seen).toEqual(["ospfd", "bgpd", "ospfd interface", "bgpd interface"]);
   expect(session.line(words("nonsense")).status).toBe("unknown");
+});
+
+it("passes over a pattern by the first words of a line only when the line does not fit", () => {
+  const keyword = fc.constantFrom("ip", "ipv6", "no", "neighbor", "network", "set");
+  const { pattern } = fc.letrec<{ pattern: string }>((tie) => ({
+    pattern: fc.oneof(
+      { maxDepth: 3, withCrossShrink: true },
+      keyword,
+      fc.constantFrom("WORD", "(1-9)", "A.B.C.D", "LINE..."),
+      fc.array(tie("pattern"), { minLength: 1, maxLength: 4 }).map((parts) => parts.join(" ")),
+      fc.array(tie("pattern"), { minLength: 1, maxLength: 3 }).map((parts) => `<${parts.join("|")}>`),
+      fc.array(tie("pattern"), { minLength: 1, maxLength: 3 }).map((parts) => `[${parts.join("|")}]`),
+      fc.array(tie("pattern"), { minLength: 1, maxLength: 3 }).map((parts) => `{${parts.join("|")}}`),
+    ),
+  }));
+  const words = fc.array(fc.oneof(keyword, fc.constantFrom("n", "net", "i", "7", "10.0.0.1", "x")), { maxLength: 7 });
+  fc.assert(
+    fc.property(pattern, words, (text, line) => {
+      const parsed = parsePattern(text);
+      if (matchPattern(parsed, line) !== undefined) expect(mayFit(placesOf(parsed), line)).toBe(true);
+    }),
+    { numRuns: cases(2000, 100_000) },
+  );
+  expect(
+    mayFit(placesOf(parsePattern("neighbor <A.B.C.D|WORD> remote-as ASNUM")), ["neighbor", "x", "weight", "3"]),
+  ).toBe(false);
 });
