@@ -76,10 +76,11 @@ export class StartUp {
     for (const alarm of [this.#delay, this.#wait, this.#med]) alarm.set(NEVER);
   }
 
-  /** Until the wait for sessions is over, all neighbours that may come must have told everything; then those that are there. */
+  /** Until the wait for sessions is over, where there is one, all neighbours that may come must have told everything; then those that are there. */
   #check(): void {
     if (!this.holding) return;
-    const waiting = this.#wait.deadline !== NEVER;
+    const { updateDelay: d } = this.#bgp.globals;
+    const waiting = this.#wait.deadline !== NEVER || d?.establishS === d?.delayS;
     for (const peer of this.#bgp.peers.values()) {
       const counts = peer.up || (waiting && !peer.isShut && peer.active);
       if (counts && !this.#complete.has(peer)) return;
