@@ -4,6 +4,7 @@ import type { Args } from "../../frr/pattern.ts";
 import type { RouteKind } from "../../frr/zapi.ts";
 import { parseArea } from "./area-id.ts";
 import { installAreaCommands, type On } from "./commands-area.ts";
+import { installGraceful } from "./commands-graceful.ts";
 import { setPassive, updatePassive } from "./commands-interface.ts";
 import { installSummaryCommands } from "./commands-summary.ts";
 import { installVirtualLinks } from "./commands-virtual.ts";
@@ -44,6 +45,7 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
   installNeighbors(on);
   installSummaryCommands(on);
   installVirtualLinks(on);
+  installGraceful(on);
 }
 
 /** `neighbor A.B.C.D …`: on networks without broadcast. */

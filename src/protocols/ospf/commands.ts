@@ -2,6 +2,7 @@ import { CommandSet } from "../../frr/command.ts";
 import { installKeyChains } from "../../frr/key-chain.ts";
 import { installPolicy } from "../../frr/policy.ts";
 import { installClear } from "./commands-clear.ts";
+import { installShowGraceful } from "./commands-graceful.ts";
 import { installInterfaceCommands } from "./commands-interface.ts";
 import { installProcessCommands } from "./commands-process.ts";
 import { installShowSummary } from "./commands-summary.ts";
@@ -25,6 +26,7 @@ function build(): CommandSet<OspfDaemon> {
   installShowDatabase(set);
   installShowProcess(set);
   installShowSummary(set);
+  installShowGraceful(set);
   installClear(set);
   return set;
 }

@@ -10,6 +10,7 @@ import { OSPF_COMMANDS } from "./commands.ts";
 import { ddTimer, requestTimer } from "./exchange.ts";
 import { Externals } from "./externals.ts";
 import { flush, retransmit } from "./flood.ts";
+import { receiveGrace, topologyChanged } from "./gr-helper.ts";
 import { sendHelloTo } from "./hello.ts";
 import type { Hooks } from "./hooks.ts";
 import { RouteInstaller } from "./install-routes.ts";
@@ -20,7 +21,7 @@ import { LSA_ROUTER } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import { type Area, Ospf } from "./model.ts";
 import { pollTimer } from "./nbma.ts";
-import { neighborEvent } from "./neighbor.ts";
+import { adjacencyChanged, inactivityTimer, neighborEvent } from "./neighbor.ts";
 import { filterNeighbors, installJudges, mayHear, newPolicy, policyTouched } from "./policy.ts";
 import { receive } from "./receive.ts";
 import { Routing } from "./routing.ts";
@@ -278,6 +279,9 @@ export class OspfDaemon implements FrrInstance, Views {
       neighborEvent,
       interfaceEvent,
       helloTimer,
+      inactivityTimer,
+      adjacencyChanged,
+      graceReceived: receiveGrace,
       helloReply: (n) => sendHelloTo(n.oi, n.address),
       pollTimer,
       ackTimer: sendDelayedAcks,
@@ -290,6 +294,7 @@ export class OspfDaemon implements FrrInstance, Views {
       contentsChanged: (area, slot) => {
         this.routing.changed(area, slot);
         this.borders.contentsChanged(area, slot);
+        topologyChanged(this.ospf, slot.lsa.type);
       },
       selfOriginated: (area, slot) => selfOriginated(this.ospf, this.borders, this.externals, area, slot),
       withdrawn: (area, slot) => this.aging.withdrawn(area, slot),

@@ -55,6 +55,11 @@ export function receiveHello(oi: OspfInterface, routerId: Ipv4, source: Ipv4, he
   if (n === undefined) return ospf.drop("too many neighbors", { ifname: oi.ifname });
   const unknown = n.state === "Down" || n.state === "Attempt";
   ospf.later(() => ospf.hooks.neighborEvent(n, "HelloReceived"));
+  if (n.helping !== undefined) {
+    // ospfd/ospf_packet.c:ospf_hello: while it restarts what it says of others does not count
+    if (hello.neighbors.includes(ospf.routerId)) ospf.later(() => ospf.hooks.neighborEvent(n, "2-WayReceived"));
+    return;
+  }
   const before = { priority: n.priority, dr: n.dr, bdr: n.bdr };
   n.priority = hello.priority;
   n.dr = hello.dr;

@@ -17,6 +17,12 @@ export interface Hooks {
   neighborEvent(n: Neighbor, event: NeighborEvent): void;
   interfaceEvent(oi: OspfInterface, event: InterfaceEvent): void;
   helloTimer(oi: OspfInterface): void;
+  /** Nothing was heard of a neighbour for its dead interval. */
+  inactivityTimer(n: Neighbor): void;
+  /** Whether a neighbour counts as adjacent may have changed. */
+  adjacencyChanged(n: Neighbor): void;
+  /** A grace advertisement; false: it is not taken. */
+  graceReceived(n: Neighbor, lsa: Lsa, age: number, withdrawn: boolean): boolean;
   helloReply(n: Neighbor): void;
   pollTimer(s: StaticNeighbor): void;
   ackTimer(oi: OspfInterface): void;

@@ -41,7 +41,7 @@ function flagsOf(ospf: Ospf, area: Area): number {
 }
 
 const link = (type: number, id: Ipv4, data: Ipv4, metric: number): RouterLink => ({ id, data, type, metric, tos: [] });
-const full = (n: Neighbor): boolean => n.state === "Full";
+const full = (n: Neighbor): boolean => n.counted;
 
 function linksOf(oi: OspfInterface): readonly RouterLink[] {
   if (oi.state === "Down") return [];

@@ -67,6 +67,10 @@ export class Neighbor {
   cryptSeq = 0;
   /** It is configured, on a network without broadcast. */
   configured: StaticNeighbor | undefined;
+  /** It restarts, and counts as adjacent meanwhile. */
+  helping: Helping | undefined;
+  /** It is counted among those that are adjacent. */
+  counted = false;
   readonly inactivity: OsAlarm;
   readonly helloReply: OsAlarm;
   readonly ddTimer: OsAlarm;
@@ -80,12 +84,20 @@ export class Neighbor {
     this.address = address;
     this.routerId = routerId;
     this.retransmit = new RetransmissionList(ospf.retransmissions);
-    this.inactivity = ospf.alarm(() => hooks.neighborEvent(this, "InactivityTimer"));
+    this.inactivity = ospf.alarm(() => hooks.inactivityTimer(this));
     this.helloReply = ospf.alarm(() => hooks.helloReply(this));
     this.ddTimer = ospf.alarm(() => hooks.ddTimer(this));
     this.requestTimer = ospf.alarm(() => hooks.requestTimer(this));
     this.retransmitTimer = ospf.alarm(() => hooks.retransmitTimer(this));
   }
+}
+
+/** How a restarting neighbour is helped: received and actual periods in seconds, the reason by number. */
+export interface Helping {
+  readonly timer: OsAlarm;
+  readonly receivedS: number;
+  readonly actualS: number;
+  readonly reason: number;
 }
 
 /** A neighbour that the configuration names (`neighbor A.B.C.D`), while it stands on an interface of this router. */
@@ -295,6 +307,8 @@ export class Ospf {
   stubRouter = false;
   /** No own advertisement is due before. */
   nextRefreshAt: Nanos = NEVER;
+  /** Why this router helped a restarting one no longer, last. */
+  lastHelperExit: string | undefined;
   readonly dropped = new Map<string, number>();
   #events: (() => void)[] = [];
   #running = false;

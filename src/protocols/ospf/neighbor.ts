@@ -56,11 +56,29 @@ function change(n: Neighbor, state: NeighborState, why: NeighborEvent): void {
   });
   const elects = oi.state === "DR" || oi.state === "Backup" || oi.state === "DROther";
   if (elects && atLeast(before, "2-Way") !== atLeast(state, "2-Way")) ospf.hooks.interfaceEvent(oi, "NeighborChange");
-  if ((before === "Full") !== (state === "Full")) fullChanged(oi, state === "Full" ? 1 : -1);
+  if (state === "Down" || state === "Deleted") {
+    n.helping?.timer.set(NEVER);
+    n.helping = undefined;
+  }
+  adjacencyChanged(n);
   if (atLeast(before, "Exchange") && !atLeast(state, "Exchange")) clearAdjacency(n);
   if (state === "ExStart") startExchange(n);
   if (state === "Exchange") n.exchangeAt = ospf.now;
   if (state === "Down" || state === "Deleted") n.cryptSeq = 0;
+}
+
+/** Counts a neighbour that is full, or is helped to become so again (RFC 3623 §3.2). */
+export function adjacencyChanged(n: Neighbor): void {
+  const is = n.state === "Full" || n.helping !== undefined;
+  if (is === n.counted) return;
+  n.counted = is;
+  fullChanged(n.oi, is ? 1 : -1);
+}
+
+/** While a neighbour is helped it may be silent. */
+export function inactivityTimer(n: Neighbor): void {
+  if (n.helping === undefined) neighborEvent(n, "InactivityTimer");
+  else n.inactivity.set(n.oi.ospf.now + n.oi.deadS * S);
 }
 
 function fullChanged(oi: OspfInterface, by: 1 | -1): void {

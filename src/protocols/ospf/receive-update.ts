@@ -1,6 +1,7 @@
 import { u8, u16, u32 } from "../../core/bytes.ts";
 import { MS } from "../../core/time.ts";
 import { acknowledged, flood, install, isOpaque, lsdbOf, requestKey } from "./flood.ts";
+import { isGrace } from "./gr-helper.ts";
 import { compareInstances, type Lsa, readLsa } from "./lsa.ts";
 import {
   DO_NOT_AGE,
@@ -98,6 +99,8 @@ function take(n: Neighbor, lsa: Lsa, age: number, slot: Slot | undefined): void 
     if (!initial && ospf.now - slot.at < ospf.settings.minLsArrivalMs * MS)
       return ospf.drop("advertisement too soon", { ifname: oi.ifname });
   }
+  if (isGrace(lsa) && !ospf.hooks.graceReceived(n, lsa, age, age >= MAX_AGE))
+    return ospf.drop("grace", { ifname: oi.ifname });
   const self = lsa.adv === ospf.routerId || isOwnNetwork(ospf, lsa);
   const link = lsa.type === LSA_OPAQUE_LINK ? oi.ifname : undefined;
   const installed = install(ospf, area, lsa, age, { self, link, known: slot });

@@ -172,6 +172,8 @@ export class ProcessSettings {
   /** By kind, in FRR's order of kinds when written. */
   readonly redistribute = new Map<RouteKind, RedistributeSettings>();
   defaultInformation: DefaultSettings | undefined;
+  /** `graceful-restart helper …`. */
+  readonly grHelper = { enabled: false, routers: new Set<Ipv4>(), strict: true, plannedOnly: false, supportedS: 1800 };
   readonly virtualLinks: VirtualLinkSettings[] = [];
   /** By prefix. */
   readonly summaries = new Map<string, SummarySettings>();

@@ -120,7 +120,7 @@ function detail(n: Neighbor): string {
     `    Thread Link State Update Retransmission ${n.state === "Full" ? "on" : onOff(n.retransmitTimer.deadline)}`,
     "",
     "    Graceful restart Helper info:",
-    "      Graceful Restart HELPER Status : None",
+    `      Graceful Restart HELPER Status : ${n.helping === undefined ? "None" : "Inprogress"}`,
     "",
     "",
   ].join("\n");
@@ -148,6 +148,6 @@ function detailJson(n: Neighbor): Json {
     threadInactivityTimer: onOff(n.inactivity.deadline),
     threadLinkStateRequestRetransmission: n.state === "Full" ? "on" : onOff(n.requestTimer.deadline),
     threadLinkStateUpdateRetransmission: n.state === "Full" ? "on" : onOff(n.retransmitTimer.deadline),
-    grHelperStatus: "None",
+    grHelperStatus: n.helping === undefined ? "None" : "Inprogress",
   };
 }
