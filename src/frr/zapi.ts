@@ -39,6 +39,8 @@ export interface ZebraSession {
     on: boolean,
     options?: { readonly connected?: boolean; readonly allowDefault?: boolean },
   ): void;
+  /** What becomes of packets with a label (ZEBRA_MPLS_LABELS_REPLACE); no ways: nothing any more. They go when the session ends. */
+  label(label: number, ways: readonly ZebraLabelWay[]): void;
   /** All routes that the daemon had before it restarted are there again: zebra drops what was not added anew (ZEBRA_CLIENT_ROUTE_UPDATE_COMPLETE). */
   updated(): void;
   /** Ends the session: zebra drops the daemon's routes, or keeps them so many seconds for its next session (zebra/zebra_gr.c). */
@@ -70,6 +72,14 @@ export interface ZebraNexthop {
   /** MPLS labels to push, outermost first. */
   readonly labels?: readonly number[];
   readonly source?: Ipv4;
+}
+
+/** A way out of a label (NHLFE). */
+export interface ZebraLabelWay {
+  /** On a connected network; 0: the packet stays on this router, over the loopback. */
+  readonly gateway: Ipv4;
+  /** What takes the label's place; 3: nothing (implicit null). */
+  readonly label: number;
 }
 
 export interface ZebraInterface {

@@ -7,6 +7,7 @@ import type {
   RouteKind,
   ZebraClient,
   ZebraInterface,
+  ZebraLabelWay,
   ZebraNexthop,
   ZebraRouteTold,
   ZebraSession,
@@ -25,6 +26,7 @@ export interface ClientHost {
   removeRoute(session: number, kind: RouteKind, prefix: Prefix, of: RouteOf): void;
   /** Drops the routes of a session. `before`: only those that came before this moment. */
   removeSession(session: number, before?: Nanos): void;
+  label(session: number, label: number, ways: readonly ZebraLabelWay[]): void;
   alarm(ring: () => void): OsAlarm;
   interfaces(): readonly ZebraInterface[];
   routerId(): Ipv4;
@@ -159,6 +161,10 @@ export class Clients {
       watchNexthop: (address, on, options = {}) => {
         heard();
         this.#watch(me, address, on, options);
+      },
+      label: (label, ways) => {
+        heard();
+        host.label(me.id, label, ways);
       },
       updated: () => this.#sweep(client.kind),
       close: (keepS) => this.#close(me, keepS),

@@ -4,6 +4,7 @@ import { installPolicy } from "../policy.ts";
 import { tableFull } from "../refusal.ts";
 import type { RouteKind } from "../zapi.ts";
 import { INTERFACES_MAX, type Interface } from "./interfaces.ts";
+import { STATIC } from "./lsps.ts";
 import { showClients, showNexthops } from "./show-clients.ts";
 import { showBrief, showInterfaces } from "./show-interface.ts";
 import { showRoute, showRoutes, showSummary } from "./show-route.ts";
@@ -27,6 +28,7 @@ const notBuilt = (what: string) => (): Said => ({ refused: `% ${what} is not bui
 installPolicy(commands, (z) => z.policy, ZEBRA_RULES);
 installShows();
 installGlobals();
+installMpls();
 installInterface();
 
 function installShows(): void {
@@ -41,6 +43,7 @@ function installShows(): void {
     .add("view", "show ip nht [A.B.C.D$address]", (z, a) => showNexthops(z, a.findIp("address")))
     .add("view", "show interface [IFNAME$name] [json]", (z, a) => showInterfaces(z, a.find("name"), a.has("json")))
     .add("view", "show interface brief [json]", (z, a) => showBrief(z, a.has("json")))
+    .add("view", "show mpls table [json]", (z, a) => (a.has("json") ? z.lsps.json() : z.lsps.show()))
     .add("view", "show zebra client summary", (z) => showClients(z))
     .add("view", "show router-id", (z) => routerIdText(z))
     .add("view", "show ip forwarding", (z) => `IP forwarding is ${z.os.route.forwards() ? "on" : "off"}\n`)
@@ -83,6 +86,33 @@ function installGlobals(): void {
     .add("config", "ip import-table LINE...", notBuilt("ip import-table"))
     .add("config", "ip nht WORD route-map WORD", notBuilt("ip nht PROTOCOL route-map"))
     .add("config", "zebra LINE...", notBuilt("zebra's own tuning"));
+}
+
+/** zebra/zebra_mpls_vty.c: labels that the configuration gives ways. */
+function installMpls(): void {
+  const others = (z: Zebra, label: number, gateway: Ipv4) =>
+    z.lsps.configured(label).filter((w) => w.gateway !== gateway);
+  commands
+    .add(
+      "config",
+      "mpls lsp (16-1048575)$label A.B.C.D$gateway <(16-1048575)$out|explicit-null$explicit|implicit-null>",
+      (z, a) => {
+        if (!z.lsps.enabled) return { refused: "% MPLS not turned on in kernel, ignoring command\n" };
+        const [label, gateway] = [a.int("label"), a.ip("gateway")];
+        const out = a.findInt("out") ?? (a.has("explicit") ? 0 : 3);
+        z.lsps.set(label, STATIC, [...others(z, label, gateway), { gateway, label: out }]);
+        return undefined;
+      },
+    )
+    .add(
+      "config",
+      "no mpls lsp (16-1048575)$label [A.B.C.D$gateway [<(16-1048575)|explicit-null|implicit-null>]]",
+      (z, a) => {
+        const gateway = a.findIp("gateway");
+        z.lsps.set(a.int("label"), STATIC, gateway === undefined ? [] : others(z, a.int("label"), gateway));
+      },
+    )
+    .add("config", "mpls label LINE...", notBuilt("mpls label"));
 }
 
 function installInterface(): void {

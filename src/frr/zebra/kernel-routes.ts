@@ -9,6 +9,8 @@ const METRIC = 20;
 /** Ways of one route, at most (configure --enable-multipath=256). */
 const MULTIPATH_MAX = 256;
 const RTPROT_REDIRECT = 1;
+const IMPLICIT_NULL = 3;
+const NO_LABELS: readonly number[] = [];
 /** zebra/rt_netlink.h: who made a route, by its kind. */
 const PROTOCOLS: ReadonlyMap<RouteKind, number> = new Map([
   ["static", 196],
@@ -66,13 +68,16 @@ function imageOf(os: Os, e: RouteEntry, table: number, interfaces: Interfaces): 
 }
 
 const wayKey = (ways: readonly Nexthop[], source: number): string =>
-  `${source};${ways.map((w) => `${w.gateway} ${w.ifname} ${w.weight} ${w.onlink ?? false} ${w.blackhole ?? ""}`).join(",")}`;
+  `${source};${ways.map((w) => `${w.gateway} ${w.ifname} ${w.weight} ${w.onlink ?? false} ${w.blackhole ?? ""} ${labelsOf(w).join("/")}`).join(",")}`;
+/** What is pushed: implicit null is not. */
+const labelsOf = (way: Nexthop): readonly number[] => way.labels?.filter((l) => l !== IMPLICIT_NULL) ?? NO_LABELS;
 
 const osHop = (way: Nexthop, interfaces: Interfaces): OsNexthop => ({
   gateway: way.gateway,
   ifindex: interfaces.find(way.ifname)?.link?.ifindex ?? 0,
   weight: way.weight,
   onlink: way.onlink ?? false,
+  ...(way.labels === undefined ? {} : { labels: labelsOf(way) }),
 });
 
 /** Whether a route of the kernel is one that zebra learns: not its own, nor one that follows from an address. */

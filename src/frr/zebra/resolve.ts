@@ -92,7 +92,6 @@ const textOf = (h: ZebraNexthop): string =>
 function resolve(around: Surroundings, hop: ZebraNexthop, entry: RouteEntry, prefix: Prefix): Nexthop {
   const base: Nexthop = { ...hop, ifname: hop.ifname ?? "", weight: hop.weight ?? 1, active: false, resolved: [] };
   if (hop.blackhole !== undefined) return { ...base, active: true };
-  if ((hop.labels ?? []).length > 0) return base; // MPLS is not built into zebra: a way with labels leads nowhere
   if (hop.gateway === 0 || hop.onlink === true) return { ...base, active: around.operative(base.ifname) };
   if (entry.kind === "kernel") return { ...base, active: around.operative(base.ifname) };
   const match = lookUp(around, hop.gateway, prefix);

@@ -50,7 +50,7 @@ export class Resolution {
       this.#ways = this.hops
         .flatMap((h) => (h.resolved.length > 0 ? h.resolved : [h]))
         .filter((h) => {
-          const key = `${h.gateway} ${h.ifname} ${h.blackhole ?? ""}`;
+          const key = `${h.gateway} ${h.ifname} ${h.blackhole ?? ""} ${h.labels?.join("/") ?? ""}`;
           if (!h.active || seen.has(key)) return false;
           seen.add(key);
           return true;
@@ -81,7 +81,7 @@ export interface KernelImage {
 }
 
 const hopText = (h: Nexthop): string =>
-  `${h.gateway} ${h.ifname} ${h.weight} ${h.active} ${h.onlink ?? false} ${h.blackhole ?? ""}`;
+  `${h.gateway} ${h.ifname} ${h.weight} ${h.active} ${h.onlink ?? false} ${h.blackhole ?? ""} ${h.labels?.join("/") ?? ""}`;
 
 const SELECTED = 1;
 const INSTALLED = 2;

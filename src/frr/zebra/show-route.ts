@@ -3,6 +3,7 @@ import { type Nanos, S } from "../../core/time.ts";
 import { type Json, prettyJson } from "../json.ts";
 import type { Args } from "../pattern.ts";
 import type { RouteKind } from "../zapi.ts";
+import { labelText } from "./lsps.ts";
 import type { Nexthop, RibNode, RibTable, RouteEntry } from "./rib.ts";
 import type { Zebra } from "./zebra.ts";
 
@@ -174,13 +175,15 @@ function hopWords(zebra: Zebra, e: RouteEntry, h: Nexthop): string {
       : h.gateway === 0
         ? ` is directly connected, ${h.ifname}`
         : ` via ${formatIp(h.gateway)}${device}`;
-  return way + flagWords(h) + sourceWords(e, h) + weightWords(zebra, e, h, ", ");
+  return way + flagWords(h) + sourceWords(e, h) + labelWords(h) + weightWords(zebra, e, h, ", ");
 }
 
 const flagWords = (h: Nexthop): string =>
   `${h.active ? "" : " inactive"}${h.onlink === true ? " onlink" : ""}${h.resolved.length > 0 ? " (recursive)" : ""}`;
 const sourceWords = (e: RouteEntry, h: Nexthop): string =>
   e.source === 0 || h.resolved.length > 0 ? "" : `, src ${formatIp(e.source)}`;
+const labelWords = (h: Nexthop): string =>
+  h.labels === undefined || h.labels.length === 0 ? "" : `, label ${h.labels.map(labelText).join("/")}`;
 /** Routes of the kernel and of addresses had no weights in FRR 8. */
 const weightWords = (zebra: Zebra, e: RouteEntry, h: Nexthop, before: string): string =>
   zebra.release === "8.4" && e.system ? "" : `${before}weight ${h.weight}`;
@@ -216,7 +219,7 @@ function detailHop(zebra: Zebra, e: RouteEntry, h: Nexthop): string {
       : h.gateway === 0
         ? `directly connected, ${h.ifname}`
         : `${formatIp(h.gateway)}${device}`;
-  return way + flagWords(h) + sourceWords(e, h) + weightWords(zebra, e, h, ", ");
+  return way + flagWords(h) + sourceWords(e, h) + labelWords(h) + weightWords(zebra, e, h, ", ");
 }
 
 function routesJson(zebra: Zebra, rows: readonly { readonly node: RibNode; readonly e: RouteEntry }[]): string {
@@ -285,6 +288,7 @@ function hopJson(zebra: Zebra, e: RouteEntry, h: Nexthop, resolver: boolean): Js
     active: yes(h.active),
     onLink: yes(h.onlink === true),
     recursive: yes(recursive),
+    labels: h.labels === undefined || h.labels.length === 0 ? undefined : [...h.labels],
     source: e.source === 0 ? undefined : formatIp(e.source),
     weight: zebra.release === "8.4" && e.system ? undefined : h.weight,
   };

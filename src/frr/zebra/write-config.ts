@@ -11,10 +11,12 @@ export function writeZebraConfig(zebra: Zebra): readonly ConfigBlock[] {
     ...(zebra.routerIdChosen === 0 ? [] : [`ip router-id ${formatIp(zebra.routerIdChosen)}`]),
   ];
   const maps = [...zebra.protocolMaps].map(([kind, map]) => `ip protocol ${kind} route-map ${map}`);
+  const lsps = zebra.lsps.writeConfig();
   return [
     ...(global.length === 0 ? [] : [{ section: "global" as const, head: "", lines: global }]),
     ...zebra.interfaces.all().flatMap(interfaceBlock),
     ...zebra.policy.writeConfig(),
+    ...(lsps.length === 0 ? [] : [{ section: "protocol" as const, head: "", lines: lsps }]),
     ...(maps.length === 0 ? [] : [{ section: "protocol" as const, head: "", lines: maps }]),
   ];
 }

@@ -10,6 +10,7 @@ import type { RouteKind, ZebraClient, ZebraSession, Zserv } from "../zapi.ts";
 import { Clients } from "./clients.ts";
 import { chooseRouterId, connectedPrefix, type Interface, Interfaces } from "./interfaces.ts";
 import { type LearntRoutes, learnRoutes, marked, OWN, sweepKernel, syncKernel } from "./kernel-routes.ts";
+import { Lsps, ospfOwner } from "./lsps.ts";
 import { Resolver } from "./resolve.ts";
 import { better, Resolution, type RibNode, RibTable, RouteEntry, type RouteFacts, replaces } from "./rib.ts";
 import { type RibView, ribView } from "./rib-view.ts";
@@ -45,6 +46,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
   readonly clients: Clients;
   readonly main = new RibTable(TABLE_MAIN);
   readonly tables = new Map<number, RibTable>([[TABLE_MAIN, this.main]]);
+  readonly lsps: Lsps;
   /** `ip protocol X route-map NAME`. */
   readonly protocolMaps = new Map<RouteKind | "any", string>();
   /** `ip router-id`; 0: the one that zebra chooses. */
@@ -73,13 +75,21 @@ export class Zebra implements FrrInstance, Zserv, Views {
     this.os = os;
     this.#options = options;
     this.release = options.release ?? "10";
+    this.lsps = new Lsps(os, this.main, {
+      operative: (ifname) => this.interfaces.find(ifname)?.operative ?? false,
+      ifindex: (ifname) => this.interfaces.find(ifname)?.link?.ifindex ?? 0,
+    });
     this.clients = new Clients({
       now: () => os.now(),
       later: (what) => this.#later(what),
       addRoute: (prefix, table, facts) => this.#put(this.#table(table), prefix, facts),
       shared: (hops) => this.#resolver.shared(hops),
       removeRoute: (session, kind, prefix, of) => this.#removeRoute(session, kind, prefix, of),
-      removeSession: (session, before) => this.#removeSession(session, before),
+      label: (session, label, ways) => this.lsps.set(label, ospfOwner(session), ways),
+      removeSession: (session, before) => {
+        this.#removeSession(session, before);
+        if (before === undefined) this.lsps.forget(session);
+      },
       alarm: (ring) => os.alarm(ring),
       interfaces: () => this.interfaces.all().flatMap((i) => i.told() ?? []),
       routerId: () => this.routerId,
@@ -125,6 +135,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
     this.os.local.withdraw("views zebra");
     this.#unwatch();
     this.clients.stop();
+    this.lsps.stop();
     for (const alarm of [this.#hold, this.#posts, this.#apply, this.#scan, this.#mapDelay]) alarm.set(NEVER);
     for (const table of this.tables.values())
       for (const node of table.nodes()) {
@@ -234,6 +245,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
         if (node.table === TABLE_MAIN && this.#resolver.changed(node.prefix)) grounds.push(node);
       }
     if (!changed) return;
+    this.lsps.reconsider();
     this.#queueDependants(grounds);
     this.clients.evaluate();
   }

@@ -6,6 +6,7 @@ import { parseArea } from "./area-id.ts";
 import { installAreaCommands, type On } from "./commands-area.ts";
 import { installGraceful } from "./commands-graceful.ts";
 import { setPassive, updatePassive } from "./commands-interface.ts";
+import { installSegmentRouting } from "./commands-sr.ts";
 import { installSummaryCommands } from "./commands-summary.ts";
 import { installVirtualLinks } from "./commands-virtual.ts";
 import type { OspfDaemon } from "./daemon.ts";
@@ -43,6 +44,7 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
   installPreferences(on);
   installAreaCommands(on);
   installNeighbors(on);
+  installSegmentRouting(on);
   installSummaryCommands(on);
   installVirtualLinks(on);
   installGraceful(on);

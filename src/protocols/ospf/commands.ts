@@ -5,6 +5,7 @@ import { installClear } from "./commands-clear.ts";
 import { installShowGraceful } from "./commands-graceful.ts";
 import { installInterfaceCommands } from "./commands-interface.ts";
 import { installProcessCommands } from "./commands-process.ts";
+import { installShowSegmentRouting } from "./commands-sr.ts";
 import { installShowSummary } from "./commands-summary.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { OSPF_RULES } from "./policy.ts";
@@ -27,6 +28,7 @@ function build(): CommandSet<OspfDaemon> {
   installShowProcess(set);
   installShowSummary(set);
   installShowGraceful(set);
+  installShowSegmentRouting(set);
   installClear(set);
   return set;
 }

@@ -27,6 +27,7 @@ import { receive } from "./receive.ts";
 import { Routing } from "./routing.ts";
 import { selfOriginated } from "./self.ts";
 import { ProcessSettings } from "./settings.ts";
+import { SegmentRouting } from "./sr.ts";
 import { flushUpdates, sendDelayedAcks } from "./update.ts";
 import { viewOf } from "./views.ts";
 import { VirtualLinks } from "./virtual-links.ts";
@@ -50,6 +51,7 @@ export class OspfDaemon implements FrrInstance, Views {
   readonly aging: Aging;
   readonly policy = newPolicy();
   readonly installer: RouteInstaller;
+  readonly sr: SegmentRouting;
   routing!: Routing;
   borders!: Borders;
   virtualLinks!: VirtualLinks;
@@ -63,7 +65,12 @@ export class OspfDaemon implements FrrInstance, Views {
   constructor(os: Os, options: OspfOptions) {
     this.#options = options;
     this.ospf = new Ospf(os, this.#hooks());
-    this.installer = new RouteInstaller(this.ospf);
+    this.sr = new SegmentRouting(
+      this.ospf,
+      () => this.routing,
+      (dest) => this.installer.install(dest),
+    );
+    this.installer = new RouteInstaller(this.ospf, this.sr);
     this.aging = new Aging(this.ospf);
     this.#stubTimer = this.ospf.alarm(() => this.updateStubRouter());
     this.#assemble();
@@ -82,6 +89,7 @@ export class OspfDaemon implements FrrInstance, Views {
       computed: () => {
         this.virtualLinks.update();
         this.borders.computed();
+        this.sr.schedule();
       },
     });
     this.virtualLinks = new VirtualLinks(this.ospf, this.routing);
@@ -204,7 +212,13 @@ export class OspfDaemon implements FrrInstance, Views {
   }
   busy(): boolean {
     const { ospf } = this;
-    if (this.#connect.deadline !== NEVER || this.routing.waiting || this.borders.waiting || this.externals.waiting)
+    if (
+      this.#connect.deadline !== NEVER ||
+      this.routing.waiting ||
+      this.sr.waiting ||
+      this.borders.waiting ||
+      this.externals.waiting
+    )
       return true;
     return ospf.interfaces.some((oi) => {
       if (oi.state === "Waiting" || oi.updatesScheduled || oi.ackTimer.deadline !== NEVER) return true;
@@ -293,10 +307,12 @@ export class OspfDaemon implements FrrInstance, Views {
       networkLsa,
       contentsChanged: (area, slot) => {
         this.routing.changed(area, slot);
+        this.sr.changed(slot);
         this.borders.contentsChanged(area, slot);
         topologyChanged(this.ospf, slot.lsa.type);
       },
-      selfOriginated: (area, slot) => selfOriginated(this.ospf, this.borders, this.externals, area, slot),
+      selfOriginated: (area, slot) =>
+        this.sr.claimed(area, slot) || selfOriginated(this.ospf, this.borders, this.externals, area, slot),
       withdrawn: (area, slot) => this.aging.withdrawn(area, slot),
       agingChanged: () => this.aging.changed(),
       interfaceGone: (oi) => removeInterface(this.ospf, oi),
@@ -304,8 +320,14 @@ export class OspfDaemon implements FrrInstance, Views {
       areaLeft: (area) => this.borders.areaLeft(area),
       mayHear: (oi, source) => mayHear(this.policy, oi, source),
       neighborFilterChanged: () => filterNeighbors(this.ospf),
-      routerIdChanged: () => this.externals.refreshSoon(),
-      reachChanged: () => this.externals.refreshSoon(),
+      routerIdChanged: () => {
+        this.externals.refreshSoon();
+        this.sr.update();
+      },
+      reachChanged: () => {
+        this.externals.refreshSoon();
+        this.sr.update();
+      },
     };
   }
 }

@@ -2,15 +2,18 @@ import type { ZebraNexthop, ZebraWay } from "../../frr/zapi.ts";
 import type { Dest, Path } from "./destinations.ts";
 import type { HopSet } from "./hops.ts";
 import type { Ospf } from "./model.ts";
+import type { SegmentRouting } from "./sr.ts";
 
 /** What OSPF's routes are to zebra (ospfd/ospf_zebra.c:ospf_zebra_add). What is the same for many destinations is made once. */
 export class RouteInstaller {
   readonly #ospf: Ospf;
+  readonly #sr: SegmentRouting;
   #ways = new WeakMap<Path, ZebraWay>();
   #nexthops = new WeakMap<HopSet, readonly ZebraNexthop[]>();
 
-  constructor(ospf: Ospf) {
+  constructor(ospf: Ospf, sr: SegmentRouting) {
     this.#ospf = ospf;
+    this.#sr = sr;
   }
 
   /** Tells zebra of the way to a destination, or that there is none. */
@@ -18,7 +21,7 @@ export class RouteInstaller {
     const { zebra } = this.#ospf;
     if (zebra === undefined) return;
     if (dest.path === undefined) zebra.remove(dest.prefix);
-    else zebra.add(dest.prefix, this.#wayOf(dest.path));
+    else zebra.add(dest.prefix, this.#labelled(dest, this.#wayOf(dest.path)));
   }
   /** Settings have changed that decide what zebra is told. */
   forget(): void {
@@ -26,6 +29,16 @@ export class RouteInstaller {
     this.#nexthops = new WeakMap();
   }
 
+  /** The way with the labels of the prefix's segment, where it has one. */
+  #labelled({ prefix }: Dest, way: ZebraWay): ZebraWay {
+    const labels = this.#sr.labelsOf(prefix);
+    if (labels === undefined) return way;
+    const nexthops = way.nexthops.map((hop): ZebraNexthop => {
+      const label = labels.get(hop.gateway);
+      return label === undefined ? hop : { ...hop, labels: [label] };
+    });
+    return { ...way, nexthops };
+  }
   #wayOf(path: Path): ZebraWay {
     let way = this.#ways.get(path);
     if (way !== undefined) return way;

@@ -2,6 +2,7 @@ import { formatIp, formatPrefix, type Prefix } from "../../core/addr.ts";
 import type { ConfigBlock } from "../../frr/vty.ts";
 import type { RouteKind } from "../../frr/zapi.ts";
 import { areaText } from "./area-id.ts";
+import { writeSegmentRouting } from "./commands-sr.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import type { Area } from "./model.ts";
 import {
@@ -110,6 +111,7 @@ function processLines(d: OspfDaemon): readonly string[] {
     ...flag(s.forwardingSelf, "forwarding-address-self"),
     ...flag(s.shutdown, "shutdown"),
     ...flag(!s.opaque, "no capability opaque"),
+    ...writeSegmentRouting(d.sr),
   ];
 }
 
