@@ -34,6 +34,9 @@ const PREFER_LONG = [
 ];
 const SETTLE = "20s";
 
+/** A router's prefix segment is this label and its index: FRR's global block, and RFC 8402's example. */
+export const SEGMENTS_FROM = 16_000;
+
 /** Two hinges, three ways between them, a host at either. */
 export interface Hinges {
   readonly net: Net;
@@ -69,7 +72,12 @@ export function layHinges(net: Net): Hinges {
     }
   }
   const hinges: Hinges = { net, west, east, hosts, routers, neighbours };
-  for (const station of stations()) net.node(station.name).frr(configuration(hinges, station));
+  for (const station of stations()) {
+    const router = net.node(station.name);
+    router.sh(`sysctl -q -w net.mpls.platform_labels=${SEGMENTS_FROM + 1000}`);
+    for (const { name } of router.kernel.devices()) router.sh(`sysctl -q -w net.mpls.conf.${name}.input=1`);
+    router.frr(configuration(hinges, station) + segmentRouting(hinges, station));
+  }
   return hinges;
 }
 
@@ -217,6 +225,22 @@ function configuration({ routers, neighbours }: Hinges, { name, as }: Station): 
     ...(map === "FROM-LONG in" ? PREFER_LONG : []),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** All routers are one area of OSPF, which tells of their segments and of nobody's networks. */
+function segmentRouting({ routers, neighbours }: Hinges, { name }: Station): string {
+  const hinge = name === WEST.name || name === EAST.name;
+  const first = hinge ? 1 : 0; // a hinge's own network comes first
+  const interfaces = [...(neighbours.get(name) ?? [])].map(
+    (_, i) => `interface ${name}-eth${first + i}\n ip ospf network point-to-point\n`,
+  );
+  const self = `10.210.255.${routers.get(name)}/32`;
+  return [
+    ...interfaces,
+    `interface lo\n ip address ${self}\n`,
+    "router ospf\n network 10.210.0.0/16 area 0\n router-info area\n segment-routing on\n",
+    ` segment-routing prefix ${self} index ${routers.get(name)}\n`,
+  ].join("");
 }
 
 /**

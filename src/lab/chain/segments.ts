@@ -1,36 +1,31 @@
 import { u16 } from "../../core/bytes.ts";
 import { decode } from "../../protocols/mpls/wire.ts";
 import type { Net } from "../net.ts";
-import { type Hinges, hostAddress } from "./hinge.ts";
+import { type Hinges, hostAddress, SEGMENTS_FROM } from "./hinge.ts";
 
-/** A router's prefix segment is this label and its index (the segment routing global block of RFC 8402 §3.1.4). */
-const SEGMENTS_FROM = 16_000;
 /** The explicit list: over the middle of the long way, whatever BGP says. */
 const LIST = ["long2", "east"] as const;
 const [ETHERNET, ETHERTYPE_AT, ETHERTYPE_MPLS] = [14, 12, 0x8847];
 const LONG_WAY = ["long1", "long2", "long3"] as const;
 
 /**
- * Segment routing over MPLS: every router has every other's prefix segment as a static label, along the fewest hops, popped by the last
- * router but one; `west` puts an explicit list of segments on packets to the first network.
+ * Segment routing over MPLS: OSPF has told every router of every other's prefix segment (RFC 8665); packets follow it along the fewest
+ * hops, and the last router but one pops it. `west` puts an explicit list of segments on packets to the first network.
  */
 export function segments(hinges: Hinges): void {
-  const { net, routers, west, hosts } = hinges;
-  for (const name of routers.keys()) {
-    const router = net.node(name);
-    router.sh(`sysctl -q -w net.mpls.platform_labels=${SEGMENTS_FROM + 1000}`);
-    for (const dev of router.kernel.devices())
-      if (dev !== router.kernel.loopback) router.sh(`sysctl -q -w net.mpls.conf.${dev.name}.input=1`);
-    for (const other of routers.keys())
-      if (other !== name) router.sh(`ip -f mpls route add ${forwarding(hinges, name, other)}`);
-  }
+  const { net, west, hosts, neighbours } = hinges;
   const [host] = hosts;
   const [from, to] = [hostAddress("west", 1), hostAddress("east", 1)];
   const stack = LIST.map((name) => labelOf(hinges, name));
-  const route = `ip route add ${to}/32 encap mpls ${stack.join("/")} via ${viaOf(hinges, "west", LIST[0])}`;
+  const route = `ip route add ${to}/32 encap mpls ${stack.join("/")} via ${neighbours.get("west")?.get("long1")}`;
   west.sh(route);
   const trace = host.sh(`traceroute -n -q 1 -e -s ${from} ${to}`);
-  net.say(`${west.name}# ${route}\n${west.name}# ip -f mpls route\n${west.sh("ip -f mpls route")}`);
+  const table = west.sh('vtysh -c "show mpls table"');
+  net.say(`${west.name}# vtysh -c "show mpls table"\n${table}${west.name}# ${route}\n`);
+  net.check(
+    "OSPF has told of a segment of every router",
+    [...hinges.routers.keys()].every((name) => name === "west" || table.includes(` ${labelOf(hinges, name)} `)),
+  );
   net.say(`${host.name}# traceroute -n -q 1 -e -s ${from} ${to}\n${trace}`);
   checkTrace(hinges, trace, stack);
   net.run("1s"); // Probes of the traceroute are still under way.
@@ -86,24 +81,3 @@ function watch(net: Net, name: string): readonly string[] {
 const labelOf = ({ routers }: Hinges, name: string): number => SEGMENTS_FROM + (routers.get(name) ?? 0);
 /** `MPLS:L=16005,E=0,S=0,T=1/L=16007,E=0,S=1,T=1` as `16005/16007`. */
 const labelsIn = (text: string): string => [...text.matchAll(/L=(\d+)/g)].map((m) => m[1]).join("/");
-
-/** A router's forwarding of another's segment: kept on the way, popped when the next hop is the segment's own router. */
-function forwarding(hinges: Hinges, at: string, to: string): string {
-  const label = labelOf(hinges, to);
-  const last = hinges.neighbours.get(at)?.has(to) === true;
-  return `${label} ${last ? "" : `as ${label} `}via inet ${viaOf(hinges, at, to)}`;
-}
-
-/** The next hop's address on a way of the fewest hops; of several the first in the order of cables. */
-function viaOf({ neighbours }: Hinges, from: string, to: string): string {
-  const distance = new Map([[to, 0]]);
-  const queue = [to];
-  for (let name = queue.shift(); name !== undefined; name = queue.shift())
-    for (const next of neighbours.get(name)?.keys() ?? []) {
-      if (distance.has(next)) continue;
-      distance.set(next, (distance.get(name) ?? 0) + 1);
-      queue.push(next);
-    }
-  const nearer = (distance.get(from) ?? 0) - 1;
-  return [...(neighbours.get(from) ?? [])].find(([name]) => distance.get(name) === nearer)?.[1] ?? "";
-}

@@ -165,6 +165,7 @@ export class OspfDaemon implements FrrInstance, Views {
       this.routing.dests.each((dest) => ospf.zebra?.remove({ address: dest.address, length: dest.length }));
       ospf.areas.clear();
       ospf.settings = new ProcessSettings();
+      this.sr.reset();
       ospf.abr = ospf.asbr = ospf.stopping = false;
       this.externals.subscribe();
       this.#assemble();

@@ -74,7 +74,7 @@ export interface Forwarding {
 export const keyOf = ({ address, length }: Prefix): string => `${address}/${length}`;
 
 export class SegmentRouting {
-  readonly settings = new SrSettings();
+  settings = new SrSettings();
   /** By router, and by prefix of another router: made anew by every computation. */
   nodes = new Map<Ipv4, SrNode>();
   forwarding = new Map<string, Forwarding>();
@@ -95,8 +95,10 @@ export class SegmentRouting {
   get waiting(): boolean {
     return this.#timer.deadline !== NEVER;
   }
-  stop(): void {
-    this.#timer.set(NEVER);
+  /** `no router ospf`. */
+  reset(): void {
+    this.settings = new SrSettings();
+    this.schedule();
   }
 
   /** Settings, interfaces or areas have changed: what this router says is said anew where it differs. */

@@ -83,13 +83,13 @@ describe("gateways", () => {
     expect(kernelRoutes(n)).toEqual([]);
   });
 
-  it("that want labels lead nowhere", () => {
+  it("that want labels get them", () => {
     const { n, zebra, wait } = router();
     const nexthops = [{ ...hop("10.0.1.2", "e1"), labels: [100] }];
     connect(n, "bgp").session.add(prefix("20.0.0.0/8"), { nexthops, metric: 0 });
     wait();
-    expect(rib(zebra).at(-1)).toBe("bgp 20.0.0.0/8 [20/0] - 10.0.1.2 e1");
-    expect(kernelRoutes(n)).toEqual([]);
+    expect(rib(zebra).at(-1)).toBe("bgp 20.0.0.0/8 [20/0] * 10.0.1.2 e1");
+    expect(n.os.route.list(254).flatMap((r) => r.nexthops.flatMap((h) => h.labels ?? []))).toEqual([100]);
   });
 
   it("are followed for daemons, whether they are reached or not", () => {

@@ -10,7 +10,7 @@ it("hinges steer by policy, through a firewall, and by a list of segments, whate
     steer(hinges);
     firewall(hinges);
     segments(hinges);
-    expect(checks.length).toBe(12);
+    expect(checks.length).toBe(13);
     expect(checks.filter((c) => !c.ok)).toEqual([]);
   }
 });
