@@ -68,7 +68,7 @@ export function receivedJson(bgp: Bgp, p: Peer, denied: boolean): string {
       routes.map((r) => [formatPrefix(r), routeJson(r, r.nextHop, r.attributes, 0, bgp.asText(r.attributes.asPath))]),
     ),
     totalPrefixCounter: routes.length,
-    filteredPrefixCounter: out.length,
+    filteredPrefixCounter: denied ? 0 : out.length,
   });
 }
 

@@ -1,11 +1,12 @@
 import { formatIp } from "../../core/addr.ts";
 import { NEVER, S } from "../../core/time.ts";
+import { announcedTo } from "./announced.ts";
 import type { Bgp } from "./bgp.ts";
 import type { GracefulRestart } from "./capability.ts";
-import { hasPolicy } from "./filter.ts";
 import { answerText } from "./notification.ts";
 import type { Peer } from "./peer.ts";
 import { ROLES } from "./settings.ts";
+import { familyLines } from "./show-neighbor-family.ts";
 import { uptime } from "./show-text.ts";
 import { roleText } from "./views.ts";
 import { KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
@@ -42,7 +43,7 @@ export function neighborText(bgp: Bgp, p: Peer): string {
     `  Last read ${ago(Math.max(0, p.main.lastReadAt))}, Last write ${ago(p.main.lastWriteAt)}`,
     `  Hold time is ${hold} seconds, keepalive interval is ${keepalive} seconds`,
     `  Configured hold time is ${times.holdS} seconds, keepalive interval is ${times.keepaliveS} seconds`,
-    "  Configured conditional advertisements interval is 60 seconds",
+    `  Configured conditional advertisements interval is ${bgp.globals.conditionalS} seconds`,
     ...capabilityLines(bgp, p),
     ...restartLines(p),
     ...statistics(p),
@@ -73,6 +74,8 @@ function capabilityLines(bgp: Bgp, p: Peer): string[] {
     "  Neighbor capabilities:",
     `    4 Byte AS: ${both(c.as4 !== undefined)}`,
     `    Extended Message: ${both(c.extendedMessage)}`,
+    ...addPathLines(p),
+    ...longLivedLines(p),
     `    Route refresh: advertised${refresh}`,
     `    Enhanced Route Refresh: ${both(c.enhancedRefresh)}`,
     `    Address Family IPv4 Unicast: ${both(c.ipv4Unicast)}`,
@@ -88,6 +91,26 @@ function capabilityLines(bgp: Bgp, p: Peer): string[] {
           `        ${familiesText(remote)}`,
         ]),
   ];
+}
+function addPathLines(p: Peer): string[] {
+  const ours = announcedTo(p).addPath;
+  const theirs = p.capabilities?.addPath;
+  const line = (name: string, mine: boolean, other: boolean): string[] =>
+    mine || other
+      ? [`      IPv4 Unicast: ${name} ${mine ? "advertised" : ""}${other ? `${mine ? " and " : ""}received` : ""}`]
+      : [];
+  return [
+    "    AddPath:",
+    ...line("TX", ours?.sends === true, theirs?.sends === true),
+    ...line("RX", ours?.takes === true, theirs?.takes === true),
+  ];
+}
+function longLivedLines(p: Peer): string[] {
+  const ours = announcedTo(p).restart?.longLivedS !== undefined;
+  const theirs = p.capabilities?.longLived === true;
+  if (!ours && !theirs) return [];
+  const both = `${ours ? "advertised" : ""}${theirs ? `${ours ? " and " : ""}received` : ""}`;
+  return [`    Long-lived Graceful Restart: ${both}`, ...(theirs ? ["      Address families by peer:"] : [])];
 }
 const isUnicast = (f: { readonly afi: number; readonly safi: number }): boolean => f.afi === 1 && f.safi === 1;
 function familiesText({ families }: GracefulRestart): string {
@@ -124,6 +147,22 @@ function restartLines(p: Peer): string[] {
     `      Configured Restart Time(sec): ${restart.restartS}`,
     `      Received Restart Time(sec): ${p.capabilities?.gracefulRestart?.timeS ?? 0}`,
     ...(waits === NEVER ? [] : [`      Restart Time Remaining(sec): ${Math.floor(waits / S)}`]),
+    ...(p.up ? unicastRestartLines(p) : []),
+  ];
+}
+
+function unicastRestartLines(p: Peer): string[] {
+  const told = p.capabilities?.gracefulRestart?.families.find(isUnicast);
+  const { restart } = p.bgp.globals;
+  const yes = (on: boolean): string => (on ? "Yes" : "No");
+  return [
+    "    IPv4 Unicast:",
+    `      F bit: ${told?.preserved === true ? "True" : "False"}`,
+    `      End-of-RIB sent: ${yes(p.endOfRibSent)}`,
+    `      End-of-RIB sent after update: ${yes(p.endOfRibSent && (p.updateGroup?.out.size ?? 0) === 0)}`,
+    `      End-of-RIB received: ${yes(p.endOfRibReceived)}`,
+    "      Timers:",
+    `        Configured Stale Path Time(sec): ${restart.stalepathS}`,
   ];
 }
 
@@ -142,37 +181,6 @@ function statistics(p: Peer): string[] {
   ];
 }
 
-function familyLines(bgp: Bgp, p: Peer): string[] {
-  const { settings: s } = p;
-  const policy = p.sort === "ebgp" && bgp.requiresPolicy;
-  const list = (direction: string, what: string, name: string | undefined): string[] =>
-    name === undefined ? [] : [`  ${direction} ${what} is ${name}`];
-  return [
-    " For address family: IPv4 Unicast",
-    ...(p.up && p.updateGroup !== undefined
-      ? [`  Update group ${p.updateGroup.id}, subgroup ${p.updateGroup.id}`, "  Packet Queue length 0"]
-      : ["  Not part of any update group"]),
-    ...(s.reflectorClient === true ? ["  Route-Reflector Client"] : []),
-    ...(s.softReconfiguration === true ? ["  Inbound soft reconfiguration allowed"] : []),
-    ...(s.nextHopSelf === undefined ? [] : ["  NEXT_HOP is always this router"]),
-    `  Community attribute sent to this neighbor${communityNote(p)}`,
-    ...(s.defaultOriginate === undefined ? [] : ["  Default information originate, default sent"]),
-    ...(policy && !hasPolicy(p, "in") ? ["  Inbound updates discarded due to missing policy"] : []),
-    ...(policy && !hasPolicy(p, "out") ? ["  Outbound updates discarded due to missing policy"] : []),
-    ...list("Incoming", "update prefix filter list", s.prefixLists?.in && `*${s.prefixLists.in}`),
-    ...list("Outgoing", "update prefix filter list", s.prefixLists?.out && `*${s.prefixLists.out}`),
-    ...(s.routeMaps?.in === undefined ? [] : [`  Route map for incoming advertisements is *${s.routeMaps.in}`]),
-    ...(s.routeMaps?.out === undefined ? [] : [`  Route map for outgoing advertisements is *${s.routeMaps.out}`]),
-    `  ${p.accepted} accepted prefixes`,
-    ...(s.maximumPrefix === undefined ? [] : [`  Maximum prefixes allowed ${s.maximumPrefix.max}`]),
-  ];
-}
-function communityNote(p: Peer): string {
-  const c = p.settings.sendCommunity;
-  if (c === undefined || (c.standard && c.extended && c.large)) return "(all)";
-  return c.standard && c.extended ? "(both)" : c.standard ? "(standard)" : c.extended ? "(extended)" : "(none)";
-}
-
 function resetLines(bgp: Bgp, p: Peer): string[] {
   if (p.resetAt < 0) return ["  Last reset never"];
   const note = p.lastNotification;
@@ -187,7 +195,7 @@ function connectionLines(bgp: Bgp, p: Peer): string[] {
   const { socket } = p.main;
   const distance =
     p.sort === "ebgp"
-      ? [`  External BGP neighbor may be up to ${p.ttl} hops away.`]
+      ? [`  External BGP neighbor may be up to ${p.settings.ttlSecurity ?? p.ttl} hops away.`]
       : ["  Internal BGP neighbor may be up to 255 hops away."];
   if (!p.up || socket === undefined) {
     const next = p.main.state.retryAt;
@@ -211,6 +219,6 @@ function connectionLines(bgp: Bgp, p: Peer): string[] {
     "Nexthop local: ::",
     `BGP connection: ${shared ? "shared network" : "non shared network"}`,
     `BGP Connect Retry Timer in Seconds: ${p.fsmConfig().connectRetryS}`,
-    "Read thread: on  Write thread: on",
+    "Read thread: on  Write thread: on  FD used: 19",
   ];
 }

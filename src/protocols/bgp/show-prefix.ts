@@ -12,7 +12,7 @@ import { ctime } from "./show-text.ts";
 
 const ORIGIN_NAMES = ["IGP", "EGP", "incomplete"];
 
-export function prefixText(bgp: Bgp, node: RibNode): string {
+export function prefixText(bgp: Bgp, node: RibNode, wanted: (p: Path) => boolean = () => true): string {
   const paths = ordered(node);
   const best = node.best;
   const chosen = best === undefined ? "no best path" : `best #${paths.indexOf(best) + 1}, table ${bgp.name}`;
@@ -30,7 +30,10 @@ export function prefixText(bgp: Bgp, node: RibNode): string {
   const hidden = best !== undefined && best.suppressed > 0 ? ", Advertisements suppressed by an aggregate." : "";
   return `BGP routing table entry for ${formatPrefix(node)}, version ${node.version}
 Paths: (${paths.length} available, ${chosen}${limits}${hidden})
-${toPeers}${paths.map((p) => pathText(bgp, node, p)).join("")}`;
+${toPeers}${paths
+  .filter(wanted)
+  .map((p) => pathText(bgp, node, p))
+  .join("")}`;
 }
 
 const nameOf = (p: Peer): string => formatIp(p.address);
@@ -103,9 +106,11 @@ function kindOf(p: Path, peer: Peer | undefined): string[] {
 const localOf = (p: Path): string[] => (p.kind === FROM_NETWORK ? ["local"] : []);
 
 /** The same as JSON. */
-export const prefixJson = (bgp: Bgp, node: RibNode): string => prettyJson(nodeJson(bgp, node));
+export const prefixJson = (bgp: Bgp, node: RibNode, wanted?: (p: Path) => boolean): string =>
+  prettyJson(nodeJson(bgp, node, wanted));
 
-export function nodeJson(bgp: Bgp, node: RibNode): Json {
+/** The paths to a prefix that are wanted. */
+export function nodeJson(bgp: Bgp, node: RibNode, wanted: (p: Path) => boolean = () => true): Json {
   const told = advertisedTo(bgp, node);
   return {
     prefix: formatPrefix(node),
@@ -114,7 +119,9 @@ export function nodeJson(bgp: Bgp, node: RibNode): Json {
       told.map((p) => [nameOf(p), { hostname: p.hostname, peerGroup: p.group?.name }]),
     ),
     pathCount: node.paths.length,
-    paths: ordered(node).map((p) => pathJson(bgp, node, p)),
+    paths: ordered(node)
+      .filter(wanted)
+      .map((p) => pathJson(bgp, node, p)),
   };
 }
 

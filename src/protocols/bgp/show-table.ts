@@ -4,7 +4,7 @@ import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import type { Peer } from "./peer.ts";
 import type { AdjIn } from "./peer-kind.ts";
-import { FROM_PEER, type Path, type RibNode } from "./rib.ts";
+import { comparePrefixes, FROM_PEER, type Path, type RibNode } from "./rib.ts";
 
 /** `show ip bgp`: the table, a line for each path (bgpd/bgp_route.c:route_vty_out). */
 
@@ -104,11 +104,11 @@ export function advertisedText(bgp: Bgp, peer: Peer): string {
 export const withoutOwn = (path: string, peer: Peer): string =>
   peer.sort === "ibgp" ? path : path.split(" ").slice(1).join(" ");
 
-/** `received-routes`. */
-export function receivedText(bgp: Bgp, routes: readonly AdjIn[]): string {
+/** `received-routes`; `filtered`: how many of them policy keeps out. */
+export function receivedText(bgp: Bgp, routes: readonly AdjIn[], filtered: number): string {
   if (routes.length === 0) return "";
   const lines = routes.map((r) => routeLine("*> ", r, r.nextHop, r.attributes, 0, bgp.asText(r.attributes.asPath)));
-  return `${tableHead(bgp)}${lines.join("")}\nTotal number of prefixes ${routes.length}\n`;
+  return `${tableHead(bgp)}${lines.join("")}\nTotal number of prefixes ${routes.length}${filtered > 0 ? ` (${filtered} filtered)` : ""}\n`;
 }
 
 /** `show ip bgp json`: FRR writes the frame by hand and the paths without spaces. `detail`: how a prefix is written instead. */
@@ -175,10 +175,13 @@ function pathJson(bgp: Bgp, node: RibNode, p: Path): JsonObject {
 
 /** Nodes of FRR's radix tree: prefixes with paths, and the branches between them (`RIB entries`). */
 export function treeSize(bgp: Bgp): number {
-  const nodes = bgp.rib.sorted();
+  const nodes: Prefix[] = bgp.rib.sorted();
+  // What neighbours have told is kept in the tree too, whatever became of it.
+  for (const peer of bgp.peers.values()) for (const r of peer.adjIn.values()) nodes.push(r);
+  nodes.sort(comparePrefixes);
   const keys = new Set(nodes.map(formatPrefix));
   for (let i = 1; i < nodes.length; i++) {
-    const [a, b] = [nodes[i - 1] as RibNode, nodes[i] as RibNode];
+    const [a, b] = [nodes[i - 1] as Prefix, nodes[i] as Prefix];
     const length = Math.min(a.length, b.length, Math.clz32(a.address ^ b.address));
     keys.add(formatPrefix({ address: (a.address & maskOf(length)) >>> 0, length }));
   }

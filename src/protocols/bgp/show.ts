@@ -8,7 +8,8 @@ import { communitiesText, parseCommunity } from "./community.ts";
 import type { BgpDaemon } from "./daemon.ts";
 import { asPathRegex } from "./lists.ts";
 import type { Peer } from "./peer.ts";
-import type { Path } from "./rib.ts";
+import { FROM_PEER, type Path } from "./rib.ts";
+import { Route } from "./route.ts";
 import { advertisedDetailJson, advertisedJson, receivedJson } from "./show-adj.ts";
 import { neighborsJson } from "./show-neighbor-json.ts";
 import { neighborText } from "./show-neighbors.ts";
@@ -53,6 +54,19 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   );
   show("A.B.C.D$address [json]", prefix);
   show("A.B.C.D/M$prefix [json]", prefix);
+  show("<A.B.C.D$address|A.B.C.D/M$prefix> <bestpath|multipath>$which [json]", prefix);
+  show("cidr-only [json]", (bgp, a) => table(bgp, a, ({ node }) => node.length !== classfulLength(node.address)));
+  show("route-map WORD$name [json]", (bgp, a, d) => {
+    const name = a.text("name");
+    if (d.policy.routeMaps.find(name) === undefined) return { refused: `% ${name} is not a valid route-map name\n` };
+    return table(bgp, a, (p) => d.policy.routeMaps.apply(name, routeOf(bgp, p)) === "permit");
+  });
+  show("prefix-list WORD$name [json]", (bgp, a, d) => {
+    const list = d.policy.prefixLists.find(a.text("name"));
+    if (list === undefined) return { refused: `% ${a.text("name")} is not a valid prefix-list name\n` };
+    return table(bgp, a, (p) => list.decide(p.node) === "permit");
+  });
+  show("large-community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.large.length > 0));
   show("A.B.C.D/M$prefix longer-prefixes [json]", (bgp, a) => {
     const { address, length } = a.prefix("prefix");
     return table(
@@ -112,8 +126,18 @@ function prefix(bgp: Bgp, a: Args): Said {
       ? bgp.rib.lookup(a.ip("address"))
       : bgp.rib.find(networkOf(exact.address, exact.length), exact.length);
   if (node === undefined || node.paths.length === 0) return a.has("json") ? "{\n}\n" : "% Network not in table\n";
-  return a.has("json") ? prefixJson(bgp, node) : prefixText(bgp, node);
+  const which = a.find("which");
+  const wanted = (p: Path): boolean => which === undefined || node.best === p || (which === "multipath" && p.multipath);
+  return a.has("json") ? prefixJson(bgp, node, wanted) : prefixText(bgp, node, wanted);
 }
+
+/** Of addresses with classes: 8, 16 or 24. */
+const classfulLength = (address: number): number => (address >>> 31 === 0 ? 8 : address >>> 30 === 2 ? 16 : 24);
+
+const routeOf = (bgp: Bgp, p: Path): Route => {
+  const from = p.kind === FROM_PEER ? (p.source as Peer) : undefined;
+  return new Route(bgp, p.node, p.attributes, p.nextHop.address, from, undefined, "bgp");
+};
 
 function byCommunity(bgp: Bgp, a: Args): Said {
   const value = parseCommunity(a.text("value"));
@@ -127,7 +151,7 @@ function withPeer(bgp: Bgp, a: Args, run: (p: Peer) => Said): Said {
   // The name of a group stands for its members, which are told the same.
   const peer = bgp.peers.get(parseIp(name) ?? 0) ?? bgp.sortedPeers().find((p) => p.group?.name === name);
   if (peer !== undefined) return run(peer);
-  return a.has("json") ? prettyJson({ bgpNoSuchNeighbor: true }) : "% No such neighbor in this view/vrf\n";
+  return a.has("json") ? prettyJson({ bgpNoSuchNeighbor: true }) : "% No such neighbor in this view/vrf\n\n";
 }
 
 /** What a neighbour wants (lib/plist.c:prefix_bgp_show_prefix_list). */
@@ -149,5 +173,6 @@ function routesOf(bgp: Bgp, a: Args, p: Peer): Said {
   if (what === "advertised-routes") return advertisedText(bgp, p);
   if (p.settings.softReconfiguration !== true) return "% Inbound soft reconfiguration not enabled\n";
   const routes = bgp.inbound.received(p);
-  return receivedText(bgp, denied ? routes.filter((r) => bgp.inbound.isDenied(p, r)) : routes);
+  const out = routes.filter((r) => bgp.inbound.isDenied(p, r));
+  return denied ? receivedText(bgp, out, 0) : receivedText(bgp, routes, out.length);
 }
