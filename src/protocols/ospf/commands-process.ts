@@ -273,6 +273,12 @@ function installPreferences(on: On): void {
     d.ospf.settings.maxMetricStartupS = args.int("value");
     d.updateStubRouter();
   });
+  on("max-metric router-lsa on-shutdown (5-100)$value", (d, args) => {
+    d.ospf.settings.maxMetricShutdownS = args.int("value");
+  });
+  on("no max-metric router-lsa on-shutdown [(5-100)]", (d) => {
+    d.ospf.settings.maxMetricShutdownS = undefined;
+  });
   on("no max-metric router-lsa on-startup [(5-86400)]", (d) => {
     d.ospf.settings.maxMetricStartupS = undefined;
     d.updateStubRouter();

@@ -58,6 +58,7 @@ export class OspfDaemon implements FrrInstance, Views {
   externals!: Externals;
   readonly #stubTimer: OsAlarm;
   readonly #connect: OsAlarm;
+  readonly #leaveTimer: OsAlarm;
   readonly #options: OspfOptions;
   /** zebra was asked for its default route. */
   #watching = false;
@@ -78,6 +79,7 @@ export class OspfDaemon implements FrrInstance, Views {
       this.ospf.run(() => policyTouched(this.ospf, change, this.externals, this.borders)),
     );
     this.#connect = this.ospf.alarm(() => this.#reachZebra());
+    this.#leaveTimer = this.ospf.alarm(() => this.#leave());
   }
 
   #assemble(): void {
@@ -113,6 +115,7 @@ export class OspfDaemon implements FrrInstance, Views {
     const { ospf } = this;
     ospf.os.local.withdraw("views ospfd");
     this.#connect.set(NEVER);
+    this.#leaveTimer.set(NEVER);
     ospf.run(() => this.shutdown());
     ospf.zebra?.close();
     ospf.zebra = undefined;
@@ -153,10 +156,19 @@ export class OspfDaemon implements FrrInstance, Views {
     } else this.restart();
   }
 
-  /** `no router ospf`. */
+  /** `no router ospf`: at once, or when others have had time to go round this router (ospfd/ospfd.c:ospf_deferred_shutdown_check). */
   remove(): void {
     const { ospf } = this;
-    if (!ospf.enabled) return;
+    if (!ospf.enabled || this.#leaveTimer.deadline !== NEVER) return;
+    const { maxMetricShutdownS } = ospf.settings;
+    if (maxMetricShutdownS === undefined || ospf.interfaces.length === 0) return this.#leave();
+    this.#leaveTimer.set(ospf.now + maxMetricShutdownS * S);
+    this.updateStubRouter();
+  }
+
+  #leave(): void {
+    const { ospf } = this;
+    this.#leaveTimer.set(NEVER);
     this.shutdown();
     ospf.later(() => {
       ospf.enabled = false;
@@ -189,7 +201,8 @@ export class OspfDaemon implements FrrInstance, Views {
     const { ospf } = this;
     const { maxMetricAdministrative, maxMetricStartupS } = ospf.settings;
     const until = ospf.startedAt + (maxMetricStartupS ?? 0) * S;
-    const is = maxMetricAdministrative || ospf.now < until;
+    const leaving = this.#leaveTimer.deadline !== NEVER;
+    const is = maxMetricAdministrative || leaving || ospf.now < until;
     if (!maxMetricAdministrative && is) this.#stubTimer.set(until);
     ospf.stubRouter = is;
     for (const area of ospf.areas.values()) {

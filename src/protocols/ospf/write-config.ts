@@ -90,17 +90,18 @@ function processLines(d: OspfDaemon): readonly string[] {
     ),
     ...when(s.maximumPaths !== 256 && s.maximumPaths, "maximum-paths"),
     ...when(s.maxMetricStartupS, "max-metric router-lsa on-startup"),
+    ...when(s.maxMetricShutdownS, "max-metric router-lsa on-shutdown"),
     ...flag(s.maxMetricAdministrative, "max-metric router-lsa administrative"),
     ...when(s.refreshS !== 10 && s.refreshS, "refresh timer"),
     ...flag(s.passiveDefault, "passive-interface default"),
+    ...s.networks.map((n) => `network ${formatPrefix(n.prefix)} area ${areaText(n.area, n.areaText)}`),
+    ...[...ospf.areas.values()].sort((a, b) => a.id - b.id).flatMap(areaLines),
     ...[...s.neighbors]
       .sort(([a], [b]) => a - b)
       .map(([address, n]) => {
         const priority = n.priority === 0 ? "" : ` priority ${n.priority}`;
         return `neighbor ${formatIp(address)}${priority}${n.pollS === POLL_S ? "" : ` poll-interval ${n.pollS}`}`;
       }),
-    ...s.networks.map((n) => `network ${formatPrefix(n.prefix)} area ${areaText(n.area, n.areaText)}`),
-    ...[...ospf.areas.values()].sort((a, b) => a.id - b.id).flatMap(areaLines),
     ...s.virtualLinks.flatMap(virtualLinkLines),
     ...redistributeLines(s),
     ...flag(s.grHelper.enabled, "graceful-restart helper enable"),
