@@ -13,6 +13,7 @@ import type {
   ZebraSession,
   ZebraWay,
 } from "../zapi.ts";
+import { AddressSet } from "./address-set.ts";
 import type { RibNode, RibTable, RouteEntry, RouteFacts } from "./rib.ts";
 
 /** What a session asks of zebra. */
@@ -106,6 +107,7 @@ export class Clients {
   #clients: readonly Client[] = [];
   #sessions = 0;
   readonly #watched = new Map<Ipv4, Watched>();
+  readonly #addresses = new AddressSet();
   /** Routes of daemons that restart, by kind: whose they are, and when they go. `since`: the daemon is back. */
   readonly #kept = new Map<RouteKind, { readonly id: number; since: Nanos | undefined; readonly alarm: OsAlarm }>();
 
@@ -202,6 +204,10 @@ export class Clients {
     }
   }
 
+  /** Whether a prefix holds an address that somebody follows. */
+  follow(prefix: Prefix): boolean {
+    return this.#addresses.someIn(prefix);
+  }
   /** Looks at all followed addresses anew, and tells of those that are reached otherwise. */
   evaluate(): void {
     for (const w of this.#watched.values()) for (const c of w.by.keys()) this.#evaluate(w, c);
@@ -229,11 +235,15 @@ export class Clients {
     if (!on) {
       known?.by.delete(me);
       known?.told.delete(me);
-      if (known?.by.size === 0) this.#watched.delete(address);
+      if (known?.by.size === 0) {
+        this.#watched.delete(address);
+        this.#addresses.delete(address);
+      }
       return;
     }
     const w = known ?? { address, by: new Map(), match: undefined, ways: [], told: new Map() };
     this.#watched.set(address, w);
+    this.#addresses.add(address);
     w.by.set(me, options);
     w.told.delete(me);
     this.#evaluate(w, me);

@@ -1,5 +1,6 @@
 import { type Ipv4, networkOf, type Prefix } from "../../core/addr.ts";
 import type { ZebraNexthop } from "../zapi.ts";
+import { AddressSet } from "./address-set.ts";
 import { type Nexthop, Resolution, type RibTable, type RouteEntry } from "./rib.ts";
 
 /** What the search for a way asks of its surroundings. */
@@ -23,9 +24,7 @@ export class Resolver {
   readonly #known = new Map<readonly ZebraNexthop[], { readonly of: RouteEntry; readonly resolution: Resolution }>();
   readonly #lists = new Map<string, readonly ZebraNexthop[]>();
   /** Gateways of routes, those of routes that are gone among them. */
-  readonly #gateways = new Set<Ipv4>();
-  /** The networks that they lie in, by length: made when they are asked for. */
-  #networks: (Set<Ipv4> | undefined)[] = [];
+  readonly #gateways = new AddressSet();
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -39,7 +38,6 @@ export class Resolver {
     if (this.#lists.size >= KEPT_MAX) this.#lists.clear();
     this.#lists.set(key, hops);
     for (const h of hops) if (h.gateway !== 0) this.#gateways.add(h.gateway);
-    this.#networks = [];
     return hops;
   }
 
@@ -58,20 +56,14 @@ export class Resolver {
   }
 
   /** The routes of `prefix` changed. Returns whether gateways lie behind it: what was found does not hold then. */
-  changed({ address, length }: Prefix): boolean {
-    let networks = this.#networks[length];
-    if (networks === undefined) {
-      networks = new Set();
-      for (const gateway of this.#gateways) networks.add(networkOf(gateway, length));
-      this.#networks[length] = networks;
-    }
-    if (!networks.has(address)) return false;
+  changed(prefix: Prefix): boolean {
+    if (!this.#gateways.someIn(prefix)) return false;
     this.forget();
     return true;
   }
   /** The gateways behind a prefix. */
-  behind({ address, length }: Prefix): readonly Ipv4[] {
-    return [...this.#gateways].filter((gateway) => networkOf(gateway, length) === address);
+  behind(prefix: Prefix): readonly Ipv4[] {
+    return this.#gateways.in(prefix);
   }
 
   /** Nothing that was found holds any longer. */

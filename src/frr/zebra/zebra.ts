@@ -237,17 +237,18 @@ export class Zebra implements FrrInstance, Zserv, Views {
     for (const node of this.#dirty) (queues[rankOf(node)] as RibNode[]).push(node);
     this.#dirty.clear();
     let changed = false;
+    let followed = false;
     const grounds: RibNode[] = [];
     for (const queue of queues)
       for (const node of queue) {
         if (!this.#choose(node)) continue;
         changed = true;
+        followed ||= this.clients.follow(node.prefix);
         if (node.table === TABLE_MAIN && this.#resolver.changed(node.prefix)) grounds.push(node);
       }
-    if (!changed) return;
-    this.lsps.reconsider();
-    this.#queueDependants(grounds);
-    this.clients.evaluate();
+    if (changed) this.lsps.reconsider();
+    if (grounds.length > 0) this.#queueDependants(grounds);
+    if (followed) this.clients.evaluate();
   }
 
   /** zebra/zebra_rib.c:rib_process. Returns whether the selected route is another one, or leads elsewhere. */

@@ -101,7 +101,7 @@ export class Aggregates {
     if (node === undefined) return;
     const path = findPath(node, this.#bgp.self, FROM_AGGREGATE);
     if (path === undefined)
-      node.paths.unshift(new Path(node, this.#bgp.self, FROM_AGGREGATE, attributes, SELF, this.#bgp.os.now()));
+      node.add(new Path(node, this.#bgp.self, FROM_AGGREGATE, attributes, SELF, this.#bgp.os.now()));
     else if (sameAttributes(path.attributes, attributes)) return;
     else {
       path.attributes = attributes;

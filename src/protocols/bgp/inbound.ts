@@ -132,7 +132,7 @@ export class Inbound {
       dampening.announced(path, same);
     } else {
       peer.accepted++;
-      node.paths.unshift(new Path(node, peer, FROM_PEER, kept.attributes, nextHop, this.#bgp.os.now(), id));
+      node.add(new Path(node, peer, FROM_PEER, kept.attributes, nextHop, this.#bgp.os.now(), id));
     }
     this.#bgp.enqueue(node);
   }
@@ -149,7 +149,7 @@ export class Inbound {
   }
   removePath(node: RibNode, path: Path): void {
     this.#bgp.dampening.forget(path);
-    node.paths = node.paths.length === 1 ? NO_PATHS() : node.paths.filter((p) => p !== path);
+    node.paths = node.paths.filter((p) => p !== path);
     this.#bgp.nextHops.release(path.nextHop);
     const peer = path.source as Peer;
     if (path.kind === FROM_PEER) peer.accepted--;
@@ -287,8 +287,6 @@ function refused(stats: PeerStats, why: keyof PeerStats): false {
   stats[why]++;
   return false;
 }
-
-const NO_PATHS = (): Path[] => [];
 
 function admits(allow: number | "origin" | undefined, times: number, a: Attributes, as: number): boolean {
   if (allow === undefined) return false;

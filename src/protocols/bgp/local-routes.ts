@@ -176,8 +176,7 @@ export class LocalRoutes {
     if (node === undefined) return;
     const nextHop = gateway === 0 || shown === ABSENT ? shown : this.#bgp.gateways.of(gateway);
     const path = findPath(node, this.#bgp.self, kind);
-    if (path === undefined)
-      node.paths.unshift(new Path(node, this.#bgp.self, kind, attributes, nextHop, this.#bgp.os.now()));
+    if (path === undefined) node.add(new Path(node, this.#bgp.self, kind, attributes, nextHop, this.#bgp.os.now()));
     else {
       if (path.nextHop === nextHop && sameAttributes(path.attributes, attributes)) return;
       path.nextHop = nextHop;

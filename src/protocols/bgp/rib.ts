@@ -1,6 +1,6 @@
 import { type Ipv4, maskOf, type Prefix } from "../../core/addr.ts";
 import type { Nanos } from "../../core/time.ts";
-import type { ZebraNexthop } from "../../frr/zapi.ts";
+import type { ZebraNexthop, ZebraWay } from "../../frr/zapi.ts";
 import { type Attributes, sameAttributes } from "./attributes.ts";
 
 /** The tables of routes: prefixes, the paths to each, and which one is best. Mutable, and as small as may be: there are many. */
@@ -38,25 +38,26 @@ export interface NextHop {
   ways: readonly ZebraNexthop[];
 }
 
+const KIND = 3;
+const MULTIPATH = 4;
+const STALE = 8;
+
 /** One way to a prefix. */
 export class Path {
   readonly node: RibNode;
   readonly source: PathSource;
-  readonly kind: number;
   attributes: Attributes;
   nextHop: NextHop;
   /** When it came, or changed. */
   since: Nanos;
-  /** Part of a multipath set. */
-  multipath: boolean;
   /** Kept out of announcements by an aggregate, how many times over. */
   suppressed: number;
-  /** Kept from before its neighbour was lost (graceful restart). */
-  stale: boolean;
   /** The identifier that its neighbour gave it (RFC 7911 §3); 0: none. */
   readonly id: number;
   /** As it is told to neighbours that take several paths. */
   told: ToldPath | undefined;
+  /** Kind, and what is true or not. */
+  #state: number;
 
   constructor(
     node: RibNode,
@@ -69,15 +70,31 @@ export class Path {
   ) {
     this.node = node;
     this.source = source;
-    this.kind = kind;
     this.attributes = attributes;
     this.nextHop = nextHop;
     this.since = since;
-    this.multipath = false;
     this.suppressed = 0;
-    this.stale = false;
     this.id = id;
     this.told = undefined;
+    this.#state = kind;
+  }
+  /** `FROM_PEER` and its neighbours. */
+  get kind(): number {
+    return this.#state & KIND;
+  }
+  /** Part of a multipath set. */
+  get multipath(): boolean {
+    return (this.#state & MULTIPATH) !== 0;
+  }
+  set multipath(on: boolean) {
+    this.#state = on ? this.#state | MULTIPATH : this.#state & ~MULTIPATH;
+  }
+  /** Kept from before its neighbour was lost (graceful restart). */
+  get stale(): boolean {
+    return (this.#state & STALE) !== 0;
+  }
+  set stale(on: boolean) {
+    this.#state = on ? this.#state | STALE : this.#state & ~STALE;
   }
   get valid(): boolean {
     return this.nextHop.valid;
@@ -94,11 +111,13 @@ export interface ToldPath extends Told {
   readonly pathId: number;
 }
 
+const NO_PATHS: readonly Path[] = [];
+
 /** A prefix. */
 export class RibNode implements Prefix {
   readonly address: Ipv4;
   readonly length: number;
-  paths: Path[];
+  paths: readonly Path[];
   best: Path | undefined;
   /** Why it is: FRR's words. */
   reason: string;
@@ -106,21 +125,28 @@ export class RibNode implements Prefix {
   queued: boolean;
   /** Of the table when this prefix changed last. */
   version: number;
-  /** What zebra was told, so that it is told no twice. */
-  told: string;
+  /** What zebra was told, so that it is told no twice; undefined: nothing. */
+  told: ZebraWay | undefined;
   /** Attributes or members of the multipath set have changed though the best path is the same one. */
   changed: boolean;
 
   constructor(address: Ipv4, length: number) {
     this.address = address;
     this.length = length;
-    this.paths = [];
+    this.paths = NO_PATHS;
     this.best = undefined;
     this.reason = "";
     this.queued = false;
     this.version = 0;
-    this.told = "";
+    this.told = undefined;
     this.changed = false;
+  }
+  /** Puts a path before the others. The list has no room to spare: there are many. */
+  add(path: Path): void {
+    const paths = new Array<Path>(this.paths.length + 1);
+    paths[0] = path;
+    for (let i = 0; i < this.paths.length; i++) paths[i + 1] = this.paths[i] as Path;
+    this.paths = paths;
   }
 }
 

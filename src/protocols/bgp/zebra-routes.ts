@@ -1,5 +1,5 @@
 import type { Prefix } from "../../core/addr.ts";
-import type { ZebraNexthop } from "../../frr/zapi.ts";
+import type { ZebraNexthop, ZebraWay } from "../../frr/zapi.ts";
 import type { Bgp } from "./bgp.ts";
 import { linkBandwidth } from "./link-bandwidth.ts";
 import type { Peer } from "./peer.ts";
@@ -10,11 +10,15 @@ import { Route } from "./route.ts";
 const EBGP_DISTANCE = 20;
 const IBGP_DISTANCE = 200;
 
+/** Ways that are remembered: what is told of a forgotten one is told once more than needed. */
+const WAYS_MAX = 10_000;
+
 /** Best paths on their way to zebra (bgpd/bgp_zebra.c:bgp_zebra_announce). */
 export class Installer {
   readonly #bgp: Bgp;
   /** What zebra was told of and the kernel does not have yet, with `bgp suppress-fib-pending`. */
   readonly #pending = new Set<RibNode>();
+  readonly #ways = new Map<string, ZebraWay>();
 
   constructor(bgp: Bgp) {
     this.#bgp = bgp;
@@ -26,8 +30,8 @@ export class Installer {
     const wanted = best !== undefined && (best.kind === FROM_PEER || best.kind === FROM_AGGREGATE);
     const { zebra, isView } = this.#bgp;
     if (!wanted || zebra === undefined || isView) {
-      if (node.told === "") return;
-      node.told = "";
+      if (node.told === undefined) return;
+      node.told = undefined;
       this.#pending.delete(node);
       zebra?.remove(node);
       return;
@@ -39,14 +43,22 @@ export class Installer {
     const metric = first.attributes.med ?? 0;
     const { tag } = first.attributes;
     const nexthops = best.kind === FROM_AGGREGATE ? BLACKHOLE : this.#weighted(kept);
-    let told = `${distance} ${metric} ${tag}`;
-    for (const n of nexthops) told += ` ${n.gateway} ${n.weight ?? 1}`;
-    if (node.told === told) return;
-    node.told = told;
-    if (this.#bgp.globals.suppressFib) this.#pending.add(node);
-    const prefix = { address: node.address, length: node.length };
     const recursive = best.kind === FROM_PEER && !(best.source as Peer).singleHop;
-    zebra.add(prefix, { nexthops, distance, metric, ...(tag > 0 ? { tag } : {}), recursive });
+    const way = this.#shared({ nexthops, distance, metric, tag, recursive });
+    if (node.told === way) return;
+    node.told = way;
+    if (this.#bgp.globals.suppressFib) this.#pending.add(node);
+    zebra.add({ address: node.address, length: node.length }, way);
+  }
+  /** One object for all that are equal. */
+  #shared(way: ZebraWay): ZebraWay {
+    let key = `${way.distance} ${way.metric} ${way.tag} ${way.recursive}`;
+    for (const n of way.nexthops) key += ` ${n.gateway} ${n.weight ?? 1} ${n.blackhole ?? ""}`;
+    const known = this.#ways.get(key);
+    if (known !== undefined) return known;
+    if (this.#ways.size >= WAYS_MAX) this.#ways.clear();
+    this.#ways.set(key, way);
+    return way;
   }
   isPending(node: RibNode): boolean {
     return this.#pending.has(node);
@@ -54,7 +66,7 @@ export class Installer {
   /** The kernel has a route, or has it no longer (bgpd/bgp_zebra.c:bgp_zebra_route_notify_owner). */
   notified(prefix: Prefix, there: boolean): void {
     const node = this.#bgp.rib.find(prefix.address, prefix.length);
-    if (node === undefined || node.told === "" || this.#pending.has(node) !== there) return;
+    if (node?.told === undefined || this.#pending.has(node) !== there) return;
     // A better route of somebody else has taken its place: neighbours lose it (ZAPI_ROUTE_BETTER_ADMIN_WON).
     if (there) this.#pending.delete(node);
     else this.#pending.add(node);
@@ -90,7 +102,7 @@ export class Installer {
   /** zebra has come back, and knows nothing. */
   again(): void {
     for (const node of this.#bgp.rib) {
-      node.told = "";
+      node.told = undefined;
       if (node.best !== undefined) this.#bgp.enqueue(node);
     }
   }
