@@ -19,6 +19,16 @@ export function neighborsJson(bgp: Bgp, peers: readonly Peer[]): string {
   return prettyJson(new Map<string, Json>(peers.map((p) => [formatIp(p.address), neighborJson(bgp, p)])));
 }
 
+/** `show bgp neighbors … graceful-restart json`: only what restarts are about. */
+export function restartsJson(bgp: Bgp, peers: readonly Peer[]): string {
+  const one = (p: Peer): Json => ({
+    neighborAddr: formatIp(p.address),
+    neighborCapabilities: p.up ? capabilitiesJson(p) : undefined,
+    ...restart(bgp, p),
+  });
+  return prettyJson(new Map<string, Json>(peers.map((p) => [formatIp(p.address), one(p)])));
+}
+
 const MESSAGES: readonly (readonly [string, number])[] = [
   ...([["opens", OPEN] as const, ["notifications", NOTIFICATION] as const] as const),
   ...([["updates", UPDATE] as const, ["keepalives", KEEPALIVE] as const] as const),

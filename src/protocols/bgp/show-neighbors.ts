@@ -130,7 +130,7 @@ export function remoteMode(p: Peer): string {
 }
 
 /** What is known of restarts. */
-function restartLines(p: Peer): string[] {
+export function restartLines(p: Peer): string[] {
   const remote = p.up ? p.capabilities?.gracefulRestart : undefined;
   const { restart } = p.bgp.globals;
   const waits = (p.helper?.restartAt ?? NEVER) - p.bgp.os.now();

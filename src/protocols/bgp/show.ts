@@ -11,8 +11,8 @@ import type { Peer } from "./peer.ts";
 import { FROM_PEER, type Path } from "./rib.ts";
 import { Route } from "./route.ts";
 import { advertisedDetailJson, advertisedJson, receivedJson } from "./show-adj.ts";
-import { neighborsJson } from "./show-neighbor-json.ts";
-import { neighborText } from "./show-neighbors.ts";
+import { neighborsJson, restartsJson } from "./show-neighbor-json.ts";
+import { neighborText, restartLines } from "./show-neighbors.ts";
 import { peerGroupsJson, peerGroupsText } from "./show-peer-groups.ts";
 import { nodeJson, pathJson, prefixJson, prefixText } from "./show-prefix.ts";
 import { summaryJson, summaryText } from "./show-summary.ts";
@@ -77,6 +77,8 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   });
   // Of one family, or of all: then by family.
   show("summary [json]", (bgp, a) => (a.has("json") ? summaryJson(bgp, a.has("unicast")) : summaryText(bgp)));
+  show("neighbors graceful-restart [json]", (bgp, a) => restarts(bgp, a, bgp.sortedPeers()));
+  show("neighbors A.B.C.D$peer graceful-restart [json]", (bgp, a) => withPeer(bgp, a, (p) => restarts(bgp, a, [p])));
   show("neighbors [json]", (bgp, a) => neighbors(bgp, a, bgp.sortedPeers()));
   show("neighbors A.B.C.D$peer [json]", (bgp, a) => withPeer(bgp, a, (p) => neighbors(bgp, a, [p])));
   show(
@@ -162,6 +164,10 @@ function filtersOf(p: Peer): string {
   return `ip prefix-list ${name}: ${rules.length} entries\n${rules.map((r) => `   ${prefixRuleText(r)}\n`).join("")}`;
 }
 
+const restarts = (bgp: Bgp, a: Args, peers: readonly Peer[]): string =>
+  a.has("json")
+    ? restartsJson(bgp, peers)
+    : peers.map((p) => `${[`BGP neighbor is ${formatIp(p.address)}`, ...restartLines(p)].join("\n")}\n\n`).join("");
 const neighbors = (bgp: Bgp, a: Args, peers: readonly Peer[]): string =>
   a.has("json") ? neighborsJson(bgp, peers) : peers.map((p) => neighborText(bgp, p)).join("");
 
