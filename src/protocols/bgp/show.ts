@@ -4,7 +4,7 @@ import { prettyJson } from "../../frr/json.ts";
 import type { Args } from "../../frr/pattern.ts";
 import { prefixRuleText } from "../../frr/prefix-list.ts";
 import type { Bgp } from "./bgp.ts";
-import { communitiesText, parseCommunity } from "./community.ts";
+import { communitiesText, parseCommunity, parseLarge } from "./community.ts";
 import type { BgpDaemon } from "./daemon.ts";
 import { asPathRegex } from "./lists.ts";
 import type { Peer } from "./peer.ts";
@@ -105,6 +105,12 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
     const list = d.lists.asPaths.find(a.text("name"));
     if (list === undefined) return { refused: `% ${a.text("name")} is not a valid AS-path access-list name\n` };
     return table(bgp, a, (p) => list.decide(bgp.asText(p.attributes.asPath)) === "permit");
+  });
+  show("large-community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.large.length > 0));
+  show("large-community WORD$value [json]", (bgp, a) => {
+    const value = parseLarge(a.text("value"));
+    if (value === undefined) return { refused: "% Large-community malformed\n" };
+    return table(bgp, a, (p) => p.attributes.large.includes(value));
   });
   show("community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.communities.length > 0));
   show("community WORD$value [exact-match] [json]", byCommunity);
