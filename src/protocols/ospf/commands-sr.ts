@@ -3,7 +3,7 @@ import type { CommandSet, Said } from "../../frr/command.ts";
 import type { On } from "./commands-area.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { GLOBAL_DEFAULT, keyOf, LOCAL_DEFAULT, type SegmentRouting } from "./sr.ts";
-import type { LabelBlock } from "./sr-tlv.ts";
+import type { LabelBlock, PrefixSegment } from "./sr-tlv.ts";
 
 /** `segment-routing …` and `router-info …` (ospfd/ospf_sr.c, ospfd/ospf_ri.c). */
 export function installSegmentRouting(on: On): void {
@@ -98,7 +98,6 @@ export function writeSegmentRouting({ settings }: SegmentRouting): readonly stri
   const [g, l] = [same(global, GLOBAL_DEFAULT), same(local, LOCAL_DEFAULT)];
   const block = `segment-routing global-block ${global.lower} ${upper(global)}`;
   return [
-    ...(settings.routerInfo ? ["router-info area"] : []),
     ...(settings.on ? ["segment-routing on"] : []),
     ...(g && l ? [] : [l ? block : `${block} local-block ${local.lower} ${upper(local)}`]),
     ...(depth === 0 ? [] : [`segment-routing node-msd ${depth}`]),
@@ -106,6 +105,7 @@ export function writeSegmentRouting({ settings }: SegmentRouting): readonly stri
       (s) =>
         `segment-routing prefix ${formatPrefix(s.prefix)} index ${s.index}${s.last === "null" ? " explicit-null" : s.last === "keep" ? " no-php-flag" : ""}`,
     ),
+    ...(settings.routerInfo ? ["router-info area"] : []),
   ];
 }
 const same = (a: LabelBlock, b: LabelBlock): boolean => a.lower === b.lower && a.size === b.size;
@@ -134,7 +134,7 @@ function nodeText({ sr, ospf }: OspfDaemon, id: number): string {
   const head = `SR-Node: ${formatIp(id)}\tSRGB: ${block(global)}\tSRLB: ${block(local)}\tAlgo.(s): SPF${depth === 0 ? "" : `\tMSD: ${depth}`}`;
   const rows = node.segments.map((s) => {
     const begin = `${formatPrefix(s.prefix).padStart(18)}  ${`SR Pfx (idx ${s.sid})`.padStart(21)}  `;
-    if (id === ospf.routerId) return `${begin}${row("", "lo", 0)}`;
+    if (id === ospf.routerId) return begin + row(ownOperation(sr, s), "lo", s.prefix.address);
     const f = sr.forwarding.get(keyOf(s.prefix));
     const ways = f?.ways.map((w) => row(operation(f.label, w.label), w.ifname, w.gateway)) ?? [];
     return ways.length === 0 ? `${begin}\n` : begin + ways.join(" ".repeat(43));
@@ -142,7 +142,13 @@ function nodeText({ sr, ospf }: OspfDaemon, id: number): string {
   return `${head}\n\n${COLUMNS}${RULE}${rows.join("")}\n`;
 }
 const row = (what: string, ifname: string, gateway: number): string =>
-  `${(what || "no-op.").padStart(20)}  ${ifname.padStart(9)}  ${formatIp(gateway).padStart(15)}\n`;
+  `${what.padStart(20)}  ${ifname.padStart(9)}  ${formatIp(gateway).padStart(15)}\n`;
+
+/** What this router does with labels of its own segment: it pops them where others leave them. */
+function ownOperation({ settings }: SegmentRouting, { prefix }: PrefixSegment): string {
+  const own = settings.segments.get(keyOf(prefix));
+  return own?.last === "keep" ? `Pop(${settings.global.lower + own.index})` : "no-op.";
+}
 
 /** ospfd/ospf_sr.c:sr_op2str. */
 function operation(label: number | undefined, out: number | undefined): string {

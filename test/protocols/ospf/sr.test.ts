@@ -158,7 +158,7 @@ describe("six routers with segments", () => {
     fresh.run("60s");
     const rt6 = fresh.node("rt6");
     expect(rt6.sh('vtysh -c "show running-config"')).toContain(
-      " router-info area\n segment-routing on\n segment-routing node-msd 8\n segment-routing prefix 6.6.6.6/32 index 60 explicit-null\n",
+      " segment-routing on\n segment-routing node-msd 8\n segment-routing prefix 6.6.6.6/32 index 60 explicit-null\n router-info area\n",
     );
     expect(rt6.sh('vtysh -c "show ip ospf database segment-routing adv-router 1.1.1.1"')).toBe(`
 \t\tOSPF Segment Routing database for ID 6.6.6.6
