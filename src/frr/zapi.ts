@@ -56,6 +56,8 @@ export interface ZebraWay {
   readonly tag?: number;
   /** Gateways need not be on a connected network: zebra resolves them (ZEBRA_FLAG_ALLOW_RECURSION). */
   readonly recursive?: boolean;
+  /** Learnt inside the AS (ZEBRA_FLAG_IBGP): for `show` only. */
+  readonly internal?: boolean;
   /** Table of the kernel; undefined: main. */
   readonly table?: number;
   /** The daemon's own type of the route, for `show` only: `N IA`, `ibgp`. */

@@ -94,6 +94,7 @@ export class Client {
       tag: way.tag ?? 0,
       nexthops: host.shared(way.nexthops),
       recursive: way.recursive ?? false,
+      internal: way.internal ?? false,
       byDistance: kind === "static",
     };
     this.#facts.set(way, facts);

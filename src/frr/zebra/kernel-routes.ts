@@ -102,6 +102,7 @@ export function kernelFacts(r: OsRouteEntry, interfaces: Interfaces): RouteFacts
     nexthops:
       nowhere === undefined ? r.nexthops.map((h) => learntHop(h, interfaces)) : [{ gateway: 0, blackhole: nowhere }],
     recursive: false,
+    internal: false,
     byDistance: false,
   };
 }

@@ -25,6 +25,8 @@ export interface RouteFacts {
   readonly nexthops: readonly ZebraNexthop[];
   /** Gateways may be resolved through other routes. */
   readonly recursive: boolean;
+  /** Learnt inside the AS (ZEBRA_FLAG_IBGP). */
+  readonly internal: boolean;
   /** Routes of one kind and session that differ in distance stand side by side, as static ones do (ZEBRA_FLAG_RR_USE_DISTANCE). */
   readonly byDistance: boolean;
 }

@@ -233,6 +233,10 @@ function routesJson(zebra: Zebra, rows: readonly { readonly node: RibNode; reado
 
 const yes = (on: boolean): true | undefined => (on ? true : undefined);
 
+/** lib/zclient.h: ALLOW_RECURSION, IBGP, SELECTED, RR_USE_DISTANCE. */
+const flagsOf = ({ facts, selected }: RouteEntry): number =>
+  (facts.recursive ? 1 : 0) + (facts.internal ? 4 : 0) + (selected ? 8 : 0) + (facts.byDistance ? 64 : 0);
+
 const installedHops = (e: RouteEntry): number =>
   e.installed
     ? e.nexthops.flatMap((h) => (h.resolved.length > 0 ? h.resolved : [h])).filter((h) => h.active).length
@@ -260,7 +264,7 @@ function entryJson(zebra: Zebra, node: RibNode, e: RouteEntry): Json {
     tag: e.facts.tag === 0 ? undefined : e.facts.tag,
     table: node.table,
     internalStatus: e.installed ? 16 : 0,
-    internalFlags: (e.facts.recursive ? 1 : 0) + (e.selected ? 8 : 0) + (e.facts.byDistance ? 64 : 0),
+    internalFlags: flagsOf(e),
     internalNextHopNum: hops.length,
     internalNextHopActiveNum: e.nexthops.flatMap((h) => [h, ...h.resolved]).filter((h) => h.active).length,
     internalNextHopFibInstalledNum: zebra.release === "8.4" ? undefined : installedHops(e),

@@ -416,6 +416,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
         tag: 0,
         nexthops: [{ gateway: 0, ifname: i.ifname }],
         recursive: false,
+        internal: false,
         byDistance: false,
       });
   }

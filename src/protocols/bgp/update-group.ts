@@ -284,7 +284,7 @@ export class UpdateGroup {
     const { defaultOriginate } = leader.settings;
     const node = (this.#default ??= new RibNode(0, 0));
     if (defaultOriginate === undefined) return this.#put(node, undefined);
-    let attributes = makeAttributes({ ...PLAIN, origin: ORIGIN_IGP, localPref: this.bgp.globals.localPref });
+    let attributes = makeAttributes({ ...PLAIN, origin: ORIGIN_IGP, med: 0, localPref: this.bgp.globals.localPref });
     if (defaultOriginate.routeMap !== undefined) {
       const changed = this.#permitted(defaultOriginate.routeMap, attributes);
       if (changed === undefined) return this.#put(node, undefined);

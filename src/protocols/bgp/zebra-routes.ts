@@ -44,7 +44,9 @@ export class Installer {
     const { tag } = first.attributes;
     const nexthops = best.kind === FROM_AGGREGATE ? BLACKHOLE : this.#weighted(kept);
     const recursive = best.kind === FROM_PEER && !(best.source as Peer).singleHop;
-    const way = this.#shared({ nexthops, distance, metric, tag, recursive });
+    const { sort } = best.source;
+    const internal = sort === "ibgp" || sort === "confed" || best.kind === FROM_AGGREGATE;
+    const way = this.#shared({ nexthops, distance, metric, tag, recursive, internal });
     if (node.told === way) return;
     node.told = way;
     if (this.#bgp.globals.suppressFib) this.#pending.add(node);
@@ -52,7 +54,7 @@ export class Installer {
   }
   /** One object for all that are equal. */
   #shared(way: ZebraWay): ZebraWay {
-    let key = `${way.distance} ${way.metric} ${way.tag} ${way.recursive}`;
+    let key = `${way.distance} ${way.metric} ${way.tag} ${way.recursive} ${way.internal}`;
     for (const n of way.nexthops) key += ` ${n.gateway} ${n.weight ?? 1} ${n.blackhole ?? ""}`;
     const known = this.#ways.get(key);
     if (known !== undefined) return known;
