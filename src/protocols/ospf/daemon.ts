@@ -177,6 +177,7 @@ export class OspfDaemon implements FrrInstance, Views {
       this.routing.dests.each((dest) => ospf.zebra?.remove({ address: dest.address, length: dest.length }));
       ospf.areas.clear();
       ospf.settings = new ProcessSettings();
+      this.updateStubRouter();
       this.sr.reset();
       ospf.abr = ospf.asbr = ospf.stopping = false;
       this.externals.subscribe();
@@ -203,7 +204,7 @@ export class OspfDaemon implements FrrInstance, Views {
     const until = ospf.startedAt + (maxMetricStartupS ?? 0) * S;
     const leaving = this.#leaveTimer.deadline !== NEVER;
     const is = maxMetricAdministrative || leaving || ospf.now < until;
-    if (!maxMetricAdministrative && is) this.#stubTimer.set(until);
+    if (!maxMetricAdministrative && ospf.now < until) this.#stubTimer.set(until);
     ospf.stubRouter = is;
     for (const area of ospf.areas.values()) {
       if (area.stubRouter === is) continue;
