@@ -3,6 +3,7 @@ import { measureMemory } from "./memory.ts";
 import { measureNat } from "./nat.ts";
 import { compareWithPeers, median } from "./ns3.ts";
 import { run } from "./peers.ts";
+import { measureRouting } from "./routing.ts";
 import { benchSmall } from "./small.ts";
 
 const BASELINE = "bench/baseline.json";
@@ -16,6 +17,7 @@ npm run bench -- --save            the same, and store it as the baseline
 npm run bench -- ns3 [CASE …]      the same work on ns-3 and ns-2, with ratios
 npm run bench -- memory            memory of an idle node
 npm run bench -- nat               what tracking, translation and rules cost, and the memory of a million flows
+npm run bench -- routing [ospf|bgp]  a thousand routers: from start to convergence, memory, a failure
 npm run bench -- fingerprint       what the fingerprint costs
 `;
 
@@ -24,6 +26,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (what === "ns3") return compareWithPeers(rest);
   if (what === "memory") return measureMemory();
   if (what === "nat") return measureNat();
+  if (what === "routing") return measureRouting(rest);
   if (what === "fingerprint") return measureFingerprint();
   if (what !== undefined && what !== "--save") {
     process.stderr.write(USAGE);

@@ -223,7 +223,13 @@ export class OspfDaemon implements FrrInstance, Views {
   }
 
   show(): unknown {
-    return { routerId: this.ospf.routerId, dropped: Object.fromEntries(this.ospf.dropped) };
+    const { routerId, dropped, advertisements, areas } = this.ospf;
+    const spf = { runs: 0, looked: 0 };
+    for (const area of areas.values()) {
+      spf.runs += area.spfRuns;
+      spf.looked += area.spfLooked;
+    }
+    return { routerId, dropped: Object.fromEntries(dropped), advertisements, spf };
   }
   busy(): boolean {
     const { ospf } = this;

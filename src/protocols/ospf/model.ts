@@ -310,6 +310,8 @@ export class Ospf {
   /** Why this router helped a restarting one no longer, last. */
   lastHelperExit: string | undefined;
   readonly dropped = new Map<string, number>();
+  /** Received in updates (`rx_lsa_count`). */
+  advertisements = 0;
   #events: (() => void)[] = [];
   #running = false;
 

@@ -31,6 +31,7 @@ export function receiveUpdate(n: Neighbor, b: Uint8Array, o: number, end: number
   if (end - o < 4) return ospf.drop("length", { ifname: oi.ifname });
   let at = o + 4;
   for (let left = u32(b, o); left > 0 && end - at >= LSA_HEADER; left--) {
+    ospf.advertisements++;
     const length = u16(b, at + 18);
     if (length < LSA_HEADER || length > end - at) return ospf.drop("advertisement length", { ifname: oi.ifname });
     if (!one(n, b, at, at + length)) return;
