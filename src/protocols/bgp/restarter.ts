@@ -39,12 +39,19 @@ export class Restarter {
   }
   /** A neighbour has told everything, or is lost. */
   told(peer: Peer): void {
-    if (this.#waited.delete(peer) && this.#waited.size === 0) this.#finish();
+    const waited = this.#waited.delete(peer);
+    if (this.#waited.size > 0 || this.#done) return;
+    if (waited || (this.starting && this.#complete())) this.#finish();
   }
   stop(): void {
     this.#alarm.set(NEVER);
   }
 
+  /** Whether all neighbours that this router restarts gracefully for are there, and have told everything. */
+  #complete(): boolean {
+    const peers = [...this.#bgp.peers.values()].filter((p) => p.restartMode === "restart" && !p.isShut);
+    return peers.length > 0 && peers.every((p) => p.up && p.endOfRibReceived);
+  }
   #finish(): void {
     this.#alarm.set(NEVER);
     this.#waited.clear();

@@ -129,7 +129,7 @@ function timers(bgp: Bgp, p: Peer): JsonObject {
 
 /** What is known of its restarts (bgpd/bgp_vty.c:bgp_show_peer_gr_info_afi_safi). */
 function restart(bgp: Bgp, p: Peer): JsonObject {
-  const remote = p.up ? p.capabilities?.gracefulRestart : undefined;
+  const remote = p.up && p.restartMode !== "disable" ? p.capabilities?.gracefulRestart : undefined;
   const { restart: ours } = bgp.globals;
   const now = bgp.os.now();
   const left = (at: Nanos | undefined): number | undefined =>

@@ -131,7 +131,7 @@ export function remoteMode(p: Peer): string {
 
 /** What is known of restarts. */
 export function restartLines(p: Peer): string[] {
-  const remote = p.up ? p.capabilities?.gracefulRestart : undefined;
+  const remote = p.up && p.restartMode !== "disable" ? p.capabilities?.gracefulRestart : undefined;
   const { restart } = p.bgp.globals;
   const waits = (p.helper?.restartAt ?? NEVER) - p.bgp.os.now();
   const yes = (on: boolean | undefined): string => (on === true ? "True" : "False");
