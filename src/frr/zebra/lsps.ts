@@ -2,6 +2,7 @@ import { formatIp, type Ipv4 } from "../../core/addr.ts";
 import type { Os } from "../../core/os.ts";
 import { type Json, prettyJson } from "../json.ts";
 import type { ZebraLabelWay } from "../zapi.ts";
+import type { Interfaces } from "./interfaces.ts";
 import type { RibTable } from "./rib.ts";
 
 /** Labels and their ways out, the best of which the kernel has (zebra/zebra_mpls.c). */
@@ -34,19 +35,13 @@ interface Lsp {
 export class Lsps {
   readonly #os: Os;
   readonly #main: RibTable;
-  readonly #operative: (ifname: string) => boolean;
-  readonly #ifindex: (ifname: string) => number;
+  readonly #interfaces: () => Interfaces;
   readonly #lsps = new Map<number, Lsp>();
 
-  constructor(
-    os: Os,
-    main: RibTable,
-    interfaces: { operative(ifname: string): boolean; ifindex(ifname: string): number },
-  ) {
+  constructor(os: Os, main: RibTable, interfaces: () => Interfaces) {
     this.#os = os;
     this.#main = main;
-    this.#operative = interfaces.operative;
-    this.#ifindex = interfaces.ifindex;
+    this.#interfaces = interfaces;
   }
 
   /** `net.mpls.platform_labels` says so. */
@@ -146,7 +141,7 @@ export class Lsps {
     const nexthops = ways.map((w) => ({
       labels: w.label === IMPLICIT_NULL ? [] : [w.label],
       gateway: w.gateway,
-      ifindex: this.#ifindex(this.#device(w.gateway) ?? "lo"),
+      ifindex: this.#interfaces().find(this.#device(w.gateway) ?? "lo")?.link?.ifindex ?? 0,
     }));
     return this.#os.labels.replace({ label, protocol: first.owner.protocol, nexthops }).ok;
   }
@@ -157,7 +152,7 @@ export class Lsps {
       const best = node.selected;
       if (best?.kind !== "connected") continue;
       const ifname = best.nexthops[0]?.ifname ?? "";
-      return this.#operative(ifname) ? ifname : undefined;
+      return this.#interfaces().find(ifname)?.operative === true ? ifname : undefined;
     }
     return undefined;
   }

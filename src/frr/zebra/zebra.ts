@@ -75,10 +75,7 @@ export class Zebra implements FrrInstance, Zserv, Views {
     this.os = os;
     this.#options = options;
     this.release = options.release ?? "10";
-    this.lsps = new Lsps(os, this.main, {
-      operative: (ifname) => this.interfaces.find(ifname)?.operative ?? false,
-      ifindex: (ifname) => this.interfaces.find(ifname)?.link?.ifindex ?? 0,
-    });
+    this.lsps = new Lsps(os, this.main, () => this.interfaces);
     this.clients = new Clients({
       now: () => os.now(),
       later: (what) => this.#later(what),
