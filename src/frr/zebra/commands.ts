@@ -69,6 +69,8 @@ function installGlobals(): void {
   commands
     .add("config", "[ip] router-id A.B.C.D$id", (z, a) => routerId(z, a.ip("id")))
     .add("config", "no [ip] router-id [A.B.C.D]", (z) => routerId(z, 0))
+    // Next-hop objects of the kernel are not used: there is nothing to take back.
+    .add("config", "no zebra nexthop kernel enable", () => undefined)
     .add("config", "ip forwarding", (z) => z.os.route.setForwards(true))
     .add("config", "no ip forwarding", (z) => z.os.route.setForwards(false))
     .add("config", "ip nht resolve-via-default", (z) => {

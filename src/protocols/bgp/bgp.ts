@@ -37,6 +37,8 @@ export class Bgp {
   /** A view: it announces and learns, and nothing of it goes to zebra. */
   readonly isView: boolean;
   profile: Profile = TRADITIONAL;
+  /** Something that connections to this router depend on has changed. */
+  listenerChanged: () => void = () => {};
   /** `allow-reserved-ranges`: 240.0.0.0/4 holds addresses like others. */
   reservedRanges = false;
   globals: Globals;

@@ -28,7 +28,7 @@ export const peersOf = (bgp: Bgp, t: Target): readonly Peer[] =>
   isPeer(t) ? [t] : [...bgp.peers.values()].filter((p) => p.group === t);
 
 /** What a change does to sessions that are up: they begin anew, or what came in, or goes out, is judged anew. */
-export type Effect = "reset" | "in" | "out" | "both" | "limit" | "none";
+export type Effect = "reset" | "in" | "out" | "both" | "limit" | "listener" | "none";
 
 /** Changes settings; keys with value undefined go. */
 export function change(
@@ -70,6 +70,7 @@ function apply(bgp: Bgp, peer: Peer, effect: Effect, why: DownReason | undefined
     peer.blame(why);
     return peer.start();
   }
+  if (effect === "listener") return bgp.listenerChanged();
   if (effect === "limit") return bgp.inbound.limitChanged(peer);
   if (!peer.up || effect === "none") return;
   if (effect !== "out") softIn(bgp, peer);

@@ -60,7 +60,7 @@ function installDistance(set: CommandSet<BgpDaemon>): void {
     HERE,
     "tcp-mss (1-65535)$mss",
     "tcp-mss [(1-65535)]",
-    "none",
+    "listener",
     (a) => ({ tcpMss: a.int("mss") }),
     () => ({ tcpMss: undefined }),
   );

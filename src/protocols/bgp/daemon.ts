@@ -112,6 +112,7 @@ export class BgpDaemon implements FrrInstance, Views {
     bgp.profile = this.profile;
     bgp.change({ restart: { ...bgp.globals.restart, ...this.restart } });
     bgp.reservedRanges = this.reservedRanges;
+    bgp.listenerChanged = () => this.#limitSegments();
     if (this.updateDelay !== undefined) bgp.change({ updateDelay: this.updateDelay });
     if (view === undefined) this.bgp = bgp;
     else this.views.set(view, bgp);
@@ -154,6 +155,7 @@ export class BgpDaemon implements FrrInstance, Views {
   }
   #begin(bgp: Bgp, zserv: Zserv): void {
     this.#listener ??= this.#listen(bgp.globals.sessionTos);
+    this.#limitSegments();
     bgp.zebra = zserv.connect(clientOf(bgp));
     bgp.nextHops.watchAll();
     bgp.local.askAgain();
@@ -171,6 +173,15 @@ export class BgpDaemon implements FrrInstance, Views {
     listener.options.md5 = (address) => this.#processOf(address)?.signatures(address) ?? null;
     if (listener.bind(0, PORT).ok) listener.listen(BACKLOG, (socket) => this.#accept(socket));
     return listener;
+  }
+  /** The smallest `tcp-mss` of all neighbours holds for connections that come in (bgpd/bgp_network.c:bgp_tcp_mss_set). */
+  #limitSegments(): void {
+    if (this.#listener === undefined) return;
+    const { options } = this.#listener;
+    delete options.maxSegment;
+    for (const bgp of this.processes())
+      for (const { settings } of bgp.peers.values())
+        if (settings.tcpMss !== undefined) options.maxSegment = Math.min(options.maxSegment ?? 65535, settings.tcpMss);
   }
   /** Whose neighbour an address is: one that is known by name before one of a range. */
   #processOf(address: Ipv4): Bgp | undefined {

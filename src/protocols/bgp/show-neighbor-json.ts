@@ -29,11 +29,10 @@ export function restartsJson(bgp: Bgp, peers: readonly Peer[]): string {
   return prettyJson(new Map<string, Json>(peers.map((p) => [formatIp(p.address), one(p)])));
 }
 
-const MESSAGES: readonly (readonly [string, number])[] = [
-  ...([["opens", OPEN] as const, ["notifications", NOTIFICATION] as const] as const),
-  ...([["updates", UPDATE] as const, ["keepalives", KEEPALIVE] as const] as const),
-  ...([["routeRefresh", ROUTE_REFRESH] as const, ["capability", 6] as const] as const),
-];
+const MESSAGES = {
+  ...{ opens: OPEN, notifications: NOTIFICATION, updates: UPDATE, keepalives: KEEPALIVE },
+  ...{ routeRefresh: ROUTE_REFRESH, capability: 6 },
+};
 
 const on = (is: boolean | undefined): true | undefined => (is === true ? true : undefined);
 const seconds = (n: Nanos): number => Math.floor(n / S);
@@ -170,7 +169,7 @@ function messages(p: Peer): JsonObject {
       depthInq: 0,
       depthOutq: p.updateGroup?.queued ?? 0,
       ...Object.fromEntries(
-        MESSAGES.flatMap(([key, type]) => [
+        Object.entries(MESSAGES).flatMap(([key, type]) => [
           [`${key}Sent`, sent[type] ?? 0],
           [`${key}Recv`, received[type] ?? 0],
         ]),

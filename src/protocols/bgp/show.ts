@@ -11,6 +11,7 @@ import type { Peer } from "./peer.ts";
 import { FROM_PEER, type Path } from "./rib.ts";
 import { Route } from "./route.ts";
 import { advertisedDetailJson, advertisedJson, receivedJson } from "./show-adj.ts";
+import { nextHopsText, prefixCounts } from "./show-counts.ts";
 import { neighborsJson, restartsJson } from "./show-neighbor-json.ts";
 import { neighborText, restartLines } from "./show-neighbors.ts";
 import { peerGroupsJson, peerGroupsText } from "./show-peer-groups.ts";
@@ -88,6 +89,10 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   show("neighbors A.B.C.D$peer advertised-routes detail json", (bgp, a) =>
     withPeer(bgp, a, (p) => advertisedDetailJson(bgp, p)),
   );
+  show("neighbors A.B.C.D$peer prefix-counts [json]", (bgp, a) =>
+    withPeer(bgp, a, (p) => prefixCounts(bgp, p, a.has("json"))),
+  );
+  show("nexthop", (bgp) => nextHopsText(bgp));
   show("neighbors A.B.C.D$peer orf-prefix-list", (bgp, a) => withPeer(bgp, a, filtersOf));
   show("<update-groups|update-group> [json]", (bgp, a) =>
     a.has("json") ? updateGroupsJson(bgp) : updateGroupsText(bgp),
