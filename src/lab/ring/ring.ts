@@ -39,7 +39,7 @@ export function layRing(net: Net, mode: Mode): OspfRing {
   return { net, mode, routers, first: cables[0] as Cable };
 }
 
-/** A router's frr.conf. `i`: from 1. */
+/** A router's frr.conf. `i`: from 1. The release that was measured takes no opaque advertisements unless told to. */
 export function configuration({ mode }: OspfRing, i: number): string {
   const kind = mode.network === "broadcast" ? [] : [" ip ospf network point-to-point"];
   const hello = mode.helloS === 10 ? [] : [" ip ospf hello-interval 1", " ip ospf dead-interval 4"];
@@ -49,6 +49,6 @@ export function configuration({ mode }: OspfRing, i: number): string {
   return [
     ...names.flatMap((name) => [`interface ${name}`, " ip ospf area 0", ...hello, ...kind, "!"]),
     ...["interface lo", " ip ospf area 0", " ip ospf passive", "!"],
-    ...["router ospf", ` ospf router-id 10.255.0.${i}`, " log-adjacency-changes detail", ""],
+    ...["router ospf", ` ospf router-id 10.255.0.${i}`, " log-adjacency-changes detail", " no capability opaque", ""],
   ].join("\n");
 }

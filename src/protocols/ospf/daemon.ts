@@ -23,6 +23,7 @@ import { type Area, Ospf } from "./model.ts";
 import { pollTimer } from "./nbma.ts";
 import { adjacencyChanged, inactivityTimer, neighborEvent } from "./neighbor.ts";
 import { filterNeighbors, installJudges, mayHear, newPolicy, policyTouched } from "./policy.ts";
+import { Inbox, LinkNews } from "./process-time.ts";
 import { receive } from "./receive.ts";
 import { Routing } from "./routing.ts";
 import { selfOriginated } from "./self.ts";
@@ -60,6 +61,8 @@ export class OspfDaemon implements FrrInstance, Views {
   readonly #connect: OsAlarm;
   readonly #leaveTimer: OsAlarm;
   readonly #options: OspfOptions;
+  readonly #inbox: Inbox;
+  readonly #linkNews: LinkNews;
   /** zebra was asked for its default route. */
   #watching = false;
 
@@ -73,6 +76,11 @@ export class OspfDaemon implements FrrInstance, Views {
     );
     this.installer = new RouteInstaller(this.ospf, this.sr);
     this.aging = new Aging(this.ospf);
+    this.#inbox = new Inbox(this.ospf, (b, o, end, info) => receive(this.ospf, b, o, end, info));
+    this.#linkNews = new LinkNews(this.ospf, (device) => {
+      this.ospf.devices.set(device.ifname, device);
+      updateInterfaces(this.ospf);
+    });
     this.#stubTimer = this.ospf.alarm(() => this.updateStubRouter());
     this.#assemble();
     this.policy.onChange((change) =>
@@ -116,6 +124,8 @@ export class OspfDaemon implements FrrInstance, Views {
     ospf.os.local.withdraw("views ospfd");
     this.#connect.set(NEVER);
     this.#leaveTimer.set(NEVER);
+    this.#inbox.close();
+    this.#linkNews.close();
     ospf.run(() => this.shutdown());
     ospf.zebra?.close();
     ospf.zebra = undefined;
@@ -233,6 +243,7 @@ export class OspfDaemon implements FrrInstance, Views {
   }
   busy(): boolean {
     const { ospf } = this;
+    if (!this.#inbox.empty || !this.#linkNews.empty) return true;
     if (
       this.#connect.deadline !== NEVER ||
       this.routing.waiting ||
@@ -262,7 +273,7 @@ export class OspfDaemon implements FrrInstance, Views {
     const zserv = ospf.os.local.find<Zserv>("zserv");
     if (zserv === undefined) return this.#connect.set(ospf.now + ZEBRA_RETRY);
     ospf.socket = ospf.os.rawSocket(IPPROTO_OSPF);
-    ospf.socket.onReceive((b, o, end, info) => ospf.run(() => receive(ospf, b, o, end, info)));
+    ospf.socket.onReceive((b, o, end, info) => this.#inbox.put(b, o, end, info));
     ospf.zebra = zserv.connect(this.#client());
     this.externals.connected();
     this.#watching = false;
@@ -287,13 +298,10 @@ export class OspfDaemon implements FrrInstance, Views {
     const { ospf } = this;
     return {
       kind: "ospf",
-      interfaceChanged: (i: ZebraInterface) =>
-        ospf.run(() => {
-          ospf.devices.set(i.ifname, i);
-          updateInterfaces(ospf);
-        }),
+      interfaceChanged: (i: ZebraInterface) => ospf.run(() => this.#linkNews.changed(i)),
       interfaceRemoved: (ifname: string) =>
         ospf.run(() => {
+          this.#linkNews.removed(ifname);
           ospf.devices.delete(ifname);
           updateInterfaces(ospf);
         }),

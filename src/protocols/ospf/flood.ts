@@ -2,7 +2,7 @@ import { type Nanos, NEVER, S } from "../../core/time.ts";
 import { compareInstances, type Lsa } from "./lsa.ts";
 import { LSA_EXTERNAL, LSA_OPAQUE_AS, LSA_OPAQUE_LINK, MAX_AGE } from "./lsa-codec.ts";
 import { LSDB_MAX, type Lsdb, Slot } from "./lsdb.ts";
-import { atLeast } from "./machine.ts";
+import { atLeast, nextBeat } from "./machine.ts";
 import type { Area, Neighbor, Ospf, OspfInterface } from "./model.ts";
 import { queueUpdate, queueUpdateTo } from "./update.ts";
 import { OPTION_O } from "./wire.ts";
@@ -143,16 +143,13 @@ export function clearRetransmissions(n: Neighbor): void {
 }
 
 /** The timer of a neighbour beats from the begin of the exchange on (ospfd/ospf_nsm.c:nsm_timer_set). */
-function nextRetransmission(n: Neighbor): Nanos {
-  const { now } = n.oi.ospf;
-  const interval = n.oi.retransmitS * S;
-  return n.exchangeAt + (Math.floor((now - n.exchangeAt) / interval) + 1) * interval;
-}
+const nextRetransmission = (n: Neighbor): Nanos => nextBeat(n.exchangeAt, n.oi.retransmitS * S, n.oi.ospf.now);
 
 /** Sends again what was not acknowledged, but nothing that is younger than the interval (ospfd/ospf_packet.c:ospf_ls_upd_timer). */
 export function retransmit(n: Neighbor): void {
   if (n.retransmit.size === 0) return;
   const { now } = n.oi.ospf;
+  n.exchangeAt = now;
   const since = now - n.oi.retransmitS * S;
   for (const slot of n.retransmit.slots()) if (slot.at <= since) queueUpdateTo(n, slot);
   n.retransmitTimer.set(nextRetransmission(n));

@@ -60,6 +60,7 @@ function change(oi: OspfInterface, state: InterfaceState): void {
   const before = oi.state;
   oi.state = state;
   oi.stateChanges++;
+  ospf.tasks.changed();
   ospf.os.trace("ospf.interface", {
     ifname: oi.ifname,
     from: before,
@@ -113,6 +114,7 @@ function setTimers(oi: OspfInterface): void {
       oi.helloTimer.set(NEVER);
       oi.waitTimer.set(NEVER);
       oi.ackTimer.set(NEVER);
+      oi.acksFrom = NEVER;
       return;
     case "Waiting":
       if (oi.waitTimer.deadline === NEVER) oi.waitTimer.set(now + oi.deadS * S);
@@ -120,12 +122,14 @@ function setTimers(oi: OspfInterface): void {
       return;
     case "Point-To-Point":
       oi.waitTimer.set(NEVER);
+      if (oi.acksFrom === NEVER) oi.acksFrom = now;
       if (oi.helloTimer.deadline === NEVER) oi.helloTimer.set(now + MS);
       return;
     case "DROther":
     case "Backup":
     case "DR":
       oi.waitTimer.set(NEVER);
+      if (oi.acksFrom === NEVER) oi.acksFrom = now;
       if (oi.helloTimer.deadline === NEVER) oi.helloTimer.set(now + oi.helloInterval);
   }
 }

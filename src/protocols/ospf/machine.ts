@@ -67,6 +67,10 @@ export function neighborAfter(state: NeighborState, event: NeighborEvent, g: Nei
   }
 }
 
+/** When a timer rings next that has run from `from` on, each `interval` (ospfd's timers that set themselves again). */
+export const nextBeat = (from: Nanos, interval: Nanos, now: Nanos): Nanos =>
+  from + (Math.floor((now - from) / interval) + 1) * interval;
+
 export type InterfaceState = "Down" | "Loopback" | "Waiting" | "Point-To-Point" | "DROther" | "Backup" | "DR";
 export type NetworkType =
   | "broadcast"

@@ -8,6 +8,7 @@ import type { Hooks } from "./hooks.ts";
 import type { Lsa } from "./lsa.ts";
 import { Lsdb, type Slot } from "./lsdb.ts";
 import type { InterfaceState, NeighborState, NetworkType, SpfPace } from "./machine.ts";
+import { processAlarm, Tasks } from "./process-time.ts";
 import { RetransmissionList, Retransmissions } from "./retransmissions.ts";
 import {
   AreaSettings,
@@ -150,6 +151,8 @@ export class OspfInterface {
   readonly updates = new Map<Ipv4, UpdateQueue>();
   updatesScheduled = false;
   updatedAt: Nanos = Number.NEGATIVE_INFINITY;
+  /** Since when acknowledgements leave each second. */
+  acksFrom: Nanos = NEVER;
   /** Acknowledgements to send. */
   delayedAcks: UpdateQueue = { lsas: [], ages: [] };
   directAcks: { readonly to: Ipv4; readonly lsa: Lsa; readonly age: number }[] = [];
@@ -276,6 +279,8 @@ export class Ospf {
   readonly os: Os;
   readonly hooks: Hooks;
   readonly rng: RandomStream;
+  /** How long this process takes for things. */
+  readonly paces: RandomStream;
   settings = new ProcessSettings();
   readonly keyChains = new KeyChains();
   /** Whether there is a `router ospf`. */
@@ -309,6 +314,7 @@ export class Ospf {
   nextRefreshAt: Nanos = NEVER;
   /** Why this router helped a restarting one no longer, last. */
   lastHelperExit: string | undefined;
+  readonly tasks: Tasks;
   readonly dropped = new Map<string, number>();
   /** Received in updates (`rx_lsa_count`). */
   advertisements = 0;
@@ -319,14 +325,16 @@ export class Ospf {
     this.os = os;
     this.hooks = hooks;
     this.rng = os.rng("ospfd");
+    this.paces = os.rng("ospfd paces");
+    this.tasks = new Tasks(this);
   }
 
   get now(): Nanos {
     return this.os.now();
   }
-  /** A timer; what it does is done to the end, events that it schedules included. */
+  /** A timer, a little late as those of processes are; what it does is done to the end, events that it schedules included. */
   alarm(ring: () => void): OsAlarm {
-    return this.os.alarm(() => this.run(ring));
+    return processAlarm(this, ring);
   }
   /** After everything that this instant's work has scheduled before (FRR's event list). */
   later(event: () => void): void {

@@ -46,6 +46,7 @@ function change(n: Neighbor, state: NeighborState, why: NeighborEvent): void {
   }
   n.state = state;
   n.stateChanges++;
+  ospf.tasks.changed();
   ospf.os.trace("ospf.neighbor", {
     neighbor: formatIp(n.routerId),
     address: formatIp(n.address),

@@ -11,7 +11,7 @@ import { DO_NOT_AGE, LSA_HEADER, LSA_OPAQUE_AS, MAX_AGE } from "./lsa-codec.ts";
 import { atLeast } from "./machine.ts";
 import type { Neighbor, Ospf, OspfInterface } from "./model.ts";
 import { receiveUpdate } from "./receive-update.ts";
-import { queueUpdateTo } from "./update.ts";
+import { queueUpdate } from "./update.ts";
 import * as wire from "./wire.ts";
 
 /** Packets that arrive (RFC 2328 §8.2; ospfd/ospf_packet.c:ospf_read_helper). What is not sound is dropped and counted. */
@@ -119,7 +119,7 @@ function receiveRequest(n: Neighbor, b: Uint8Array, o: number, end: number): voi
     if (slot === undefined) return ospf.later(() => ospf.hooks.neighborEvent(n, "BadLSReq"));
     slots.push(slot);
   }
-  for (const slot of slots) queueUpdateTo(n, slot);
+  for (const slot of slots) queueUpdate(n.oi, slot);
 }
 
 /** §13.7. */

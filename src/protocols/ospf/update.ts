@@ -1,27 +1,29 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { setU16, setU32 } from "../../core/bytes.ts";
-import { MS, S } from "../../core/time.ts";
+import { MS, type Nanos, S } from "../../core/time.ts";
 import { bodyMax } from "./auth.ts";
 import type { Lsa } from "./lsa.ts";
 import { LSA_HEADER, MAX_AGE } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
-import { atLeast } from "./machine.ts";
+import { atLeast, nextBeat } from "./machine.ts";
 import type { Neighbor, OspfInterface, UpdateQueue } from "./model.ts";
 import { blankPacket, sendPacket } from "./send.ts";
 import { ALL_DR_ROUTERS, ALL_SPF_ROUTERS, HEADER, LS_ACK, LS_UPDATE } from "./wire.ts";
 
 /** Link state updates and acknowledgements on their way out (RFC 2328 §13.3, §13.5). */
 
-/** How long acknowledgements wait for others (ospfd/ospfd.h:OSPF_ACK_DELAY_DEFAULT... one second). */
-const ACK_DELAY = S;
+/** Acknowledgements wait for the next beat of their interface's timer (ospfd/ospf_packet.c:ospf_ls_ack_timer). */
+const ACK_INTERVAL = S;
 /** Advertisements that wait for one destination, or acknowledgements on one interface, at most. */
 const QUEUE_MAX = 100_000;
 
 /**
- * Updates of one interface keep this distance, so that what comes in between leaves in one packet. FRR's ospfd, which reads up to twenty packets
- * before it sends, gathers as much when it is busy (ospfd/ospf_packet.c:ospf_read); without a load nothing waits.
+ * Updates of one interface keep a distance that grows with the database, so that what comes in between leaves in one packet: FRR's ospfd, which reads up to
+ * twenty packets before it sends, gathers as much while it floods much (ospfd/ospf_packet.c:ospf_read). In a small network nothing waits.
  */
-const UPDATE_GAP = 2 * MS;
+const GAP_EACH = 10_000;
+const GAP_MAX = 2 * MS;
+const updateGap = (oi: OspfInterface): Nanos => Math.min(oi.area.lsdb.size * GAP_EACH, GAP_MAX);
 
 /** Sends an instance to all who are adjacent on an interface, once this instant's events are done. */
 export function queueUpdate(oi: OspfInterface, slot: Slot): void {
@@ -47,8 +49,9 @@ function enqueue(oi: OspfInterface, to: Ipv4, slot: Slot): void {
   queue.ages.push(Math.min(slot.ageNow(now) + oi.transmitDelayS, MAX_AGE)); // §13.3: it grows by the transmission delay
   if (oi.updatesScheduled) return;
   oi.updatesScheduled = true;
-  if (oi.updatedAt + UPDATE_GAP <= now) oi.ospf.later(() => flushUpdates(oi));
-  else oi.updateTimer.set(oi.updatedAt + UPDATE_GAP);
+  const due = oi.updatedAt + updateGap(oi);
+  if (due <= now) oi.ospf.later(() => flushUpdates(oi));
+  else oi.updateTimer.set(due);
 }
 
 /** Sends what waits. */
@@ -95,11 +98,11 @@ function sendUpdate(
   sendPacket(oi, b, LS_UPDATE, to);
 }
 
-/** Acknowledges within a second, together with others. */
+/** Acknowledges together with others, on the interface's next beat. */
 export function delayAck(oi: OspfInterface, lsa: Lsa, age: number): void {
   const { lsas, ages } = oi.delayedAcks;
   if (lsas.length >= QUEUE_MAX) return oi.ospf.drop("acknowledgement queue full", { ifname: oi.ifname });
-  if (lsas.length === 0) oi.ackTimer.set(oi.ospf.now + ACK_DELAY);
+  if (lsas.length === 0) oi.ackTimer.set(nextBeat(oi.acksFrom, ACK_INTERVAL, oi.ospf.now));
   lsas.push(lsa);
   ages.push(age);
 }

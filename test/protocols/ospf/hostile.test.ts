@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { setU16, setU32 } from "../../../src/core/bytes.ts";
-import { S } from "../../../src/core/time.ts";
+import { MS, S } from "../../../src/core/time.ts";
 import { lsaChecksum } from "../../../src/protocols/ospf/lsa-checksum.ts";
 import { packetChecksum } from "../../../src/protocols/ospf/wire.ts";
 import { inject, ipPacket, watch } from "../../harness/kernels.ts";
@@ -26,16 +26,17 @@ const drops = (r: Router, why: string): number => r.ospfd.ospf.dropped.get(why) 
 const full = (r: Router): boolean => Object.values(neighborStates(r)).every((s) => s === "Full");
 
 /** Gives r1 an OSPF packet as if r2 had sent it; its checksum is made right when asked for. */
-function give(r1: Router, bytes: Uint8Array, sealed = true, from = "10.0.12.2"): void {
+function give(lab: OspfLab, r1: Router, bytes: Uint8Array, sealed = true, from = "10.0.12.2"): void {
   const b = bytes.slice();
   if (sealed && b.length >= 24) setU16(b, 12, packetChecksum(b, 0, Math.min(b.length, (b[2]! << 8) | b[3]!)));
   inject(r1.kernel, "e12", ipPacket(from, "224.0.0.5", 89, b, { ttl: 1, tos: 0xc0 }));
+  lab.run(2 * MS); // until ospfd has read it
 }
 
 const hello = (sent: readonly Uint8Array[]): Uint8Array => sent.filter((b) => b[1] === 1).at(-1) as Uint8Array;
 
 it("counts what it does not take, by reason", () => {
-  const { r1, sent } = pair();
+  const { lab, r1, sent } = pair();
   const spoil = (at: number, value: number): Uint8Array => {
     const b = hello(sent).slice();
     b[at] = value;
@@ -55,15 +56,15 @@ it("counts what it does not take, by reason", () => {
     ["short", hello(sent).slice(0, 20), false],
   ] as const) {
     const before = drops(r1, why);
-    give(r1, bytes, sealed);
+    give(lab, r1, bytes, sealed);
     expect({ why, drops: drops(r1, why) }).toEqual({ why, drops: before + 1 });
   }
   const other = spoil(7, 77);
   other[1] = 4;
-  give(r1, other, true, "10.0.12.77");
+  give(lab, r1, other, true, "10.0.12.77");
   expect(drops(r1, "unknown neighbor")).toBe(1);
   const mine = spoil(7, 1);
-  give(r1, mine, true, "10.0.12.9");
+  give(lab, r1, mine, true, "10.0.12.9");
   expect(drops(r1, "duplicate router id")).toBe(1);
   expect(full(r1)).toBe(true);
 });
@@ -93,9 +94,10 @@ it("drops advertisements that make no sense, and keeps those that do", () => {
   };
   const bad = update(sent, external);
   bad[50] = (bad[50] as number) ^ 1;
-  give(r1, bad);
+  give(lab, r1, bad);
   expect(drops(r1, "advertisement checksum")).toBe(1);
   give(
+    lab,
     r1,
     update(sent, (b, at) => {
       external(b, at);
@@ -104,6 +106,7 @@ it("drops advertisements that make no sense, and keeps those that do", () => {
   );
   expect(drops(r1, "advertisement type")).toBe(1);
   give(
+    lab,
     r1,
     update(sent, (b, at) => {
       external(b, at);
@@ -112,10 +115,11 @@ it("drops advertisements that make no sense, and keeps those that do", () => {
   );
   expect(drops(r1, "advertisement contents")).toBe(1);
   expect(r1.ospfd.ospf.lsdb.size).toBe(0);
-  give(r1, update(sent, external));
+  give(lab, r1, update(sent, external));
   expect(r1.ospfd.ospf.lsdb.size).toBe(1);
   // what this router is said to have said, and has not, it withdraws (RFC 2328 §13.4)
   give(
+    lab,
     r1,
     update(sent, (b, at) => {
       external(b, at);
@@ -128,9 +132,10 @@ it("drops advertisements that make no sense, and keeps those that do", () => {
 });
 
 it("MaxAge of what nobody knows is acknowledged and not kept", () => {
-  const { r1, sent } = pair();
+  const { lab, r1, sent } = pair();
   for (let i = 0; i < 200; i++)
     give(
+      lab,
       r1,
       update(sent, (b, at) => {
         setU16(b, at, 3600);
@@ -146,18 +151,18 @@ it("MaxAge of what nobody knows is acknowledged and not kept", () => {
 
 it("wrong authentication is dropped; the right one is taken, whatever the algorithm", () => {
   for (const algorithm of ["md5", "hmac-sha-1", "hmac-sha-256", "hmac-sha-384", "hmac-sha-512"]) {
-    const { r1, r2, sent } = pair(
+    const { lab, r1, r2, sent } = pair(
       " ip ospf authentication key-chain KEYS\n",
       `key chain KEYS\n key 1\n  key-string secret\n  cryptographic-algorithm ${algorithm}\n`,
     );
     expect(full(r1) && full(r2)).toBe(true);
     const old = hello(sent);
     const [replayed, forged] = [drops(r1, "sequence"), drops(r1, "digest")];
-    give(r1, sent.find((b) => b[1] === 1) as Uint8Array, false);
+    give(lab, r1, sent.find((b) => b[1] === 1) as Uint8Array, false);
     expect(drops(r1, "sequence")).toBe(replayed + 1);
     const changed = old.slice();
     changed[31] = 200;
-    give(r1, changed, false);
+    give(lab, r1, changed, false);
     expect(drops(r1, "digest")).toBe(forged + 1);
   }
   const { r1, r2 } = pair(" ip ospf authentication\n ip ospf authentication-key pass\n");
@@ -174,7 +179,7 @@ it("whatever arrives, nothing breaks, and afterwards the neighbours are adjacent
         for (const [which, changes, sealed] of packets) {
           const b = (sent[which % sent.length] as Uint8Array).slice();
           for (const [where, octet] of changes) b[where % b.length] = octet;
-          give(r1, b, sealed);
+          give(lab, r1, b, sealed);
         }
         lab.run(S / 10);
       },

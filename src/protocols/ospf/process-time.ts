@@ -1,0 +1,210 @@
+import type { DatagramHandler, DatagramInfo, OsAlarm } from "../../core/os.ts";
+import type { RandomStream } from "../../core/rng.ts";
+import { type Nanos, NEVER, S } from "../../core/time.ts";
+import type { ZebraInterface } from "../../frr/zapi.ts";
+import type { Ospf } from "./model.ts";
+
+/**
+ * What time ospfd itself takes, as measured with FRR 8.4.4 on Linux. It decides races that the protocol leaves open: whether an advertisement is five seconds old
+ * when a retransmission is due, and whether two come a second apart.
+ */
+
+/** From a packet's arrival until the process runs. */
+const WAKE_LEAST: Nanos = 40_000;
+const WAKE_SPREAD = 60_000;
+/** What a timer's work, or one reading of the socket, takes. */
+const TASK_LEAST: Nanos = 60_000;
+const TASK_SPREAD = 80_000;
+const CHANGE: Nanos = 80_000;
+/** What reading an octet takes, with all that follows from it. */
+const OCTET: Nanos = 400;
+/** ospfd/ospfd.h:OSPF_WRITE_INTERFACE_COUNT_DEFAULT: packets that are read before anything else is done. */
+const READ_AT_ONCE = 20;
+/** Octets that a socket holds (net.core.rmem_default). */
+const BUFFER_MAX = 212_992;
+/** From a carrier's change until ospfd knows: the kernel's link watch, zebra, and ospfd's turn. */
+const NEWS_LEAST: Nanos = 1_000_000;
+const NEWS_TYPICAL: Nanos = 400_000;
+const NEWS_MAX: Nanos = 5_000_000;
+
+/**
+ * poll(2) may sleep longer by a thousandth (fs/select.c:__estimate_accuracy). ospfd never sleeps longer than a second: then acknowledgements are due.
+ */
+const SLACK = 1000;
+const SLEEP_MAX: Nanos = S;
+const SLACK_LEAST: Nanos = 50_000;
+const TURN_TYPICAL: Nanos = 20_000;
+const TURN_MAX: Nanos = 4_000_000;
+
+/** How long a process that may run waits for a processor: often not at all, sometimes a millisecond. */
+function turn(paces: RandomStream, typical: Nanos, max: Nanos): Nanos {
+  const u = paces.int(1000);
+  return Math.min(Math.floor((typical * u) / (1000 - u)), max);
+}
+
+/** Work that is due. False: it is not wanted any more, and took no time. */
+type Task = () => boolean;
+
+/** One processor does one thing after the other (lib/thread.c: the list `ready`). */
+export class Tasks {
+  readonly #ospf: Ospf;
+  readonly #next: OsAlarm;
+  readonly #ready: Task[] = [];
+  #busyUntil: Nanos = 0;
+  #effort: Nanos = 0;
+
+  constructor(ospf: Ospf) {
+    this.#ospf = ospf;
+    this.#next = ospf.os.alarm(() => this.#work());
+  }
+
+  /** Something is to be done as soon as the process gets to it. */
+  add(task: Task): void {
+    this.#ready.push(task);
+    const { now } = this.#ospf;
+    if (this.#busyUntil <= now) this.#work();
+    else if (this.#next.deadline > this.#busyUntil) this.#next.set(this.#busyUntil);
+  }
+  /** A timer is due: the process, if it sleeps, wakes a little late. */
+  due(task: Task): void {
+    this.#ready.push(task);
+    if (this.#next.deadline !== NEVER) return;
+    const { now, paces } = this.#ospf;
+    if (now < this.#busyUntil) return this.#next.set(this.#busyUntil);
+    const slack = Math.max(Math.floor(Math.min(now - this.#busyUntil, SLEEP_MAX) / SLACK), SLACK_LEAST);
+    this.#next.set(now + paces.int(slack) + turn(paces, TURN_TYPICAL, TURN_MAX));
+  }
+  /** A neighbour or an interface is in another state, and the log says so. */
+  changed(): void {
+    this.#effort += CHANGE;
+  }
+  /** Packets were read. */
+  read(octets: number): void {
+    this.#effort += octets * OCTET;
+  }
+  #work(): void {
+    const { now, paces } = this.#ospf;
+    this.#next.set(NEVER);
+    while (this.#ready.length > 0)
+      if ((this.#ready.shift() as Task)()) {
+        this.#busyUntil = now + TASK_LEAST + paces.int(TASK_SPREAD) + this.#effort;
+        this.#effort = 0;
+        break;
+      }
+    if (this.#ready.length > 0) this.#next.set(this.#busyUntil);
+  }
+}
+
+/** A timer of the process: it rings a little late, and its work waits for what is being done. */
+export function processAlarm(ospf: Ospf, ring: () => void): OsAlarm {
+  let due = false;
+  const task = (): boolean => {
+    if (!due) return false;
+    due = false;
+    ospf.run(ring);
+    return true;
+  };
+  const alarm = ospf.os.alarm(() => {
+    due = true;
+    ospf.tasks.due(task);
+  });
+  return {
+    set(at) {
+      due = false;
+      alarm.set(at);
+    },
+    get deadline() {
+      return due ? ospf.now : alarm.deadline;
+    },
+  };
+}
+
+interface Waiting {
+  readonly bytes: Uint8Array;
+  readonly info: DatagramInfo;
+}
+
+/** Packets that have arrived and are not read yet. */
+export class Inbox {
+  readonly #ospf: Ospf;
+  readonly #read: DatagramHandler;
+  readonly #alarm: OsAlarm;
+  #waiting: Waiting[] = [];
+  #octets = 0;
+
+  constructor(ospf: Ospf, read: DatagramHandler) {
+    this.#ospf = ospf;
+    this.#read = read;
+    this.#alarm = ospf.os.alarm(() => ospf.tasks.add(() => this.#take()));
+  }
+
+  put(b: Uint8Array, o: number, end: number, info: DatagramInfo): void {
+    if (this.#octets + end - o > BUFFER_MAX) return this.#ospf.drop("socket buffer full");
+    this.#octets += end - o;
+    this.#waiting.push({ bytes: b.slice(o, end), info: { ...info } });
+    if (this.#alarm.deadline === NEVER) this.#wake();
+  }
+  get empty(): boolean {
+    return this.#waiting.length === 0;
+  }
+  close(): void {
+    this.#alarm.set(NEVER);
+    this.#waiting = [];
+    this.#octets = 0;
+  }
+
+  #wake(): void {
+    this.#alarm.set(this.#ospf.now + WAKE_LEAST + this.#ospf.paces.int(WAKE_SPREAD));
+  }
+  #take(): boolean {
+    const now = this.#waiting.splice(0, READ_AT_ONCE);
+    this.#ospf.run(() => {
+      for (const { bytes, info } of now) {
+        this.#octets -= bytes.length;
+        this.#ospf.tasks.read(bytes.length);
+        this.#read(bytes, 0, bytes.length, info);
+      }
+    });
+    if (this.#waiting.length > 0) this.#wake();
+    return now.length > 0;
+  }
+}
+
+/** What zebra tells of devices: that one comes or goes takes a moment to get about. */
+export class LinkNews {
+  readonly #ospf: Ospf;
+  readonly #tell: (device: ZebraInterface) => void;
+  readonly #alarm: OsAlarm;
+  readonly #pending = new Map<string, ZebraInterface>();
+
+  constructor(ospf: Ospf, tell: (device: ZebraInterface) => void) {
+    this.#ospf = ospf;
+    this.#tell = tell;
+    this.#alarm = ospf.os.alarm(() => ospf.run(() => this.#deliver()));
+  }
+
+  changed(device: ZebraInterface): void {
+    const known = this.#ospf.devices.get(device.ifname);
+    const same = known === undefined || (known.up === device.up && known.running === device.running);
+    if (same && !this.#pending.has(device.ifname)) return this.#tell(device);
+    this.#pending.set(device.ifname, device);
+    if (this.#alarm.deadline === NEVER)
+      this.#alarm.set(this.#ospf.now + NEWS_LEAST + turn(this.#ospf.paces, NEWS_TYPICAL, NEWS_MAX));
+  }
+  removed(ifname: string): void {
+    this.#pending.delete(ifname);
+  }
+  close(): void {
+    this.#alarm.set(NEVER);
+    this.#pending.clear();
+  }
+  get empty(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  #deliver(): void {
+    const news = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const device of news) this.#tell(device);
+  }
+}
