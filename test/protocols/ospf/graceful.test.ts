@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { setU16, setU32 } from "../../../src/core/bytes.ts";
-import { S } from "../../../src/core/time.ts";
+import { MS, S } from "../../../src/core/time.ts";
 import { isGrace, readGrace } from "../../../src/protocols/ospf/gr-helper.ts";
 import { makeLsa } from "../../../src/protocols/ospf/lsa.ts";
 import { lsaChecksum } from "../../../src/protocols/ospf/lsa-checksum.ts";
@@ -40,7 +40,7 @@ function trio(helper: string): { lab: OspfLab; r1: Router; r2: Router; r3: Route
 }
 
 /** Tells r1 that r2 is about to restart, or that it has. */
-function tell(r1: Router, bytes: Uint8Array, age = 0, seq = 0x80000001 | 0): void {
+function tell(lab: OspfLab, r1: Router, bytes: Uint8Array, age = 0, seq = 0x80000001 | 0): void {
   const lsa = graceLsa(bytes, seq);
   const b = new Uint8Array(28 + lsa.length);
   b.set([2, 4]);
@@ -52,6 +52,7 @@ function tell(r1: Router, bytes: Uint8Array, age = 0, seq = 0x80000001 | 0): voi
   setU16(b, 28 + 16, lsaChecksum(b, 28, b.length));
   setU16(b, 12, packetChecksum(b, 0, b.length));
   inject(r1.kernel, "e12", ipPacket("10.0.12.2", "224.0.0.5", 89, b, { ttl: 1 }));
+  lab.run(2 * MS); // until ospfd has read it
 }
 const silence = (r2: Router, is: boolean) => r2.kernel.setUp(device(r2.kernel, "e21"), !is);
 const reaches = (r: Router): boolean => show(r, "show ip ospf route").includes("10.9.0.2/32");
@@ -59,7 +60,7 @@ const period = (seconds: number): Uint8Array => body([PERIOD, 4, seconds], [REAS
 
 it("a neighbour that restarts counts as adjacent until its time is over", () => {
   const { lab, r1, r2, r3 } = trio(" graceful-restart helper enable\n");
-  tell(r1, period(60));
+  tell(lab, r1, period(60));
   silence(r2, true);
   lab.run(50 * S);
   expect(reaches(r1) && reaches(r3)).toBe(true);
@@ -77,7 +78,7 @@ it("it is over at once when it says so, or when something changes that it cannot
     const { lab, r1, r2, r3 } = trio(
       ` graceful-restart helper enable\n${strict ? "" : " no graceful-restart helper strict-lsa-checking\n"}`,
     );
-    tell(r1, period(120));
+    tell(lab, r1, period(120));
     silence(r2, true);
     lab.run(20 * S);
     configure(r3, "interface e31", "ip ospf cost 77");
@@ -86,7 +87,7 @@ it("it is over at once when it says so, or when something changes that it cannot
     if (strict) continue;
     silence(r2, false);
     lab.run(10 * S);
-    tell(r1, period(120), 3600, 0x80000002 | 0);
+    tell(lab, r1, period(120), 3600, 0x80000002 | 0);
     expect(show(r1, "show ip ospf graceful-restart helper")).toContain("Successful graceful restart");
     lab.run(20 * S);
     expect(Object.values(neighborStates(r1))).toEqual(["Full", "Full"]);
@@ -102,7 +103,7 @@ it("who does not help, or helps others, or after planned restarts only, lets it 
   ];
   for (const helper of others) {
     const { lab, r1, r2 } = trio(helper);
-    tell(r1, body([PERIOD, 4, 60], [REASON, 1, 0]));
+    tell(lab, r1, body([PERIOD, 4, 60], [REASON, 1, 0]));
     silence(r2, true);
     lab.run(20 * S);
     expect(reaches(r1)).toBe(false);
