@@ -98,9 +98,10 @@ it("opaque advertisements go as far as their type says, and only to those who ta
 });
 
 it("a full database takes no more", () => {
-  const { r2 } = line();
+  const { lab, r2 } = line();
   r2.ospfd.ospf.lsdb.size = LSDB_MAX;
   tell(r2, opaque(11));
+  lab.run(S); // until ospfd has read it
   expect(r2.ospfd.ospf.dropped.get("database full")).toBe(1);
   expect(slotOf(r2, 11, 0xc8000001, ID(1))).toBeUndefined();
 });
