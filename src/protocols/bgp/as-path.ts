@@ -1,3 +1,5 @@
+import { Generations } from "../../core/generations.ts";
+
 /** AS_PATH as a value (RFC 4271 §4.3, §9.2.2.2; RFC 5065 confederation segments; RFC 6793 four-octet numbers). */
 
 export const AS_SET = 1;
@@ -158,16 +160,14 @@ export class AsPath {
   }
 }
 
-/** Paths by hash. Only a saving: of two with one hash the later one stands, and it is emptied when it is full. */
-const pool = new Map<number, AsPath>();
-const POOL_MAX = 1 << 19;
+/** Paths by hash. Only a saving: of two with one hash the later one stands. */
+const pool = new Generations<AsPath>(1 << 16);
 /** Numbers that a path keeps itself: few enough to copy, and so many that long paths are read fast. */
 const PIECE = 32;
 const NO_SEGMENTS: readonly Segment[] = [];
 const NONE: readonly number[] = [];
 
 function keep(path: AsPath): AsPath {
-  if (pool.size >= POOL_MAX) pool.clear();
   pool.set(path.hash, path);
   return path;
 }

@@ -17,11 +17,11 @@ interface Entry {
 
 /** By hash. Only a saving: it is emptied when it, or the room for octets, is full. */
 const entries = new Map<number, Entry>();
-const ENTRIES_MAX = 1 << 19;
+const ENTRIES_MAX = 1 << 16;
 /** Octets of all entries, one behind the other. */
 let slab = new Uint8Array(1 << 16);
 let used = 0;
-const SLAB_MAX = 1 << 25;
+const SLAB_MAX = 1 << 23;
 
 /** As `readAttributes`, from memory where the same octets have been read before. The next hop is read anew. */
 export function readCached(b: Uint8Array, o: number, end: number, sender: Sender, announces: boolean): ReadAttributes {

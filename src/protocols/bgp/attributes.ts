@@ -1,5 +1,6 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { hex } from "../../core/bytes.ts";
+import { Generations } from "../../core/generations.ts";
 import { type AsPath, EMPTY_PATH } from "./as-path.ts";
 import type { RawAttribute } from "./wire.ts";
 
@@ -145,9 +146,8 @@ export const PLAIN: AttributeFields = {
   tag: 0,
 };
 
-/** Attributes by hash. Only a saving: of two with one hash the later ones stand, and it is emptied when it is full. */
-const pool = new Map<number, Attributes>();
-const POOL_MAX = 1 << 19;
+/** Attributes by hash. Only a saving: of two with one hash the later ones stand. */
+const pool = new Generations<Attributes>(1 << 16);
 
 export function makeAttributes(f: AttributeFields): Attributes {
   const key = keyOf(f);
@@ -155,7 +155,6 @@ export function makeAttributes(f: AttributeFields): Attributes {
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
   const known = pool.get(hash);
   if (known !== undefined && known.key === key && known.asPath.same(f.asPath)) return known;
-  if (pool.size >= POOL_MAX) pool.clear();
   const made = new Attributes(f, key, hash);
   pool.set(hash, made);
   return made;

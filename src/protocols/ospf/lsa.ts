@@ -1,5 +1,6 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { i32, setU16, u16, u32 } from "../../core/bytes.ts";
+import { Generations } from "../../core/generations.ts";
 import { lsaChecksum, lsaChecksumHolds } from "./lsa-checksum.ts";
 import {
   decodeLsaBody,
@@ -93,50 +94,28 @@ export function compareInstances(a: Instance, ageA: number, b: Instance, ageB: n
   return 0;
 }
 
-/** Instances remembered at most, twice: younger ones, and those before them. */
-const GENERATION_MAX = 32_768;
+/** Instances that were seen lately, by a mixture of their octets: each generation has at most so many. */
+const INSTANCES = new Generations<Lsa>(32_768);
 
-/**
- * Instances that were seen lately, by their octets. A cache: what it has forgotten is made anew, and nothing is different but memory and time.
- */
-class Instances {
-  #young = new Map<number, Lsa>();
-  #old = new Map<number, Lsa>();
-
-  /** The instance whose octets from the options on are those of [o, end). */
-  find(b: Uint8Array, o: number, end: number): Lsa | undefined {
-    const key = keyOf(b, o);
-    const young = this.#young.get(key);
-    if (young !== undefined && equals(young, b, o, end)) return young;
-    const old = this.#old.get(key);
-    if (old === undefined || !equals(old, b, o, end)) return undefined;
-    this.#put(key, old);
-    return old;
-  }
-  add(lsa: Lsa): void {
-    this.#put(keyOf(lsa.bytes, 0), lsa);
-  }
-  #put(key: number, lsa: Lsa): void {
-    if (this.#young.size >= GENERATION_MAX) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(key, lsa);
-  }
+/** The instance whose octets from the options on are those of [o, end). */
+function instance(b: Uint8Array, o: number, end: number): Lsa | undefined {
+  const known = INSTANCES.get(keyOf(b, o));
+  return known !== undefined && equals(known, b, o, end) ? known : undefined;
 }
-const INSTANCES = new Instances();
+function remember(lsa: Lsa): Lsa {
+  INSTANCES.set(keyOf(lsa.bytes, 0), lsa);
+  return lsa;
+}
 
 /** The instance that stands in [o, end) of a packet; undefined: its checksum is wrong. `likely`: perhaps it is that one. */
 export function readLsa(b: Uint8Array, o: number, end: number, likely?: Lsa): Lsa | undefined {
   if (likely !== undefined && likely.seq === i32(b, o + 12) && equals(likely, b, o, end)) return likely;
-  const known = INSTANCES.find(b, o, end);
+  const known = instance(b, o, end);
   if (known !== undefined) return known;
   if (!lsaChecksumHolds(b, o, end)) return undefined;
   const bytes = b.slice(o, end);
   setU16(bytes, 0, 0);
-  const lsa = new Lsa(bytes);
-  INSTANCES.add(lsa);
-  return lsa;
+  return remember(new Lsa(bytes));
 }
 
 /** What is needed to make an instance. `seq`: signed. */
@@ -157,11 +136,7 @@ export function makeLsa(make: LsaMake): Lsa {
   encodeLsaHeader({ age: 0, options, type, id, adv, seq: seq >>> 0, checksum: 0, length }, bytes, 0);
   encodeLsaBody(body, bytes, LSA_HEADER);
   setU16(bytes, 16, lsaChecksum(bytes, 0, length));
-  const known = INSTANCES.find(bytes, 0, length);
-  if (known !== undefined) return known;
-  const lsa = new Lsa(bytes);
-  INSTANCES.add(lsa);
-  return lsa;
+  return instance(bytes, 0, length) ?? remember(new Lsa(bytes));
 }
 
 /** Adv, id, sequence number and checksum, mixed. */
