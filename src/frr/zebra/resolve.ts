@@ -86,10 +86,11 @@ function resolve(around: Surroundings, hop: ZebraNexthop, entry: RouteEntry, pre
   if (hop.blackhole !== undefined) return { ...base, active: true };
   if (hop.gateway === 0 || hop.onlink === true) return { ...base, active: around.operative(base.ifname) };
   if (entry.kind === "kernel") return { ...base, active: around.operative(base.ifname) };
-  const match = lookUp(around, hop.gateway, prefix);
+  // a route that does not resolve goes on to what is connected (zebra/zebra_nhg.c:nexthop_active)
+  const recursive = entry.facts.recursive === true && hop.ifname === undefined;
+  const match = lookUp(around, hop.gateway, prefix, recursive);
   if (match === undefined) return base;
-  if (match.kind === "connected" || match.kind === "local") return connected(around, base, match);
-  if (!entry.facts.recursive || hop.ifname !== undefined) return base;
+  if (isConnected(match)) return connected(around, base, match);
   const ways = match.ways();
   if (!match.installed || ways.length === 0) return base;
   const resolved = ways.map((way): Nexthop => ({ ...way, weight: base.weight, resolved: [] }));
@@ -103,15 +104,17 @@ function connected(around: Surroundings, base: Nexthop, match: RouteEntry): Next
   return { ...base, ifname: device.ifname, active: around.operative(device.ifname) };
 }
 
-/** The selected route that leads to a gateway: the longest prefix that is not the route's own. */
-function lookUp(around: Surroundings, gateway: Ipv4, own: Prefix): RouteEntry | undefined {
+const isConnected = ({ kind }: RouteEntry): boolean => kind === "connected" || kind === "local";
+
+/** The selected route that leads to a gateway: the longest prefix that is not the route's own. `any`: not only a connected one. */
+function lookUp(around: Surroundings, gateway: Ipv4, own: Prefix, any: boolean): RouteEntry | undefined {
   for (const node of around.main.covering(gateway)) {
     const { prefix } = node;
     if (prefix.length === own.length && prefix.address === own.address) continue;
     const best = node.selected;
     if (best === undefined || best.removed) continue;
     if (prefix.length === 0 && !around.viaDefault()) return undefined;
-    return best;
+    if (any || isConnected(best)) return best;
   }
   return undefined;
 }

@@ -348,6 +348,8 @@ export class OspfDaemon implements FrrInstance, Views {
       checkBorder: () => this.borders.check(),
       areaLeft: (area) => this.borders.areaLeft(area),
       mayHear: (oi, source) => mayHear(this.policy, oi, source),
+      neighborFilterOf: ({ settings: { neighborFilter: name } }) =>
+        name !== undefined && this.policy.prefixLists.find(name) !== undefined ? name : undefined,
       neighborFilterChanged: () => filterNeighbors(this.ospf),
       routerIdChanged: () => {
         this.externals.refreshSoon();

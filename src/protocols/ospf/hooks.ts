@@ -49,6 +49,8 @@ export interface Hooks {
   areaLeft(area: Area): void;
   /** Whether packets of a neighbour with this address are taken on an interface. */
   mayHear(oi: OspfInterface, source: Ipv4): boolean;
+  /** The prefix list that `ip ospf neighbor-filter` names; undefined: none, or there is no such list. */
+  neighborFilterOf(oi: OspfInterface): string | undefined;
   /** Neighbours that are not to be heard any more are forgotten. */
   neighborFilterChanged(): void;
   routerIdChanged(): void;

@@ -71,6 +71,7 @@ function text(oi: OspfInterface): string {
   const member = groups.filter((g) => g !== false).join("");
   const hello = oi.settings.helloMultiplier === undefined ? `${oi.helloS}s` : `${millis(oi.helloInterval)}ms`;
   const auth = authMode(oi);
+  const filter = ospf.hooks.neighborFilterOf(oi);
   return [
     `${oi.ifname} is ${up ? "up" : "down"}`,
     `  ifindex ${device.ifindex}, MTU ${device.mtuBytes} bytes, BW ${device.bandwidthMbps} Mbit ${flagsOf(oi)}`,
@@ -92,9 +93,7 @@ function text(oi: OspfInterface): string {
       ? ["  Cryptographic authentication enabled", `  Algorithm:${(signingKey(oi).algorithm).toUpperCase()}`]
       : []),
     ...multipointText(oi),
-    ...(oi.settings.neighborFilter === undefined
-      ? []
-      : [`  Neighbor filter prefix-list: ${oi.settings.neighborFilter}`]),
+    ...(filter === undefined ? [] : [`  Neighbor filter prefix-list: ${filter}`]),
     "",
   ].join("\n");
 }
@@ -167,6 +166,6 @@ function asJson(oi: OspfInterface): Json {
     ...(oi.type === "point-to-multipoint"
       ? { p2mpDelayReflood: oi.variant === "delay-reflood", p2mpNonBroadcast: oi.nonBroadcast }
       : {}),
-    nbrFilterPrefixList: oi.settings.neighborFilter ?? "N/A",
+    nbrFilterPrefixList: ospf.hooks.neighborFilterOf(oi) ?? "N/A",
   };
 }

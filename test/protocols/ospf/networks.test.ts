@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { S } from "../../../src/core/time.ts";
+import { ip } from "../../harness/kernels.ts";
 import { configure, neighborStates, OspfLab, type Router, show } from "./net.ts";
 
 const FAST = " ip ospf hello-interval 1\n ip ospf dead-interval 4\n";
@@ -69,7 +70,9 @@ describe.each(["", " delay-reflood", " non-broadcast"])("point-to-multipoint%s",
     const { lab, routers } = lan(
       () => `${FAST} ip ospf network point-to-multipoint${variant}\n`,
       (n) =>
-        variant === " non-broadcast" ? [1, 2, 3].map((m) => (m === n ? "" : ` neighbor 10.0.0.${m}\n`)).join("") : "",
+        variant === " non-broadcast"
+          ? [1, 2, 3].map((m) => (m === n ? "" : ` neighbor 10.0.0.${m} poll-interval 10\n`)).join("")
+          : "",
     );
     lab.run(60 * S);
     const r1 = first(routers);
@@ -78,6 +81,9 @@ describe.each(["", " delay-reflood", " non-broadcast"])("point-to-multipoint%s",
     expect(show(r1, "show ip ospf route")).toContain(
       "N    10.0.0.2/32           [10] area: 0.0.0.0\n                           via 10.0.0.2, e0\n",
     );
+    // what lies behind a neighbour is reached over its host route's network
+    const behind = r1.kernel.fib.routes().find((r) => r.dst === ip("10.9.0.2"));
+    expect(behind?.nexthops.map((h) => h.gateway)).toEqual([ip("10.0.0.2")]);
     expect(JSON.parse(show(r1, "show ip ospf interface e0 json")).interfaces.e0).toMatchObject({
       networkType: "POINTOMULTIPOINT",
       state: "Point-To-Point",
