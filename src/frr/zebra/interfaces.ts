@@ -70,6 +70,7 @@ export const INTERFACES_MAX = 65_536;
 export class Interfaces {
   readonly #os: Os;
   readonly #all = new Map<string, Interface>();
+  #sorted: readonly Interface[] | undefined;
   readonly #changed: (i: Interface, was: boolean) => void;
 
   constructor(os: Os, changed: (i: Interface, wasOperative: boolean) => void) {
@@ -82,7 +83,7 @@ export class Interfaces {
   }
   /** By name, as FRR's tree has them; those that are only configured too. */
   all(): readonly Interface[] {
-    return [...this.#all.values()].sort((a, b) => compareNames(a.ifname, b.ifname));
+    return (this.#sorted ??= [...this.#all.values()].sort((a, b) => compareNames(a.ifname, b.ifname)));
   }
   /** The interface of that name, made if need be. */
   make(ifname: string): Interface | undefined {
@@ -90,6 +91,7 @@ export class Interfaces {
     if (known !== undefined || this.#all.size >= INTERFACES_MAX) return known;
     const made = new Interface(ifname);
     this.#all.set(ifname, made);
+    this.#sorted = undefined;
     return made;
   }
   byIndex(ifindex: number): Interface | undefined {

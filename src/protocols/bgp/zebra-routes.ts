@@ -42,12 +42,22 @@ export class Installer {
     const distance = this.distanceOf(best);
     const metric = first.attributes.med ?? 0;
     const { tag } = first.attributes;
-    const nexthops = best.kind === FROM_AGGREGATE ? BLACKHOLE : this.#weighted(kept);
     const recursive = best.kind === FROM_PEER && !(best.source as Peer).singleHop;
     const { sort } = best.source;
     const internal = sort === "ibgp" || sort === "confed" || best.kind === FROM_AGGREGATE;
+    const { told } = node;
+    if (
+      told?.distance === distance &&
+      told.metric === metric &&
+      told.tag === tag &&
+      told.recursive === recursive &&
+      told.internal === internal &&
+      sameGateways(told.nexthops, kept)
+    )
+      return;
+    const nexthops = best.kind === FROM_AGGREGATE ? BLACKHOLE : this.#weighted(kept);
     const way = this.#shared({ nexthops, distance, metric, tag, recursive, internal });
-    if (node.told === way) return;
+    if (told === way) return;
     node.told = way;
     if (this.#bgp.globals.suppressFib) this.#pending.add(node);
     zebra.add({ address: node.address, length: node.length }, way);
@@ -114,6 +124,18 @@ export class Installer {
     if (best.kind !== FROM_PEER) return distance?.local ?? IBGP_DISTANCE;
     return best.source.sort === "ebgp" ? (distance?.ebgp ?? EBGP_DISTANCE) : (distance?.ibgp ?? IBGP_DISTANCE);
   }
+}
+
+/** Whether zebra was told of just these, none of them with a share of its own. */
+function sameGateways(told: readonly ZebraNexthop[], used: readonly Used[]): boolean {
+  if (told.length !== used.length) return false;
+  for (let i = 0; i < used.length; i++) {
+    const { attributes, nextHop } = used[i] as Used;
+    const { gateway, weight } = told[i] as ZebraNexthop;
+    if (gateway !== nextHop.address || gateway === 0 || weight !== undefined || attributes.extended.length > 0)
+      return false;
+  }
+  return true;
 }
 
 const BLACKHOLE: readonly ZebraNexthop[] = [{ gateway: 0, blackhole: "null0" }];
