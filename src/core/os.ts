@@ -186,6 +186,8 @@ export interface SendOptions {
   pathMtuDiscovery?: PathMtuDiscovery;
   /** Leaves by this device whatever the routes say (SO_BINDTODEVICE). */
   ifname?: string;
+  /** With `ifname`: straight to who is on the link, whatever gateway a route tells (MSG_DONTROUTE). */
+  dontRoute?: boolean;
   source?: Ipv4;
   /** IP options, their length a multiple of four (IP_OPTIONS). */
   options?: Uint8Array;

@@ -7,6 +7,7 @@ import { dst, headerLength, IP_DF, src, tos, ttl } from "../../protocols/ipv4/wi
 import type { InDevice } from "./in-device.ts";
 import { DST_BROADCAST, DST_ERROR, Dst } from "./ipv4/dst.ts";
 import type { Kernel } from "./kernel.ts";
+import type { NetDevice } from "./netdev.ts";
 import { SendBuffer, truesizeOf } from "./send-buffer.ts";
 
 /** Groups that one socket may join. Linux's igmp_max_memberships is 20: routing daemons raise it. */
@@ -121,6 +122,8 @@ export class DatagramSocketBase {
     if (d.type === DST_ERROR) return refused(d.errno === "" ? "ENETUNREACH" : d.errno);
     if (d.type === DST_BROADCAST && to >>> 28 !== 0xe && !(extra?.broadcast ?? this.options.broadcast))
       return refused("EACCES");
+    if (extra?.dontRoute && dev !== undefined && (d.viaGateway || d.dev !== dev))
+      return granted(straight(d, dev, first));
     const mode = extra?.pathMtuDiscovery ?? this.options.pathMtuDiscovery;
     return granted(mode === "probe" && d.mtu !== d.dev.mtu ? ignoringPathMtu(d) : d);
   }
@@ -189,6 +192,10 @@ export class DatagramSocketBase {
 function ignoringPathMtu(d: Dst): Dst {
   return Object.assign(new Dst(d.dev), d, { mtu: d.dev.mtu, mtuLocked: false });
 }
+
+/** The route to a neighbour on a device instead. */
+const straight = (d: Dst, dev: NetDevice, to: Ipv4): Dst =>
+  Object.assign(new Dst(dev), d, { dev, neigh: null, nextHop: to, viaGateway: false, mtu: dev.mtu, mtuLocked: false });
 
 /** The one record in which sockets are told how a datagram came. */
 export const datagramInfo: DatagramInfo = {

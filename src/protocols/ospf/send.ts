@@ -58,7 +58,7 @@ export function sendPacket(oi: OspfInterface, b: Uint8Array, type: number, to: I
   count(oi, type);
   const virtual = oi.peer !== undefined;
   const options: SendOptions = {
-    ...(virtual ? {} : { ifname: oi.ifname }),
+    ...(virtual ? {} : { ifname: oi.ifname, dontRoute: true }),
     source: oi.address,
     tos: TOS,
     ttl: virtual ? VIRTUAL_TTL : 1,
