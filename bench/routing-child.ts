@@ -39,12 +39,10 @@ interface OspfShown {
 function totals({ routers }: Built): { lsas: number; runs: number; looked: number } {
   const sum = { lsas: 0, runs: 0, looked: 0 };
   for (const node of routers) {
-    for (const daemon of node.daemons) {
-      const { advertisements = 0, spf } = (daemon.show() ?? {}) as Partial<OspfShown>;
-      sum.lsas += advertisements;
-      sum.runs += spf?.runs ?? 0;
-      sum.looked += spf?.looked ?? 0;
-    }
+    const shown = node.kernel.os.local.find<{ show(): unknown }>("views ospfd")?.show() as OspfShown;
+    sum.lsas += shown.advertisements;
+    sum.runs += shown.spf.runs;
+    sum.looked += shown.spf.looked;
   }
   return sum;
 }
