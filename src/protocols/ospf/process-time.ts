@@ -119,8 +119,14 @@ export function processAlarm(ospf: Ospf, ring: () => void): OsAlarm {
   };
 }
 
+const NOTHING = new Uint8Array(0);
+/** Octets that an inbox takes at first, and keeps while it is empty at most. */
+const [ROOM_LEAST, ROOM_KEPT] = [2048, 32_768];
+
+/** A packet, in the octets of the inbox. */
 interface Waiting {
-  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly end: number;
   readonly info: DatagramInfo;
 }
 
@@ -131,6 +137,9 @@ export class Inbox {
   readonly #alarm: OsAlarm;
   #waiting: Waiting[] = [];
   #octets = 0;
+  /** What has arrived, one packet behind the other, and how far it is filled: begun anew when all is read. */
+  #bytes = NOTHING;
+  #filled = 0;
 
   constructor(ospf: Ospf, read: DatagramHandler) {
     this.#ospf = ospf;
@@ -141,16 +150,38 @@ export class Inbox {
   put(b: Uint8Array, o: number, end: number, info: DatagramInfo): void {
     if (this.#octets + end - o > BUFFER_MAX) return this.#ospf.drop("socket buffer full");
     this.#octets += end - o;
-    this.#waiting.push({ bytes: b.slice(o, end), info: { ...info } });
+    if (this.#filled > BUFFER_MAX) this.#moveUp();
+    const from = this.#filled;
+    this.#reserve(from + end - o);
+    for (let i = o; i < end; i++) this.#bytes[from + i - o] = b[i] as number;
+    this.#filled += end - o;
+    this.#waiting.push({ from, end: this.#filled, info: { ...info } });
     if (this.#alarm.deadline === NEVER) this.#wake();
   }
   get empty(): boolean {
     return this.#waiting.length === 0;
   }
+  #empty(): void {
+    this.#filled = 0;
+    if (this.#bytes.length > ROOM_KEPT) this.#bytes = NOTHING;
+  }
   close(): void {
     this.#alarm.set(NEVER);
     this.#waiting = [];
-    this.#octets = 0;
+    this.#octets = this.#filled = 0;
+  }
+  /** What was read makes room for what comes. */
+  #moveUp(): void {
+    const gone = this.#waiting[0]?.from ?? this.#filled;
+    this.#bytes.copyWithin(0, gone, this.#filled);
+    this.#filled -= gone;
+    this.#waiting = this.#waiting.map(({ from, end, info }) => ({ from: from - gone, end: end - gone, info }));
+  }
+  #reserve(octets: number): void {
+    if (octets <= this.#bytes.length) return;
+    const more = new Uint8Array(Math.max(2 * this.#bytes.length, octets, ROOM_LEAST));
+    more.set(this.#bytes.subarray(0, this.#filled));
+    this.#bytes = more;
   }
 
   #wake(): void {
@@ -159,13 +190,14 @@ export class Inbox {
   #take(): boolean {
     const now = this.#waiting.splice(0, READ_AT_ONCE);
     this.#ospf.run(() => {
-      for (const { bytes, info } of now) {
-        this.#octets -= bytes.length;
-        this.#ospf.tasks.read(bytes.length);
-        this.#read(bytes, 0, bytes.length, info);
+      for (const { from, end, info } of now) {
+        this.#octets -= end - from;
+        this.#ospf.tasks.read(end - from);
+        this.#read(this.#bytes, from, end, info);
       }
     });
     if (this.#waiting.length > 0) this.#wake();
+    else this.#empty();
     return now.length > 0;
   }
 }
