@@ -1,49 +1,26 @@
 import type { CommandSet } from "../../frr/command.ts";
-import { FAMILY_MODES, setting } from "./commands-neighbor.ts";
+import { FAMILY_MODES, flag, setting } from "./commands-neighbor.ts";
 import { ROUTER } from "./commands-process.ts";
 import type { BgpDaemon } from "./daemon.ts";
-import type { PeerSettings, Role } from "./settings.ts";
+import type { Role } from "./settings.ts";
 
 /** What else is said of neighbours: roles, add-path, conditions, limits. */
 export function installNeighborMore(set: CommandSet<BgpDaemon>): void {
-  toggle(set, ROUTER_ONLY, "solo", "solo", "out");
-  toggle(set, ROUTER_ONLY, "dont-capability-negotiate", "withoutCapabilities", "reset");
-  toggle(set, ROUTER_ONLY, "sender-as-path-loop-detection", "senderLoops", "out");
-  toggle(set, ROUTER_ONLY, "aigp", "aigp", "reset");
-  toggle(set, ROUTER_ONLY, "extended-optional-parameters", "extendedParameters", "reset");
-  toggle(set, ROUTER_ONLY, "disable-link-bw-encoding-ieee", "wholeBandwidths", "both");
-  toggle(set, ROUTER_ONLY, "graceful-shutdown", "gracefulShutdown", "both");
-  toggle(set, FAMILY_MODES, "route-server-client", "routeServerClient", "reset");
-  toggle(set, FAMILY_MODES, "disable-addpath-rx", "disableAddPathRx", "reset");
+  flag(set, "solo", "solo", "out", ROUTER_ONLY);
+  flag(set, "dont-capability-negotiate", "withoutCapabilities", "reset", ROUTER_ONLY);
+  flag(set, "sender-as-path-loop-detection", "senderLoops", "out", ROUTER_ONLY);
+  flag(set, "aigp", "aigp", "reset", ROUTER_ONLY);
+  flag(set, "extended-optional-parameters", "extendedParameters", "reset", ROUTER_ONLY);
+  flag(set, "disable-link-bw-encoding-ieee", "wholeBandwidths", "both", ROUTER_ONLY);
+  flag(set, "graceful-shutdown", "gracefulShutdown", "both", ROUTER_ONLY);
+  flag(set, "route-server-client", "routeServerClient", "reset", FAMILY_MODES);
+  flag(set, "disable-addpath-rx", "disableAddPathRx", "reset", FAMILY_MODES);
   installRoles(set);
   installAddPath(set);
   installLimits(set);
 }
 
 const ROUTER_ONLY: readonly string[] = [ROUTER];
-
-type Toggle = {
-  [K in keyof PeerSettings]-?: NonNullable<PeerSettings[K]> extends boolean ? K : never;
-}[keyof PeerSettings];
-
-/** A setting that is on or not said. */
-function toggle(
-  set: CommandSet<BgpDaemon>,
-  modes: readonly string[],
-  words: string,
-  key: Toggle,
-  effect: "reset" | "out" | "both",
-): void {
-  setting(
-    set,
-    modes,
-    words,
-    words,
-    effect,
-    () => ({ [key]: true }),
-    () => ({ [key]: undefined }),
-  );
-}
 
 function installRoles(set: CommandSet<BgpDaemon>): void {
   const roles = "<provider|rs-server|rs-client|customer|peer>";

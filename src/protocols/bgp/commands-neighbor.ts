@@ -218,11 +218,16 @@ function installTransport(set: CommandSet<BgpDaemon>): void {
   );
 }
 
+/** Settings that are true or false. */
+type Flag = {
+  [K in keyof PeerSettings]-?: NonNullable<PeerSettings[K]> extends boolean ? K : never;
+}[keyof PeerSettings];
+
 /** A setting that is on or not said. */
 export function flag(
   set: CommandSet<BgpDaemon>,
   words: string,
-  key: "disableConnectedCheck" | "passive" | "asOverride" | "reflectorClient" | "softReconfiguration",
+  key: Flag,
   effect: Effect,
   modes: readonly string[] = HERE,
 ): void {
