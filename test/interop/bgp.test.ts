@@ -1,34 +1,11 @@
-import { afterEach, expect } from "vitest";
-import { haveNamespaces, type Started, World, within } from "../harness/namespaces.ts";
-import { itNeeds } from "../harness/shared.ts";
-import { BirdPeer, FrrPeer, haveBird, haveFrr } from "./peers.ts";
+import { eventually, itLive, joinPeer, type LiveLab, PEER, runLive } from "../harness/live-lab.ts";
+import type { Started, World } from "../harness/namespaces.ts";
+import { haveBird, haveFrr, type Show, startBird, startFrr } from "../harness/routing-peers.ts";
 
 /** A real bgpd and a real BIRD exchange a thousand prefixes with a simulated speaker, both ways, withdraw them, and survive a reset. */
 
-let world: World | undefined;
-afterEach(async () => {
-  await world?.end();
-  world = undefined;
-});
-
 const PREFIXES = 1000;
 const SECONDS = 80;
-const GATEWAY = "r1:eth5=vxlan:42@10.9.9.1,10.9.9.2";
-
-const LAB = `
-name: speakers
-topology:
-  defaults: {image: frr}
-  nodes:
-    r1:
-      kind: linux
-      binds: ["r1.conf:/etc/frr/frr.conf", "daemons:/etc/frr/daemons"]
-    r2:
-      kind: linux
-      binds: ["r2.conf:/etc/frr/frr.conf", "daemons:/etc/frr/daemons"]
-  links:
-    - endpoints: ["r1:eth1", "r2:eth1"]
-`;
 
 const numbered = (first: number, text: (prefix: string) => string): string =>
   Array.from({ length: PREFIXES }, (_, i) => text(`${first}.${i >> 8}.${i & 255}.0/24`)).join("");
@@ -57,33 +34,21 @@ router bgp 65002
   redistribute static
  exit-address-family
 `;
-
-function joined(): { w: World; live: () => Started } {
-  const w = new World();
-  world = w;
-  w.namespace("a");
-  w.namespace("b");
-  w.veth("a:v0", "b:v0", "10.9.9.1/24", "10.9.9.2/24");
-  w.run("b", "ip link add vx0 type vxlan id 42 dstport 4789 remote 10.9.9.1 local 10.9.9.2 dev v0");
-  w.run("b", "ip addr add 10.2.0.2/24 dev vx0 && ip link set vx0 mtu 1500 up");
-  const lab = w.file("speakers.clab.yml", LAB);
-  w.file("daemons", "zebra=yes\nbgpd=yes\n");
-  w.file("r1.conf", R1);
-  w.file("r2.conf", R2);
-  const execs = [
-    "sleep 16",
-    "r2: ip route show proto bgp",
-    "r2: echo that was before",
-    "r1: vtysh -c 'clear ip bgp 10.2.0.2'",
-    "sleep 12",
-    "r2: ip route show proto bgp",
-    "r2: echo that was after",
-    "r2: vtysh -c 'configure terminal' -c 'router bgp 65002' -c 'no redistribute static'",
-  ].flatMap((e) => ["--exec", e]);
-  return { w, live: () => w.netloom("a", ["live", lab, "--gateway", GATEWAY, ...execs, "--for", `${SECONDS}s`]) };
-}
-
-const count = (w: World): number => Number(w.attempt("b", "ip route show root 20.0.0.0/8 | wc -l") ?? 0);
+const LAB: LiveLab = {
+  daemons: ["zebra", "bgpd"],
+  nodes: { r1: { frr: R1 }, r2: { frr: R2 } },
+  cables: [["r1:eth1", "r2:eth1"]],
+};
+const EXEC = [
+  "sleep 16",
+  "r2: ip route show proto bgp",
+  "r2: echo that was before",
+  "r1: vtysh -c 'clear ip bgp 10.2.0.2'",
+  "sleep 12",
+  "r2: ip route show proto bgp",
+  "r2: echo that was after",
+  "r2: vtysh -c 'configure terminal' -c 'router bgp 65002' -c 'no redistribute static'",
+];
 
 /** How many routes to the peer's prefixes r2 has shown so far; undefined: `mark` was not said yet. */
 const shown = (live: Started, mark: string): number | undefined => {
@@ -91,24 +56,19 @@ const shown = (live: Started, mark: string): number | undefined => {
   return after === undefined ? undefined : (before?.match(/^30\.\d+\.\d+\.0\/24 via 10\.0\.12\.1 /gm)?.length ?? 0);
 };
 
-async function exchange(w: World, live: Started): Promise<void> {
-  expect(await within(28, () => count(w) === PREFIXES)).toBe(true);
-  await within(40, () => shown(live, "before") !== undefined);
-  expect(shown(live, "before")).toBe(PREFIXES);
-  await within(40, () => shown(live, "after") !== undefined);
-  expect(shown(live, "after")).toBe(2 * PREFIXES);
-  expect(await within(20, () => count(w) === 0)).toBe(true);
+/** What any peer must do: it has r2's prefixes until they are withdrawn, and r2 has the peer's before a reset and after it. */
+async function exchanges(w: World, start: () => Promise<Show>): Promise<void> {
+  joinPeer(w);
+  const live = runLive(w, LAB, { exec: EXEC, seconds: SECONDS });
+  await start();
+  const installed = (): number => Number(w.attempt(PEER, "ip route show root 20.0.0.0/8 | wc -l") ?? 0);
+  await eventually(28, installed).toBe(PREFIXES);
+  await eventually(40, () => shown(live, "before")).toBe(PREFIXES);
+  await eventually(40, () => shown(live, "after")).toBe(2 * PREFIXES);
+  await eventually(20, installed).toBe(0);
 }
 
-itNeeds(haveNamespaces && haveFrr)(
-  "a real bgpd of FRR: a thousand prefixes both ways, a reset, a withdrawal",
-  { timeout: (SECONDS + 60) * 1000 },
-  async () => {
-    const { w, live } = joined();
-    const running = live();
-    await new FrrPeer(w, "b").start(
-      "bgpd",
-      `router bgp 65009
+const FRR = `router bgp 65009
  bgp router-id 10.255.0.9
  no bgp ebgp-requires-policy
  no bgp network import-check
@@ -116,19 +76,15 @@ itNeeds(haveNamespaces && haveFrr)(
  neighbor 10.2.0.1 timers connect 2
  address-family ipv4 unicast
 ${numbered(30, (prefix) => `  network ${prefix}\n`)} exit-address-family
-`,
-    );
-    await exchange(w, running);
-  },
+`;
+itLive(
+  haveFrr,
+  "a real bgpd of FRR: a thousand prefixes both ways, a reset, a withdrawal",
+  SECONDS + 60,
+  async (w) => await exchanges(w, () => startFrr(w, PEER, "bgpd", FRR)),
 );
 
-itNeeds(haveNamespaces && haveBird)(
-  "a real BIRD: a thousand prefixes both ways, a reset, a withdrawal",
-  { timeout: (SECONDS + 60) * 1000 },
-  async () => {
-    const { w, live } = joined();
-    const running = live();
-    await new BirdPeer(w, "b").start(`
+const BIRD = `
 router id 10.255.0.9;
 protocol device { }
 protocol kernel { ipv4 { export where source = RTS_BGP; }; }
@@ -141,7 +97,10 @@ protocol bgp {
   error wait time 1, 5;
   ipv4 { import all; export where source = RTS_STATIC; };
 }
-`);
-    await exchange(w, running);
-  },
+`;
+itLive(
+  haveBird,
+  "a real BIRD: a thousand prefixes both ways, a reset, a withdrawal",
+  SECONDS + 60,
+  async (w) => await exchanges(w, () => startBird(w, PEER, BIRD)),
 );
