@@ -104,7 +104,7 @@ const WITHOUT_EFFECT = new RegExp(
   `^(${[
     "frr version .*",
     "frr defaults traditional",
-    "(no )?(hostname|domainname|log|service|debug|banner|agentx|password|enable password|username)( .*)?",
+    "(no )?(hostname|domainname|service|debug|banner|agentx|password|enable password|username)( .*)?",
     "line vty",
     "no ipv6 forwarding",
   ].join("|")})$`,

@@ -1,6 +1,8 @@
 import type { Daemon, Os } from "../core/os.ts";
 import type { CommandSet } from "./command.ts";
 import { type ConfigText, readConfig } from "./config-file.ts";
+import { DaemonLog, LOG_NOTICE, type LogMessage } from "./log.ts";
+import { writeLogConfig } from "./log-commands.ts";
 import type { ConfigBlock, VtyServer } from "./vty.ts";
 
 /** A daemon of FRR as nodes start it. */
@@ -8,12 +10,17 @@ export interface FrrProgram<Options> {
   /** `ospfd`. */
   readonly name: string;
   readonly commands: CommandSet<never>;
+  /** As lines of its log begin: `OSPF`. */
+  readonly protocol: string;
+  /** The message of its log that it ends (FRR's: each of its sources has its own). */
+  readonly endMessage: string;
   /** Begins: what it returns is what its commands of modes `view` and `config` get. Its configuration is read next. */
-  begin(os: Os, options: Options): FrrInstance;
+  begin(os: Os, options: Options, log: DaemonLog): FrrInstance;
 }
 
 /** A daemon of FRR that runs. */
 export interface FrrInstance {
+  readonly log: DaemonLog;
   /** The configuration file has been read. */
   configured?(): void;
   stop(): void;
@@ -65,7 +72,9 @@ export class FrrDaemon<Options> implements Daemon, VtyServer {
   }
   start(): void {
     this.stop();
-    const instance = this.#program.begin(this.#os, this.#options);
+    const { name: program, protocol } = this.#program;
+    const log = new DaemonLog(this.#os, { program, protocol });
+    const instance = this.#program.begin(this.#os, this.#options, log);
     this.#instance = instance;
     this.#os.local.provide(`vty ${this.name}`, this);
     this.complaint = readConfig(this.#config, { commands: this.commands, root: instance }, this.#family);
@@ -74,6 +83,8 @@ export class FrrDaemon<Options> implements Daemon, VtyServer {
   stop(): void {
     if (this.#instance === undefined) return;
     this.#os.local.withdraw(`vty ${this.name}`);
+    const ends: LogMessage = { level: LOG_NOTICE, id: this.#program.endMessage };
+    this.#instance.log.say(ends, () => "Terminating on signal");
     this.#instance.stop();
     this.#instance = undefined;
   }
@@ -84,6 +95,9 @@ export class FrrDaemon<Options> implements Daemon, VtyServer {
     return this.#instance?.busy() ?? false;
   }
   writeConfig(): readonly ConfigBlock[] {
-    return this.#instance?.writeConfig() ?? [];
+    if (this.#instance === undefined) return [];
+    const log = writeLogConfig(this.#instance.log);
+    const blocks = this.#instance.writeConfig();
+    return log.length === 0 ? blocks : [{ section: "global", head: "", lines: log }, ...blocks];
   }
 }

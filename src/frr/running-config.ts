@@ -8,16 +8,21 @@ export const FRR_VERSION = "10.3";
  * several daemons have stand once. `servers`: in the order in which vtysh asks them.
  */
 export function runningConfig(hostname: string, servers: readonly VtyServer[]): string {
-  const blocks = servers.flatMap((s) => s.writeConfig());
+  const all = servers.map((s) => s.writeConfig());
+  const blocks = all.flat();
   const global = blocks.filter((b) => b.section === "global").flatMap((b) => b.lines);
+  const isLog = (line: string): boolean => /^(no )?log /.test(line);
+  const [first = []] = all.map((own) => own.filter((b) => b.section === "global").flatMap((b) => b.lines));
   const top = [
     `frr version ${FRR_VERSION}`,
     global.find((line) => line.startsWith("frr defaults")) ?? "frr defaults traditional",
     `hostname ${hostname}`,
+    ...first.filter(isLog),
     ...global.filter((line) => line === "no ip forwarding"),
     "no ipv6 forwarding",
+    ...unique(global.filter((line) => isLog(line) && !first.includes(line))),
     "service integrated-vtysh-config",
-    ...unique(global.filter((line) => line !== "no ip forwarding" && !line.startsWith("frr defaults"))),
+    ...unique(global.filter((line) => line !== "no ip forwarding" && !isLog(line) && !line.startsWith("frr defaults"))),
   ];
   const sections = SECTIONS.map((section) => sectionText(blocks.filter((b) => b.section === section)));
   return `${top.join("\n")}\n!\n${sections.join("")}end\n`;

@@ -66,10 +66,16 @@ const FRAMES_MAX = 8;
  */
 export class VtySession {
   readonly #parties: readonly Party[];
+  readonly #heard: (root: unknown, mode: Mode, words: readonly string[]) => void;
   #frames: Frame[] = [];
 
-  constructor(parties: readonly Party[]) {
+  /** `heard` is told of every line that a daemon takes, before that does what it says. */
+  constructor(
+    parties: readonly Party[],
+    heard: (root: unknown, mode: Mode, words: readonly string[]) => void = () => {},
+  ) {
     this.#parties = parties;
+    this.#heard = heard;
   }
 
   /** The innermost open mode; `view` outside of `configure terminal`. */
@@ -118,11 +124,14 @@ export class VtySession {
     let output = "";
     let status: LineResult["status"] = "ok";
     for (const { party, run, opens } of taken) {
+      const { root } = this.#parties[party] as Party;
+      if (root !== undefined) this.#heard(root, frame.mode, words);
       const said = run();
       if (typeof said === "string") output += said;
       else if (isRefusal(said)) {
         status = "refused";
         output += said.refused;
+        break; // vtysh/vtysh.c:vtysh_execute_func: the others are not asked
       } else if (opens !== undefined) opened.set(party, isEntered(said) ? said.context : NOT_RUNNING);
     }
     const opens = taken.find((t) => opened.has(t.party))?.opens;

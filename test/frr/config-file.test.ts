@@ -25,7 +25,7 @@ const read = (text: string, own: "zebra" | "bgpd" = "zebra") => {
 
 const TEXT = `frr version 8.4.4
 hostname r1
-log syslog
+domainname example.org
 service integrated-vtysh-config
 no ipv6 forwarding
 !

@@ -1,6 +1,7 @@
 import type { Os } from "../../core/os.ts";
 import { completions } from "../../frr/command.ts";
 import { configLines, withoutEffect } from "../../frr/config-file.ts";
+import { DaemonLog } from "../../frr/log.ts";
 import { FRR_VERSION, runningConfig } from "../../frr/running-config.ts";
 import { type LineResult, type Party, type VtyServer, VtySession } from "../../frr/vty.ts";
 import { FRR_COMMANDS } from "../../nodes/daemons.ts";
@@ -30,7 +31,7 @@ export class VtyShell {
     this.#servers = chosen.filter((s) => s !== undefined);
     const commands = FRR_COMMANDS.filter(({ name }) => only === undefined || name === only);
     this.#parties = commands.map((c, i) => ({ commands: c, root: chosen[i]?.root }));
-    this.#session = new VtySession(this.#parties);
+    this.#session = new VtySession(this.#parties, (root, mode, words) => logOf(root)?.typed(promptOf(mode), words));
   }
 
   /** Some daemon runs. */
@@ -39,9 +40,7 @@ export class VtyShell {
   }
   /** `r1(config-if)# `. */
   get prompt(): string {
-    const { mode } = this.#session;
-    const words = mode === "view" ? "" : mode === "config" ? "(config)" : `(config-${PROMPTS.get(mode) ?? mode})`;
-    return `${this.#os.hostname}${words}# `;
+    return `${this.#os.hostname}${promptOf(this.#session.mode)} `;
   }
 
   /** Runs a line. */
@@ -213,6 +212,12 @@ const PROMPTS: ReadonlyMap<string, string> = new Map([
   ["router ospf", "router"],
   ["router bgp", "router"],
 ]);
+
+/** `(config-if)#`. */
+const promptOf = (mode: string): string =>
+  `${mode === "view" ? "" : mode === "config" ? "(config)" : `(config-${PROMPTS.get(mode) ?? mode})`}#`;
+const logOf = (root: unknown): DaemonLog | undefined =>
+  typeof root === "object" && root !== null && "log" in root && root.log instanceof DaemonLog ? root.log : undefined;
 
 const isConfigure = (words: readonly string[]): boolean =>
   words.length <= 2 &&

@@ -1,5 +1,6 @@
 import { CommandSet } from "../command.ts";
 import type { FrrProgram } from "../daemon.ts";
+import { installLog } from "../log-commands.ts";
 import { Staticd } from "./static.ts";
 
 const TO = "ip route <A.B.C.D/M$prefix|A.B.C.D$dst A.B.C.D$mask>";
@@ -8,6 +9,7 @@ const OPTIONS =
 const WAYS = ["<reject|blackhole>$flag", "A.B.C.D$gateway", "IFNAME$ifname", "A.B.C.D$gateway IFNAME$ifname"];
 
 const commands = new CommandSet<Staticd>("staticd");
+installLog(commands);
 for (const way of WAYS) {
   commands.add("config", `${TO} ${way} ${OPTIONS}`, (d, a) => d.configure(a, true));
   commands.add("config", `no ${TO} ${way} ${OPTIONS}`, (d, a) => d.configure(a, false));
@@ -17,5 +19,7 @@ for (const way of WAYS) {
 export const STATICD: FrrProgram<undefined> = {
   name: "staticd",
   commands: commands as unknown as CommandSet<never>,
-  begin: (os) => new Staticd(os),
+  protocol: "STATIC",
+  endMessage: "MRN6F-AYZC4",
+  begin: (os, _, log) => new Staticd(os, log),
 };

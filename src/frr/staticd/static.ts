@@ -3,6 +3,7 @@ import type { Os, OsAlarm } from "../../core/os.ts";
 import { type Nanos, NEVER, S } from "../../core/time.ts";
 import type { Said } from "../command.ts";
 import type { FrrInstance } from "../daemon.ts";
+import type { DaemonLog } from "../log.ts";
 import type { Args } from "../pattern.ts";
 import { configurationFailed, tableFull } from "../refusal.ts";
 import type { ConfigBlock } from "../vty.ts";
@@ -39,6 +40,7 @@ const RETRY: Nanos = 1 * S;
 
 /** staticd of one node: `ip route`. A route goes to zebra while one of its next hops leads somewhere. */
 export class Staticd implements FrrInstance {
+  readonly log: DaemonLog;
   readonly #os: Os;
   readonly #routes = new Map<string, StaticRoute>();
   readonly #reached = new Map<Ipv4, boolean>();
@@ -47,8 +49,9 @@ export class Staticd implements FrrInstance {
   readonly #retry: OsAlarm;
   #session: ZebraSession | undefined;
 
-  constructor(os: Os) {
+  constructor(os: Os, log: DaemonLog) {
     this.#os = os;
+    this.log = log;
     this.#retry = os.alarm(() => this.#connect());
     this.#connect();
   }

@@ -1,5 +1,6 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { CommandSet, type Said } from "../command.ts";
+import { installLog } from "../log-commands.ts";
 import { installPolicy } from "../policy.ts";
 import { tableFull } from "../refusal.ts";
 import type { RouteKind } from "../zapi.ts";
@@ -25,6 +26,7 @@ export const ZEBRA_COMMANDS = commands as unknown as CommandSet<never>;
 const KINDS = "<kernel|connected|local|static|ospf|bgp>";
 const notBuilt = (what: string) => (): Said => ({ refused: `% ${what} is not built\n` });
 
+installLog(commands);
 installPolicy(commands, (z) => z.policy, ZEBRA_RULES);
 installShows();
 installGlobals();

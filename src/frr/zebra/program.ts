@@ -6,5 +6,7 @@ import { Zebra, type ZebraOptions } from "./zebra.ts";
 export const ZEBRA: FrrProgram<ZebraOptions> = {
   name: "zebra",
   commands: ZEBRA_COMMANDS,
-  begin: (os, options) => new Zebra(os, options),
+  protocol: "ZEBRA",
+  endMessage: "XVBTQ-5QTVQ",
+  begin: (os, options, log) => new Zebra(os, options, log),
 };

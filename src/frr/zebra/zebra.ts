@@ -4,6 +4,7 @@ import { TABLE_MAIN } from "../../core/netlink.ts";
 import type { Os, OsAlarm } from "../../core/os.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import type { FrrInstance } from "../daemon.ts";
+import type { DaemonLog } from "../log.ts";
 import type { Views } from "../views.ts";
 import type { ConfigBlock } from "../vty.ts";
 import type { RouteKind, ZebraClient, ZebraSession, Zserv } from "../zapi.ts";
@@ -40,6 +41,7 @@ const RANKS = 5;
 /** zebra of one node: the table of all routes, the best of which it puts into the kernel. */
 export class Zebra implements FrrInstance, Zserv, Views {
   readonly os: Os;
+  readonly log: DaemonLog;
   readonly release: "8.4" | "10";
   readonly interfaces: Interfaces;
   readonly policy: ZebraPolicy = newPolicy();
@@ -71,8 +73,9 @@ export class Zebra implements FrrInstance, Zserv, Views {
   });
   #started = false;
 
-  constructor(os: Os, options: ZebraOptions) {
+  constructor(os: Os, options: ZebraOptions, log: DaemonLog) {
     this.os = os;
+    this.log = log;
     this.#options = options;
     this.release = options.release ?? "10";
     this.lsps = new Lsps(os, this.main, () => this.interfaces);

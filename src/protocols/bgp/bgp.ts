@@ -3,6 +3,7 @@ import type { Os, OsAlarm } from "../../core/os.ts";
 import type { RandomStream } from "../../core/rng.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import { MS, NEVER } from "../../core/time.ts";
+import type { DaemonLog } from "../../frr/log.ts";
 import type { Policy } from "../../frr/policy.ts";
 import type { NexthopState, ZebraInterface, ZebraSession } from "../../frr/zapi.ts";
 import { Aggregates } from "./aggregates.ts";
@@ -37,6 +38,7 @@ export class Bgp {
   /** A view: it announces and learns, and nothing of it goes to zebra. */
   readonly isView: boolean;
   profile: Profile = TRADITIONAL;
+  log: DaemonLog | undefined;
   /** Something that connections to this router depend on has changed. */
   listenerChanged: () => void = () => {};
   /** `allow-reserved-ranges`: 240.0.0.0/4 holds addresses like others. */

@@ -1,4 +1,5 @@
 import { CommandSet } from "../../frr/command.ts";
+import { installLog } from "../../frr/log-commands.ts";
 import { installPolicy } from "../../frr/policy.ts";
 import { installClear } from "./commands-clear.ts";
 import { installDampening } from "./commands-dampening.ts";
@@ -17,6 +18,7 @@ import { installShows } from "./show.ts";
 
 const set = new CommandSet<BgpDaemon>("bgpd");
 
+installLog(set);
 installProcess(set);
 installNeighbors(set);
 installNeighborFamily(set);

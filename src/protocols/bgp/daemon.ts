@@ -3,6 +3,7 @@ import type { Os, OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import { MS, NEVER, S } from "../../core/time.ts";
 import type { FrrInstance, FrrProgram } from "../../frr/daemon.ts";
+import type { DaemonLog } from "../../frr/log.ts";
 import { Policy } from "../../frr/policy.ts";
 import type { ViewQuery, Views } from "../../frr/views.ts";
 import type { ConfigBlock } from "../../frr/vty.ts";
@@ -34,6 +35,7 @@ const BACKLOG = 4096;
 /** bgpd of one node: its processes, the policy that they share, and where neighbours reach them. */
 export class BgpDaemon implements FrrInstance, Views {
   readonly os: Os;
+  readonly log: DaemonLog;
   readonly lists = new PolicyListTable();
   readonly policy = new Policy<Route>();
   profile: Profile = TRADITIONAL;
@@ -54,8 +56,9 @@ export class BgpDaemon implements FrrInstance, Views {
   #zserv: Zserv | undefined;
   #configured = false;
 
-  constructor(os: Os, options: BgpOptions) {
+  constructor(os: Os, options: BgpOptions, log: DaemonLog) {
     this.os = os;
+    this.log = log;
     this.#options = options;
     this.#connect = os.alarm(() => this.#reachZebra());
     this.#policyDelay = os.alarm(() => {
@@ -110,6 +113,7 @@ export class BgpDaemon implements FrrInstance, Views {
   create(as: number, view?: string): Bgp {
     const bgp = new Bgp(this.os, as, this.policy, this.lists, view);
     bgp.profile = this.profile;
+    bgp.log = this.log;
     bgp.change({ restart: { ...bgp.globals.restart, ...this.restart } });
     bgp.reservedRanges = this.reservedRanges;
     bgp.listenerChanged = () => this.#limitSegments();
@@ -218,5 +222,7 @@ function clientOf(bgp: Bgp): ZebraClient {
 export const BGPD: FrrProgram<BgpOptions> = {
   name: "bgpd",
   commands: BGP_COMMANDS,
-  begin: (os, options) => new BgpDaemon(os, options),
+  protocol: "BGP",
+  endMessage: "ZW1GY-R46JE",
+  begin: (os, options, log) => new BgpDaemon(os, options, log),
 };

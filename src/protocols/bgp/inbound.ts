@@ -7,6 +7,7 @@ import type { Bgp } from "./bgp.ts";
 import { GRACEFUL_SHUTDOWN, isTargeted, sortedCommunities, sortedHex } from "./community.ts";
 import { filterIn, hasPolicy } from "./filter.ts";
 import { inFloats } from "./link-bandwidth.ts";
+import { logEndOfRib } from "./log.ts";
 import { type Answer, answer, UPDATE_BAD_NETWORK, UPDATE_ERROR, UPDATE_MALFORMED } from "./notification.ts";
 import type { Peer } from "./peer.ts";
 import type { AdjIn } from "./peer-kind.ts";
@@ -230,6 +231,7 @@ export class Inbound {
 
   #endOfRib(peer: Peer): void {
     peer.endOfRibReceived = true;
+    logEndOfRib(peer);
     peer.helper?.endOfRib();
     this.#bgp.restarter.told(peer);
     this.#bgp.startUp.complete(peer);

@@ -9,6 +9,7 @@ import type { Bgp } from "./bgp.ts";
 import { type Capabilities, capabilitiesOf } from "./capability.ts";
 import { type DownReason, Downs, reasonOf } from "./down.ts";
 import { RestartHelper } from "./helper.ts";
+import { logDown, logNotification, logUp } from "./log.ts";
 import type { Config, Effect, Role, Why } from "./machine.ts";
 import {
   type Answer,
@@ -351,6 +352,7 @@ export class Peer implements SessionOwner, PathSource {
   #notified(m: Answer): void {
     const owed = innerOf(m);
     this.lastNotification = { owed, sent: false, hard: owed !== m };
+    logNotification(this, owed, false, owed !== m);
     this.blame("BGP Notification received");
     const refused = owed.code === OPEN_ERROR && owed.subcode === OPEN_BAD_AS;
     if (refused && this.settings.localAs?.dual === true) this.realAs = !this.realAs;
@@ -408,6 +410,7 @@ export class Peer implements SessionOwner, PathSource {
     if (effect.kind === "notify") {
       const hard = this.dressed(session, effect.owed) !== effect.owed;
       this.lastNotification = { owed: effect.owed, sent: true, hard };
+      logNotification(this, effect.owed, true, hard);
       return this.blame(reasonOf(effect.owed));
     }
     if (effect.kind === "established") return this.#establish(session);
@@ -441,6 +444,7 @@ export class Peer implements SessionOwner, PathSource {
     this.endOfRibReceived = false;
     this.endOfRibSent = false;
     this.bgp.os.trace("bgp.neighbor", { neighbor: this.address, state: "established" });
+    logUp(this);
     if ((this.capabilities?.gracefulRestart?.families.length ?? 0) > 0) this.helper ??= new RestartHelper(this);
     this.helper?.established();
     this.filters = undefined;
@@ -453,6 +457,7 @@ export class Peer implements SessionOwner, PathSource {
     this.dropped++;
     this.establishedAt = -1;
     this.bgp.os.trace("bgp.neighbor", { neighbor: this.address, state: "down" });
+    logDown(this);
     this.bgp.lost(this, this.helper?.lost(why, this.lastNotification?.hard === true) ?? false);
   }
 

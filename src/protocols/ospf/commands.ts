@@ -1,5 +1,6 @@
 import { CommandSet } from "../../frr/command.ts";
 import { installKeyChains } from "../../frr/key-chain.ts";
+import { installLog } from "../../frr/log-commands.ts";
 import { installPolicy } from "../../frr/policy.ts";
 import { installClear } from "./commands-clear.ts";
 import { installShowGraceful } from "./commands-graceful.ts";
@@ -19,6 +20,7 @@ function build(): CommandSet<OspfDaemon> {
   const set = new CommandSet<OspfDaemon>("ospfd");
   installInterfaceCommands(set);
   installProcessCommands(set);
+  installLog(set);
   installKeyChains(set, (d) => d.ospf.keyChains);
   installPolicy(set, (d) => d.policy, OSPF_RULES);
   installShowNeighbor(set);

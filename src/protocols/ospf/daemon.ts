@@ -1,6 +1,7 @@
 import type { Os, OsAlarm } from "../../core/os.ts";
 import { MS, NEVER, S } from "../../core/time.ts";
 import type { FrrInstance, FrrProgram } from "../../frr/daemon.ts";
+import type { DaemonLog } from "../../frr/log.ts";
 import type { ViewQuery, Views } from "../../frr/views.ts";
 import type { ConfigBlock } from "../../frr/vty.ts";
 import type { ZebraClient, ZebraInterface, ZebraRouteTold, Zserv } from "../../frr/zapi.ts";
@@ -48,6 +49,7 @@ const START_JITTER_US = 8_000;
 
 /** ospfd, put together from its parts. */
 export class OspfDaemon implements FrrInstance, Views {
+  readonly log: DaemonLog;
   readonly ospf: Ospf;
   readonly aging: Aging;
   readonly policy = newPolicy();
@@ -66,9 +68,10 @@ export class OspfDaemon implements FrrInstance, Views {
   /** zebra was asked for its default route. */
   #watching = false;
 
-  constructor(os: Os, options: OspfOptions) {
+  constructor(os: Os, options: OspfOptions, log: DaemonLog) {
     this.#options = options;
-    this.ospf = new Ospf(os, this.#hooks());
+    this.log = log;
+    this.ospf = new Ospf(os, this.#hooks(), log);
     this.sr = new SegmentRouting(
       this.ospf,
       () => this.routing,
@@ -373,5 +376,7 @@ function ownOf(area: Area): readonly Slot[] {
 export const OSPFD: FrrProgram<OspfOptions> = {
   name: "ospfd",
   commands: OSPF_COMMANDS,
-  begin: (os, options) => new OspfDaemon(os, options),
+  protocol: "OSPF",
+  endMessage: "W9T04-QWK6B",
+  begin: (os, options, log) => new OspfDaemon(os, options, log),
 };

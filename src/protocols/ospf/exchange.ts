@@ -1,6 +1,7 @@
 import { NEVER, S } from "../../core/time.ts";
 import { bodyMax } from "./auth.ts";
 import { checkLoading, isOpaque, isSystemWide, requestKey, retransmitTo } from "./flood.ts";
+import { logDd, logDdMtu, logDdReceived, logDdSent, logDdTopology } from "./log.ts";
 import { compareInstances } from "./lsa.ts";
 import {
   DO_NOT_AGE,
@@ -92,12 +93,18 @@ export function sendDd(n: Neighbor): void {
     seq: n.ddSeq,
     headers,
   });
-  resendDd(n);
+  transmitDd(n);
+  logDdSent(n, false);
   if ((n.ddFlags & DD_MS) !== 0) n.ddTimer.set(now + oi.retransmitS * S);
 }
 
 /** Sends the last description again. */
 export function resendDd(n: Neighbor): void {
+  if (n.ddSent === undefined) return;
+  transmitDd(n);
+  logDdSent(n, true);
+}
+function transmitDd(n: Neighbor): void {
   if (n.ddSent === undefined) return;
   n.ddSentAt = n.oi.ospf.now;
   sendPacket(n.oi, n.ddSent.slice(), DATABASE_DESCRIPTION, n.address);
@@ -113,13 +120,21 @@ export function ddTimer(n: Neighbor): void {
 export function receiveDd(n: Neighbor, received: DatabaseDescription): void {
   const { oi } = n;
   const { ospf } = oi;
-  if (!oi.settings.mtuIgnore && received.mtu > oi.device.mtuBytes) return ospf.drop("mtu", { ifname: oi.ifname });
-  if ((received.options & OPTION_MT) !== 0) return ospf.drop("dd options", { ifname: oi.ifname });
+  if (!oi.settings.mtuIgnore && received.mtu > oi.device.mtuBytes) {
+    logDdMtu(n, received.mtu);
+    return ospf.drop("mtu", { ifname: oi.ifname });
+  }
+  if ((received.options & OPTION_MT) !== 0) {
+    logDdTopology(n);
+    return ospf.drop("dd options", { ifname: oi.ifname });
+  }
+  logDdReceived(n, received);
   const dd = { ...received, options: optionsOf(n, received) };
   switch (n.state) {
     case "Down":
     case "Attempt":
     case "2-Way": // ospfd/ospf_packet.c:ospf_db_desc: discarded; it comes again after RxmtInterval
+      logDd(n, "discarded");
       return ospf.drop("dd state", { ifname: oi.ifname });
     case "Init":
       ospf.hooks.neighborEvent(n, "2-WayReceived");
@@ -147,11 +162,17 @@ function negotiate(n: Neighbor, dd: DatabaseDescription): void {
   const { ospf } = n.oi;
   const all = DD_I | DD_M | DD_MS;
   if ((dd.flags & all) === all && dd.headers.length === 0) {
-    if (n.routerId <= ospf.routerId) return; // it will give way
+    if (n.routerId <= ospf.routerId) return logDd(n, "slave waits"); // it will give way
+    logDd(n, "slave");
     n.ddSeq = dd.seq;
     n.ddFlags &= ~(DD_MS | DD_I);
-  } else if ((dd.flags & (DD_MS | DD_I)) === 0 && dd.seq === n.ddSeq && n.routerId < ospf.routerId) n.ddFlags &= ~DD_I;
-  else return ospf.drop("dd negotiation", { ifname: n.oi.ifname });
+  } else if ((dd.flags & (DD_MS | DD_I)) === 0 && dd.seq === n.ddSeq && n.routerId < ospf.routerId) {
+    logDd(n, "master");
+    n.ddFlags &= ~DD_I;
+  } else {
+    logDd(n, "no negotiation");
+    return ospf.drop("dd negotiation", { ifname: n.oi.ifname });
+  }
   n.options = dd.options;
   ospf.hooks.neighborEvent(n, "NegotiationDone");
   process(n, dd);
@@ -165,7 +186,10 @@ const isDuplicate = (n: Neighbor, dd: DatabaseDescription): boolean =>
 
 function exchange(n: Neighbor, dd: DatabaseDescription): void {
   const master = (n.ddFlags & DD_MS) !== 0;
-  if (isDuplicate(n, dd)) return master ? undefined : resendDd(n);
+  if (isDuplicate(n, dd)) {
+    logDd(n, master ? "duplicate for master" : "duplicate for slave");
+    return master ? undefined : resendDd(n);
+  }
   const next = master ? n.ddSeq : (n.ddSeq + 1) >>> 0;
   const sound =
     (dd.flags & DD_MS) === ((n.ddReceived?.flags ?? 0) & DD_MS) &&

@@ -1,6 +1,7 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { lengthOfMask, maskOf } from "../../core/addr.ts";
 import { NEVER, S } from "../../core/time.ts";
+import { logHello } from "./log.ts";
 import { Neighbor, type OspfInterface } from "./model.ts";
 import { sendBody } from "./send.ts";
 import { ALL_SPF_ROUTERS, type Hello, OPTION_E, OPTION_MT, OPTION_NP } from "./wire.ts";
@@ -50,7 +51,10 @@ export function sendHelloTo(oi: OspfInterface, to: Ipv4): void {
 export function receiveHello(oi: OspfInterface, routerId: Ipv4, source: Ipv4, hello: Hello): void {
   const { ospf } = oi;
   const why = unfit(oi, hello);
-  if (why !== undefined) return ospf.drop(why, { ifname: oi.ifname });
+  if (why !== undefined) {
+    logHello(oi, routerId, hello, why);
+    return ospf.drop(why, { ifname: oi.ifname });
+  }
   const n = neighborOf(oi, routerId, source);
   if (n === undefined) return ospf.drop("too many neighbors", { ifname: oi.ifname });
   const unknown = n.state === "Down" || n.state === "Attempt";

@@ -3,6 +3,7 @@ import type { Os, OsAlarm, RawSocket } from "../../core/os.ts";
 import type { RandomStream } from "../../core/rng.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import { KeyChains } from "../../frr/key-chain.ts";
+import type { DaemonLog } from "../../frr/log.ts";
 import type { ZebraInterface, ZebraSession } from "../../frr/zapi.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Lsa } from "./lsa.ts";
@@ -277,6 +278,7 @@ const EVENTS_MAX = 10_000_000;
 /** The process, `router ospf`. */
 export class Ospf {
   readonly os: Os;
+  readonly log: DaemonLog;
   readonly hooks: Hooks;
   readonly rng: RandomStream;
   /** How long this process takes for things. */
@@ -321,8 +323,9 @@ export class Ospf {
   #events: (() => void)[] = [];
   #running = false;
 
-  constructor(os: Os, hooks: Hooks) {
+  constructor(os: Os, hooks: Hooks, log: DaemonLog) {
     this.os = os;
+    this.log = log;
     this.hooks = hooks;
     this.rng = os.rng("ospfd");
     this.paces = os.rng("ospfd paces");

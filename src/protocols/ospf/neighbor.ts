@@ -2,6 +2,7 @@ import { formatIp } from "../../core/addr.ts";
 import { NEVER, S } from "../../core/time.ts";
 import { buildSummary, sendDd, sendRequest } from "./exchange.ts";
 import { clearRetransmissions } from "./flood.ts";
+import { logChange, logInitializing, logRouterLsa } from "./log.ts";
 import { atLeast, type NeighborEvent, type NeighborState, neighborAfter } from "./machine.ts";
 import type { Neighbor, OspfInterface } from "./model.ts";
 import { neighborSilent } from "./nbma.ts";
@@ -44,6 +45,7 @@ function change(n: Neighbor, state: NeighborState, why: NeighborEvent): void {
     n.regressAt = ospf.now;
     n.regressWhy = why;
   }
+  logChange(n, before, state, why);
   n.state = state;
   n.stateChanges++;
   ospf.tasks.changed();
@@ -61,6 +63,7 @@ function change(n: Neighbor, state: NeighborState, why: NeighborEvent): void {
     n.helping?.timer.set(NEVER);
     n.helping = undefined;
   }
+  if ((before === "Full") !== (state === "Full")) logRouterLsa(n, before, state);
   adjacencyChanged(n);
   if (atLeast(before, "Exchange") && !atLeast(state, "Exchange")) clearAdjacency(n);
   if (state === "ExStart") startExchange(n);
@@ -103,6 +106,7 @@ function clearAdjacency(n: Neighbor): void {
 function startExchange(n: Neighbor): void {
   n.ddSeq = n.ddSeq === 0 ? n.oi.ospf.rng.int(0x7fffffff) : (n.ddSeq + 1) >>> 0;
   n.ddFlags = DD_I | DD_M | DD_MS;
+  logInitializing(n);
   sendDd(n);
 }
 

@@ -6,6 +6,7 @@ import { covers } from "./destinations.ts";
 import { receiveDd } from "./exchange.ts";
 import { acknowledged, lsdbOf } from "./flood.ts";
 import { neighborKey, receiveHello } from "./hello.ts";
+import { logArea } from "./log.ts";
 import { compareInstances } from "./lsa.ts";
 import { DO_NOT_AGE, LSA_HEADER, LSA_OPAQUE_AS, MAX_AGE } from "./lsa-codec.ts";
 import { atLeast } from "./machine.ts";
@@ -27,7 +28,10 @@ export function receive(ospf: Ospf, b: Uint8Array, o: number, end: number, info:
   if (oi.settings.neighborFilter !== undefined && !ospf.hooks.mayHear(oi, source))
     return ospf.drop("neighbor filter", { ifname: oi.ifname });
   const why = unsound(oi, b, o, end, destination);
-  if (why !== undefined) return ospf.drop(why, { ifname: oi.ifname });
+  if (why !== undefined) {
+    if (why === "area") logArea(oi, wire.areaId(b, o));
+    return ospf.drop(why, { ifname: oi.ifname });
+  }
   const routerId = wire.routerId(b, o);
   if (routerId === ospf.routerId) return ospf.drop("duplicate router id", { ifname: oi.ifname });
   if (oi.passive || oi.state === "Down" || oi.state === "Loopback") return ospf.drop("passive", { ifname: oi.ifname });
