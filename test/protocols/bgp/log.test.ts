@@ -13,7 +13,7 @@ const neighbor = (n: number): string =>
   `bgp log-neighbor-changes\n neighbor 10.0.0.${n} remote-as 6500${n}\n neighbor 10.0.0.${n} timers connect 1`;
 const LOG = "log daemon bgpd file /var/log/frr/bgpd.log informational\n";
 
-it("`bgp log-neighbor-changes` tells of sessions and of what ends them, in FRR's words", () => {
+it("the log tells of sessions and of what ends them, in FRR's words", () => {
   const { lab, all } = hub([
     { as: 65001, lines: neighbor(2), before: LOG },
     { as: 65002, lines: neighbor(1), before: LOG },
