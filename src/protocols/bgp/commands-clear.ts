@@ -29,7 +29,7 @@ function clear(d: BgpDaemon, a: Args): Said {
   for (const peer of chosen) {
     if (hard) {
       const message = a.find("message");
-      peer.clearOverflow();
+      peer.prefixLimit.forgive();
       peer.stop(answer(CEASE, CEASE_RESET, message === undefined ? undefined : shutdownData(message)), true);
       continue;
     }

@@ -71,7 +71,7 @@ function apply(bgp: Bgp, peer: Peer, effect: Effect, why: DownReason | undefined
     return peer.start();
   }
   if (effect === "listener") return bgp.listenerChanged();
-  if (effect === "limit") return bgp.inbound.limitChanged(peer);
+  if (effect === "limit") return peer.prefixLimit.changed();
   if (!peer.up || effect === "none") return;
   if (effect !== "out") softIn(bgp, peer);
   if (effect !== "in") bgp.outbound.regroup(peer);

@@ -63,7 +63,7 @@ export class Inbound {
       if (!isSound(b, reach.o, reach.end, skip)) return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK);
       this.#announceAll(peer, read, reach.nextHop ?? 0, b, reach.o, reach.end);
     }
-    return this.#limit(peer);
+    return peer.prefixLimit.check();
   }
 
   #withdrawAll(peer: Peer, b: Uint8Array, o: number, end: number): void {
@@ -235,24 +235,6 @@ export class Inbound {
     peer.helper?.endOfRib();
     this.#bgp.restarter.told(peer);
     this.#bgp.startUp.complete(peer);
-  }
-
-  /** `maximum-prefix` is another one: counted anew, at once. */
-  limitChanged(peer: Peer): void {
-    if (peer.overflowed) return peer.clearOverflow();
-    const owed = peer.up ? this.#limit(peer) : undefined;
-    if (owed !== undefined) peer.stop(owed, false);
-  }
-
-  /** `maximum-prefix`. */
-  #limit(peer: Peer): Answer | undefined {
-    const limit = peer.settings.maximumPrefix;
-    if (limit === undefined) return undefined;
-    const count = limit.force ? peer.adjIn.size : peer.accepted;
-    if (count > (limit.max * limit.threshold) / 100)
-      this.#bgp.os.trace("bgp.maximum-prefix", { neighbor: peer.address, count, max: limit.max });
-    if (count <= limit.max) return undefined;
-    return limit.warningOnly ? undefined : peer.overflow();
   }
 
   /** What it sent before policy, as it is kept, in order. */

@@ -1,60 +1,33 @@
 import type { Ipv4 } from "../../core/addr.ts";
-import type { OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
-import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
+import { MS, type Nanos } from "../../core/time.ts";
 import type { PrefixList } from "../../frr/prefix-list.ts";
-import { openTo } from "./announced.ts";
 import type { SpecialReading } from "./attribute-decode.ts";
 import type { Bgp } from "./bgp.ts";
-import { type Capabilities, capabilitiesOf } from "./capability.ts";
+import type { Capabilities } from "./capability.ts";
+import { Connections } from "./connections.ts";
 import { type DownReason, Downs, reasonOf } from "./down.ts";
 import { RestartHelper } from "./helper.ts";
 import { logDown, logNotification, logUp } from "./log.ts";
-import type { Config, Effect, Role, Why } from "./machine.ts";
-import {
-  type Answer,
-  answer,
-  CEASE,
-  CEASE_CHANGE,
-  CEASE_COLLISION,
-  CEASE_MAX_PREFIXES,
-  CEASE_SHUTDOWN,
-  hardReset,
-  innerOf,
-  OPEN_BAD_AS,
-  OPEN_ERROR,
-  shutdownData,
-} from "./notification.ts";
-import { openFault } from "./open-check.ts";
-import { sendFilters, takeFilters } from "./outbound-filter.ts";
-import { type AdjIn, type Counters, isHard, sortOf } from "./peer-kind.ts";
+import type { Config, Role, Why } from "./machine.ts";
+import { type Answer, answer, CEASE, CEASE_CHANGE, CEASE_SHUTDOWN, shutdownData } from "./notification.ts";
+import { sendFilters } from "./outbound-filter.ts";
+import { type AdjIn, type Counters, sortOf } from "./peer-kind.ts";
 import { PeerStats } from "./peer-stats.ts";
+import { PrefixLimit } from "./prefix-limit.ts";
 import type { NextHop, PathSource } from "./rib.ts";
-import { Session, type SessionOwner } from "./session.ts";
+import type { Session } from "./session.ts";
 import type { PeerGroup, PeerSettings, RestartMode } from "./settings.ts";
 import { specialReading } from "./special-reading.ts";
-import { prepareSocket, TTL_MAX } from "./transport.ts";
+import { TTL_MAX } from "./transport.ts";
 import type { UpdateGroup } from "./update-group.ts";
-import {
-  type BgpMessage,
-  type BgpOpen,
-  type BgpRefresh,
-  KEEPALIVE,
-  NOTIFICATION,
-  OPEN,
-  ROUTE_REFRESH,
-  UPDATE,
-} from "./wire.ts";
+import type { BgpOpen } from "./wire.ts";
 
-const ROLE_RANK: Readonly<Record<Role, number>> = {
-  ...{ idle: 0, active: 1, connect: 2, opensent: 3, openconfirm: 4, established: 5 },
-};
 /** What the scheduler of a machine makes of it, about. */
 const RESTART_JITTER_MS = 50;
-const DEFAULT_PORT = 179;
 
-/** A neighbour: its settings, its sessions, and what is known of it. */
-export class Peer implements SessionOwner, PathSource {
+/** A neighbour: its settings, what is known of it, and whether a session with it may be. */
+export class Peer implements PathSource {
   readonly bgp: Bgp;
   readonly address: Ipv4;
   readonly serial: number;
@@ -62,9 +35,8 @@ export class Peer implements SessionOwner, PathSource {
   readonly dynamic: boolean;
   own: PeerSettings = {};
   group: PeerGroup | undefined;
-  main: Session;
-  /** A connection of the neighbour's that competes with ours. */
-  other: Session | undefined;
+  readonly #connections: Connections;
+  readonly prefixLimit: PrefixLimit;
 
   as = 0;
   sort: "ibgp" | "ebgp" | "confed" = "ebgp";
@@ -112,9 +84,6 @@ export class Peer implements SessionOwner, PathSource {
   joining = false;
   endOfRibReceived = false;
   endOfRibSent = false;
-  /** Stopped for too many prefixes: starts anew when this alarm rings, or never. */
-  overflowed = false;
-  readonly #restart: OsAlarm;
   readonly #jitter: Nanos;
   #settings: PeerSettings | undefined;
 
@@ -123,9 +92,9 @@ export class Peer implements SessionOwner, PathSource {
     this.address = address;
     this.serial = serial;
     this.dynamic = dynamic;
-    this.main = new Session(this, false);
+    this.#connections = new Connections(this);
     this.#jitter = bgp.os.rng(`bgpd restart ${address}`).int(RESTART_JITTER_MS) * MS;
-    this.#restart = bgp.os.alarm(() => this.clearOverflow());
+    this.prefixLimit = new PrefixLimit(this);
   }
 
   /** What counts: its own words before those of its group. */
@@ -142,18 +111,15 @@ export class Peer implements SessionOwner, PathSource {
   get active(): boolean {
     return this.settings.activate ?? this.bgp.globals.defaultIpv4Unicast;
   }
+  /** The session that messages to it take: ours, or the one that has won. */
+  get main(): Session {
+    return this.#connections.main;
+  }
   get up(): boolean {
     return this.main.established;
   }
   get role(): Role {
-    const { main, other } = this;
-    return other !== undefined && ROLE_RANK[other.state.role] > ROLE_RANK[main.state.role]
-      ? other.state.role
-      : main.state.role;
-  }
-  /** The session that is farthest. */
-  get session(): Session {
-    return this.role === this.main.state.role ? this.main : (this.other as Session);
+    return this.#connections.role;
   }
   /** The AS number that we show it. */
   get localAs(): number {
@@ -206,17 +172,18 @@ export class Peer implements SessionOwner, PathSource {
     return this.settings.withoutCapabilities !== true;
   }
 
+  /** Whether it may have a session at all. */
+  get #admitted(): boolean {
+    if (this.as === 0 && this.settings.remoteAs === undefined) return false;
+    return !this.isShut && !this.prefixLimit.exceeded && this.active;
+  }
   /** Begins, where it may. */
   start(): void {
-    if (this.as === 0 && this.settings.remoteAs === undefined) return;
-    if (this.isShut || this.overflowed || !this.active || this.dynamic || this.bgp.zebra === undefined) return;
-    this.main.feed({ kind: "start" });
+    if (this.#admitted && !this.dynamic && this.bgp.zebra !== undefined) this.main.feed({ kind: "start" });
   }
   /** Ends its sessions; `again`: and begins anew. */
   stop(owed: Answer, again: boolean): void {
-    this.other?.feed({ kind: "stop", owed, again: false });
-    this.other = undefined;
-    this.main.feed({ kind: "stop", owed, again });
+    this.#connections.stop(owed, again);
     this.failures = 0;
     if (again) this.start();
   }
@@ -227,17 +194,12 @@ export class Peer implements SessionOwner, PathSource {
   }
   /** Ends its sessions without a word. */
   hangUp(): void {
-    this.other?.discard();
-    this.other = undefined;
-    this.main.discard();
+    this.#connections.discard();
   }
   /** The shutdown of this neighbour, with its message. */
   shutdownAnswer(): Answer {
-    return answer(
-      CEASE,
-      CEASE_SHUTDOWN,
-      shutdownMessageData(this.settings.shutdown ?? this.bgp.globals.shutdown ?? ""),
-    );
+    const message = this.settings.shutdown ?? this.bgp.globals.shutdown ?? "";
+    return answer(CEASE, CEASE_SHUTDOWN, message === "" ? new Uint8Array(0) : shutdownData(message));
   }
   /** Next hop tracking has something to say of it; `otherwise`: the way there is another one (bgpd/bgp_fsm.c:bgp_fsm_nht_update). */
   reach(reachable: boolean, otherwise = false): void {
@@ -254,29 +216,18 @@ export class Peer implements SessionOwner, PathSource {
   /** The session is lost, as if TCP had said so. */
   fail(why: DownReason): void {
     this.blame(why);
-    this.other?.discard();
-    this.other = undefined;
-    this.main.abort();
+    this.#connections.abort();
   }
-
   /** A connection has come in. */
   accept(socket: TcpSocket): void {
-    if (this.isShut || this.overflowed || !this.active || (this.as === 0 && this.settings.remoteAs === undefined))
-      return socket.close();
-    this.other?.discard();
-    this.other = new Session(this, true);
-    prepareSocket(this, socket);
-    this.other.accept(socket);
+    if (this.#admitted) this.#connections.accept(socket);
+    else socket.close();
   }
-
-  // What sessions ask for.
 
   now(): Nanos {
     return this.bgp.os.now();
   }
-  alarm(ring: () => void): OsAlarm {
-    return this.bgp.os.alarm(ring);
-  }
+  /** What the machine of a session with it goes by. */
   fsmConfig(): Config {
     const { settings, bgp } = this;
     const times = settings.timers ?? bgp.globals.timers ?? bgp.profile;
@@ -289,154 +240,37 @@ export class Peer implements SessionOwner, PathSource {
       restartJitter: this.#jitter,
     };
   }
-  dial(session: Session): TcpSocket | undefined {
+
+  // What its connections tell.
+
+  /** Whether a connection to it may be tried now. If not, what is missing goes on record. */
+  mayDial(): boolean {
     if (this.nextHop === undefined) {
       // Only now is zebra asked; its answer lets the session go on (bgpd/bgp_nht.c:bgp_peer_reg_with_nht).
       this.nextHop = this.bgp.nextHops.hold(this.address, false);
       this.bgp.reachPeer(this);
     }
-    if (!this.reachable || this.bgp.routerId === 0) {
-      if (this.established === 0) this.resetAt = this.now();
-      this.blame(this.reachable ? "Router ID is missing" : "Waiting for NHT");
-      return undefined;
-    }
-    const socket = this.bgp.os.tcpSocket();
-    prepareSocket(this, socket);
-    socket.options.md5 = this.bgp.signatures;
-    const source = this.bgp.sourceOf(this);
-    if (source === undefined || (source !== 0 && !socket.bind(source, 0).ok)) return undefined;
-    const begun = socket.connect(this.address, this.settings.port ?? DEFAULT_PORT, (failed) => {
-      if (failed === null) session.connected(socket);
-      else session.failed(socket);
-    });
-    return begun.ok ? socket : undefined;
+    if (this.reachable && this.bgp.routerId !== 0) return true;
+    if (this.established === 0) this.resetAt = this.now();
+    this.blame(this.reachable ? "Router ID is missing" : "Waiting for NHT");
+    return false;
   }
-  openFor(): BgpOpen {
-    return openTo(this);
-  }
-  sent(type: number): void {
-    this.counters.sent[type] = (this.counters.sent[type] ?? 0) + 1;
-  }
-  #received(type: number): void {
-    this.counters.received[type] = (this.counters.received[type] ?? 0) + 1;
-  }
-
-  heard(session: Session, m: BgpMessage): void {
-    switch (m.kind) {
-      case "open":
-        this.#received(OPEN);
-        return this.#open(session, m);
-      case "keepalive":
-        this.#received(KEEPALIVE);
-        if (session.established) this.bgp.startUp.complete(this);
-        return session.feed({ kind: "keepalive" });
-      case "notification":
-        this.#received(NOTIFICATION);
-        this.#notified(m);
-        return session.feed({ kind: "notification" });
-      case "refresh":
-        this.#received(ROUTE_REFRESH);
-        if (session.established) this.#refresh(m);
-        return session.feed({ kind: "heard" });
-      case "update":
-        this.#received(UPDATE);
-        return session.feed({ kind: "heard" });
-    }
-  }
-  update(session: Session, b: Uint8Array, o: number, end: number): void {
-    this.#received(UPDATE);
-    const owed = this.bgp.inbound.update(this, b, o, end);
-    if (owed !== undefined) session.fault(owed, !this.overflowed);
-  }
-
-  #notified(m: Answer): void {
-    const owed = innerOf(m);
-    this.lastNotification = { owed, sent: false, hard: owed !== m };
-    logNotification(this, owed, false, owed !== m);
-    this.blame("BGP Notification received");
-    const refused = owed.code === OPEN_ERROR && owed.subcode === OPEN_BAD_AS;
-    if (refused && this.settings.localAs?.dual === true) this.realAs = !this.realAs;
-  }
-  dressed(session: Session, owed: Answer): Answer {
-    const { role } = session.state;
-    const known = role === "idle" || role === "openconfirm" || role === "established";
-    if (!known || !this.restartsAfterNotification) return owed;
-    return isHard(owed, this.bgp.globals.restart.hardReset) ? hardReset(owed) : owed;
-  }
-
-  #refresh(m: BgpRefresh): void {
-    if (m.afi !== 1 || m.safi !== 1 || m.subtype !== 0) return;
-    if (m.rest.length > 0) {
-      const change = this.givesFilters ? takeFilters(this, m.rest) : undefined;
-      if (change?.immediate === false || !this.givesFilters) return;
-    }
-    this.bgp.outbound.refresh(this);
-  }
-  #open(session: Session, m: BgpOpen): void {
-    const capabilities = capabilitiesOf(m);
-    const fault = openFault(this, m, capabilities);
-    if (fault !== undefined) return session.fault(fault);
-    const rival = session === this.main ? this.other : this.main;
-    if (rival !== undefined && this.#yields(session, rival, m.id)) return;
-    session.remoteId = m.id;
+  /** It has said who it is, in an OPEN without fault. */
+  introduced(m: BgpOpen, capabilities: Capabilities): void {
     this.remoteId = m.id;
     this.as = capabilities.as4 ?? m.as;
     this.#identify();
     this.capabilities = capabilities;
     this.hostname = capabilities.hostname;
-    const mute = this.settings.withoutCapabilities === true;
-    this.as4 = capabilities.as4 !== undefined && !mute;
-    session.feed({ kind: "open", holdS: m.holdS });
-    session.extendedMessages = capabilities.extendedMessage && this.settings.extendedMessage !== false && !mute;
+    this.as4 = capabilities.as4 !== undefined && this.#capable;
   }
-
-  /** Collision detection (§6.8): of two connections the one stays that the higher identifier has begun. True: this one goes. */
-  #yields(session: Session, rival: Session, remoteId: Ipv4): boolean {
-    if (rival.established) {
-      session.fault(answer(CEASE, CEASE_COLLISION), false);
-      if (session === this.other) this.other = undefined;
-      return true;
-    }
-    if (rival.state.role !== "opensent" && rival.state.role !== "openconfirm") return false;
-    const { routerId } = this.bgp;
-    const weAreLower = routerId < remoteId || (routerId === remoteId && this.localAs < this.as);
-    const loser = weAreLower === session.incoming ? rival : session;
-    loser.fault(answer(CEASE, CEASE_COLLISION), false);
-    if (loser === this.other) this.other = undefined;
-    return loser === session;
+  /** A NOTIFICATION ends a session. `hard`: inside of a hard reset (RFC 8538 §3). */
+  notification(owed: Answer, sent: boolean, hard: boolean): void {
+    this.lastNotification = { owed, sent, hard };
+    logNotification(this, owed, sent, hard);
+    this.blame(sent ? reasonOf(owed) : "BGP Notification received");
   }
-
-  happened(session: Session, effect: Effect): void {
-    if (effect.kind === "notify") {
-      const hard = this.dressed(session, effect.owed) !== effect.owed;
-      this.lastNotification = { owed: effect.owed, sent: true, hard };
-      logNotification(this, effect.owed, true, hard);
-      return this.blame(reasonOf(effect.owed));
-    }
-    if (effect.kind === "established") return this.#establish(session);
-    if (effect.kind !== "down") return;
-    if (session === this.other) {
-      this.other = undefined;
-      // Only the main session begins anew by itself.
-      return session.discard();
-    }
-    this.resetAt = this.now();
-    if (effect.why === "closed")
-      this.blame(this.helper?.able === true ? "NSF peer closed the session" : "Peer closed the session");
-    if (effect.was === "established") this.#lost(effect.why);
-    else this.failures++;
-    if (this.dynamic && this.other === undefined && this.helper?.waiting !== true) this.bgp.forget(this);
-  }
-
-  #establish(session: Session): void {
-    if (session === this.other) {
-      this.main.discard();
-      this.main = session;
-      this.other = undefined;
-    } else if (this.other !== undefined) {
-      this.other.discard();
-      this.other = undefined;
-    }
+  sessionEstablished(): void {
     this.established++;
     this.failures = 0;
     this.establishedAt = this.now();
@@ -453,32 +287,20 @@ export class Peer implements SessionOwner, PathSource {
     this.bgp.established(this);
     if (this.takesFilters) sendFilters(this);
   }
-  #lost(why: Why): void {
+  /** The main session is down. `lost`: it was established, else it has not come about. */
+  sessionDown(why: Why, lost: boolean): void {
+    this.resetAt = this.now();
+    if (why === "closed")
+      this.blame(this.helper?.able === true ? "NSF peer closed the session" : "Peer closed the session");
+    if (!lost) {
+      this.failures++;
+      return;
+    }
     this.dropped++;
     this.establishedAt = -1;
     this.bgp.os.trace("bgp.neighbor", { neighbor: this.address, state: "down" });
     logDown(this);
     this.bgp.lost(this, this.helper?.lost(why, this.lastNotification?.hard === true) ?? false);
-  }
-
-  /** Too many prefixes: Cease, and no start before the restart timer. */
-  overflow(): Answer {
-    const limit = this.settings.maximumPrefix;
-    this.overflowed = true;
-    if (limit !== undefined && limit.restartMin > 0) this.#restart.set(this.now() + limit.restartMin * 60 * S);
-    const max = limit?.max ?? 0;
-    const data = Uint8Array.from([0, 1, 1, max >>> 24, max >>> 16, max >>> 8, max]); // RFC 4486 §4
-    return answer(CEASE, CEASE_MAX_PREFIXES, data);
-  }
-  /** When it starts anew after too many prefixes; `NEVER`: when somebody says so. */
-  get restartAt(): Nanos {
-    return this.#restart.deadline;
-  }
-  clearOverflow(): void {
-    this.#restart.set(NEVER);
-    if (!this.overflowed) return;
-    this.overflowed = false;
-    this.start();
   }
 
   /** Which kind of neighbour it is. */
@@ -492,12 +314,8 @@ export class Peer implements SessionOwner, PathSource {
     this.special = specialReading(this);
   }
   dispose(): void {
-    this.#restart.set(NEVER);
+    this.prefixLimit.stop();
     this.helper?.stop();
-    this.other?.discard();
-    this.main.discard();
+    this.#connections.discard();
   }
 }
-
-const shutdownMessageData = (message: string): Uint8Array =>
-  message === "" ? new Uint8Array(0) : shutdownData(message);

@@ -305,8 +305,7 @@ function reset(bgp: Bgp, p: Peer): JsonObject {
   const told = why === "BGP Notification send" || why === "BGP Notification received" ? note?.owed : undefined;
   const message = note?.sent === false && told !== undefined ? shutdownMessage(told.data) : undefined;
   const two = (n: number): string => n.toString(16).toUpperCase().padStart(2, "0");
-  const overflow = p.overflowed;
-  const restartAt = p.restartAt;
+  const { exceeded: overflow, restartAt } = p.prefixLimit;
   if (why === "never") return { lastReset: "never" };
   return {
     lastResetTimerMsecs: seconds(now - Math.max(0, p.resetAt)) * 1000,

@@ -140,7 +140,7 @@ function peerJson(bgp: Bgp, p: Peer): Json {
     pfxRcd: p.accepted,
     pfxSnt: sentPrefixes(p),
     state: stateText(p),
-    peerState: p.isShut ? "Admin" : p.overflowed ? "PfxCt" : policyState(bgp, p),
+    peerState: p.isShut ? "Admin" : p.prefixLimit.exceeded ? "PfxCt" : policyState(bgp, p),
     connectionsEstablished: p.established,
     connectionsDropped: p.dropped,
     desc: p.settings.description,

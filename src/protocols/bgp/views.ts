@@ -42,7 +42,7 @@ const ROLE_TEXT = {
 /** `Established`, `Idle (Admin)`: the words of `show bgp summary`. */
 export function stateText(peer: Peer): string {
   if (peer.isShut) return "Idle (Admin)";
-  return peer.overflowed ? "Idle (PfxCt)" : ROLE_TEXT[peer.role];
+  return peer.prefixLimit.exceeded ? "Idle (PfxCt)" : ROLE_TEXT[peer.role];
 }
 /** The words of `show bgp neighbors`. */
 export const roleText = (peer: Peer): string => ROLE_TEXT[peer.role];
