@@ -260,6 +260,8 @@ export interface Daemon {
   /** Begins, or begins anew after it was stopped: nothing is left of what it knew. */
   start(): void;
   stop(): void;
+  /** Ends as by SIGKILL: without a last word to anybody. Absent: as `stop`. */
+  kill?(): void;
   show(): unknown;
   /**
    * Whether it has something to finish: an unacknowledged message, a queued route or update, an armed SPF, election or

@@ -24,6 +24,8 @@ export interface FrrInstance {
   /** The configuration file has been read. */
   configured?(): void;
   stop(): void;
+  /** Is killed: it says nothing to anybody. Absent: as `stop`. */
+  kill?(): void;
   show(): unknown;
   busy(): boolean;
   writeConfig(): readonly ConfigBlock[];
@@ -81,11 +83,20 @@ export class FrrDaemon<Options> implements Daemon, VtyServer {
     instance.configured?.();
   }
   stop(): void {
-    if (this.#instance === undefined) return;
+    this.#end((instance) => {
+      const ends: LogMessage = { level: LOG_NOTICE, id: this.#program.endMessage };
+      instance.log.say(ends, () => "Terminating on signal");
+      instance.stop();
+    });
+  }
+  kill(): void {
+    this.#end((instance) => (instance.kill === undefined ? instance.stop() : instance.kill()));
+  }
+  #end(how: (instance: FrrInstance) => void): void {
+    const instance = this.#instance;
+    if (instance === undefined) return;
     this.#os.local.withdraw(`vty ${this.name}`);
-    const ends: LogMessage = { level: LOG_NOTICE, id: this.#program.endMessage };
-    this.#instance.log.say(ends, () => "Terminating on signal");
-    this.#instance.stop();
+    how(instance);
     this.#instance = undefined;
   }
   show(): unknown {

@@ -131,17 +131,21 @@ export class Zebra implements FrrInstance, Zserv, Views {
     return this.clients.connect(client);
   }
   stop(): void {
-    this.os.local.withdraw("zserv");
-    this.os.local.withdraw("views zebra");
-    this.#unwatch();
-    this.clients.stop();
-    this.lsps.stop();
-    for (const alarm of [this.#hold, this.#posts, this.#apply, this.#scan, this.#mapDelay]) alarm.set(NEVER);
+    this.kill();
     for (const table of this.tables.values())
       for (const node of table.nodes()) {
         for (const e of node.entries()) e.selected = false;
         syncKernel(this.os, node, this.interfaces);
       }
+  }
+  /** The kernel keeps the routes; the next zebra takes them away. */
+  kill(): void {
+    this.os.local.withdraw("zserv");
+    this.os.local.withdraw("views zebra");
+    this.#unwatch();
+    this.clients.stop();
+    this.lsps.stop();
+    for (const a of [this.#hold, this.#posts, this.#apply, this.#scan, this.#mapDelay]) a.set(NEVER);
   }
   show(): unknown {
     return this.rib();
@@ -205,11 +209,9 @@ export class Zebra implements FrrInstance, Zserv, Views {
   }
 
   #table(id = TABLE_MAIN): RibTable {
-    const known = this.tables.get(id);
-    if (known !== undefined) return known;
-    const made = new RibTable(id);
-    this.tables.set(id, made);
-    return made;
+    let table = this.tables.get(id);
+    if (table === undefined) this.tables.set(id, (table = new RibTable(id)));
+    return table;
   }
 
   #put(table: RibTable, prefix: Prefix, facts: RouteFacts): void {
@@ -345,7 +347,6 @@ export class Zebra implements FrrInstance, Zserv, Views {
   }
 
   #mapsChanged(): void {
-    this.#mapDelay.set(NEVER);
     this.policy.routeMaps.pending.clear();
     if (this.protocolMaps.size > 0) this.reconsider();
   }

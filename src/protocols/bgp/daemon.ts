@@ -90,6 +90,11 @@ export class BgpDaemon implements FrrInstance, Views {
     this.#policyDelay.set(NEVER);
     this.remove(true);
   }
+  /** Its connections go with it. */
+  kill(): void {
+    for (const bgp of this.processes()) for (const peer of bgp.peers.values()) peer.hangUp();
+    this.stop();
+  }
   show(): unknown {
     const { bgp } = this;
     return bgp === undefined ? undefined : { as: bgp.globals.as, peers: bgp.peers.size, prefixes: bgp.rib.size };

@@ -127,7 +127,7 @@ export class Borders {
   /** Makes summaries and translations be what routes say. */
   task(): void {
     const ospf = this.#ospf;
-    if (ospf.stopping) return;
+    if (ospf.stopping || ospf.restarting !== undefined) return;
     this.#timer.set(NEVER);
     this.nssa.elect();
     if (this.#stale) {

@@ -9,9 +9,19 @@ import { millis } from "./show-text.ts";
 
 /** Routers that are named, at most. */
 const ROUTERS_MAX = 1000;
+/** ospfd/ospf_gr.h:OSPF_DFLT_GRACE_INTERVAL, in seconds. */
+export const PERIOD_S = 120;
 
-/** `graceful-restart helper …` (ospfd/ospf_vty.c). */
+/** `graceful-restart …` (ospfd/ospf_gr.c, ospfd/ospf_vty.c). */
 export function installGraceful(on: On): void {
+  on("graceful-restart [grace-period (1-1800)$value]", (d, args) =>
+    d.graceful.enable(args.findInt("value") ?? PERIOD_S),
+  );
+  on("no graceful-restart [grace-period (1-1800)]", (d) => {
+    if (d.graceful.preparing) return { refused: "% Error: Graceful Restart preparation in progress\n" };
+    d.graceful.disable();
+    return undefined;
+  });
   on("graceful-restart helper enable [A.B.C.D$router]", (d, args) => {
     const { grHelper } = d.ospf.settings;
     if (!args.has("router")) grHelper.enabled = true;
@@ -38,8 +48,17 @@ export function installGraceful(on: On): void {
   });
 }
 
-/** `show ip ospf graceful-restart helper` (ospfd/ospf_vty.c:ospf_show_gr_helper_details). */
+/** `graceful-restart prepare ip ospf`, and `show ip ospf graceful-restart helper` (ospfd/ospf_vty.c:ospf_show_gr_helper_details). */
 export function installShowGraceful(set: CommandSet<OspfDaemon>): void {
+  set.add("view", "graceful-restart prepare ip ospf", ({ ospf, graceful }) => {
+    if (!ospf.enabled) return undefined;
+    if (!ospf.settings.opaque)
+      return {
+        refused: "% Can't start graceful restart: opaque capability not enabled (VRF default)\n\n",
+      };
+    ospf.run(() => graceful.prepare());
+    return undefined;
+  });
   set.add("view", "show ip ospf graceful-restart helper [detail] [json]", (d, args) =>
     args.has("json") ? prettyJson(asJson(d, args.has("detail"))) : text(d, args.has("detail")),
   );

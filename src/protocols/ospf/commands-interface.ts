@@ -168,6 +168,10 @@ function installNumbers(on: On): void {
     });
   };
   const nothing = (): void => {};
+  on("ip ospf graceful-restart hello-delay (1-1800)$value", (c, args) => {
+    c.settings.graceHelloDelayS = args.int("value");
+  });
+  on("no ip ospf graceful-restart hello-delay [(1-1800)]", (c) => unset(c.settings, "graceHelloDelayS"));
   number("cost", "(1-65535)", "cost", (c) => interfacesOf(c).forEach(updateCost));
   number("priority", "(0-255)", "priority", (c) => {
     for (const oi of interfacesOf(c))

@@ -22,6 +22,7 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
       ospf.run(() => {
         ospf.enabled = true;
         ospf.stopping = false;
+        daemon.graceful.begin();
         chooseRouterId(ospf);
         updateInterfaces(ospf);
         daemon.externals.subscribe();
@@ -138,7 +139,13 @@ function installIdentity(on: On): void {
       for (const oi of ospf.interfaces)
         for (const n of [...oi.neighbors.values()]) ospf.hooks.neighborEvent(n, "KillNbr");
     });
-  on("[no] shutdown", (d, args) => d.setShutdown(!args.has("no")));
+  on("[no] shutdown", (d, args) => {
+    const { gracefulS, opaque } = d.ospf.settings;
+    if (!args.has("no") && gracefulS !== undefined && !opaque)
+      return { refused: "% Failed to activate graceful restart: opaque capability is not enabled\n" };
+    d.setShutdown(!args.has("no"));
+    return undefined;
+  });
   on("[no] forwarding-address-self", (d, args) => {
     d.ospf.settings.forwardingSelf = !args.has("no");
     d.externals.refreshAll();

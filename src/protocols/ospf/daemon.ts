@@ -12,6 +12,7 @@ import { ddTimer, requestTimer } from "./exchange.ts";
 import { Externals } from "./externals.ts";
 import { flush, retransmit } from "./flood.ts";
 import { receiveGrace, topologyChanged } from "./gr-helper.ts";
+import { GracefulRestart } from "./gr-restart.ts";
 import { sendHelloTo } from "./hello.ts";
 import type { Hooks } from "./hooks.ts";
 import { RouteInstaller } from "./install-routes.ts";
@@ -55,6 +56,7 @@ export class OspfDaemon implements FrrInstance, Views {
   readonly policy = newPolicy();
   readonly installer: RouteInstaller;
   readonly sr: SegmentRouting;
+  readonly graceful: GracefulRestart;
   routing!: Routing;
   borders!: Borders;
   virtualLinks!: VirtualLinks;
@@ -79,6 +81,7 @@ export class OspfDaemon implements FrrInstance, Views {
     );
     this.installer = new RouteInstaller(this.ospf, this.sr);
     this.aging = new Aging(this.ospf);
+    this.graceful = new GracefulRestart(this);
     this.#inbox = new Inbox(this.ospf, (b, o, end, info) => receive(this.ospf, b, o, end, info));
     this.#linkNews = new LinkNews(this.ospf, (device) => {
       this.ospf.devices.set(device.ifname, device);
@@ -102,6 +105,7 @@ export class OspfDaemon implements FrrInstance, Views {
       computed: () => {
         this.virtualLinks.update();
         this.borders.computed();
+        this.graceful.computed();
         this.sr.schedule();
       },
     });
@@ -122,18 +126,31 @@ export class OspfDaemon implements FrrInstance, Views {
     this.updateStubRouter();
   }
 
+  /** Ends; after `graceful-restart prepare` without a word (ospfd/ospfd.c:ospf_finish_final). */
   stop(): void {
+    this.#end(this.graceful.preparing);
+  }
+  kill(): void {
+    this.#end(true);
+  }
+  /** `silent`: nothing is withdrawn, and where graceful restart is on zebra keeps the routes. */
+  #end(silent: boolean): void {
     const { ospf } = this;
+    const keepS = silent && ospf.enabled ? ospf.settings.gracefulS : undefined;
+    if (silent) this.#hangUp();
     ospf.os.local.withdraw("views ospfd");
     this.#connect.set(NEVER);
     this.#leaveTimer.set(NEVER);
     this.#inbox.close();
     this.#linkNews.close();
     ospf.run(() => this.shutdown());
-    ospf.zebra?.close();
+    ospf.zebra?.close(keepS);
     ospf.zebra = undefined;
-    ospf.socket?.close();
-    ospf.socket = undefined;
+    this.#hangUp();
+  }
+  #hangUp(): void {
+    this.ospf.socket?.close();
+    this.ospf.socket = undefined;
   }
 
   /** Withdraws everything that this router said, and leaves (§14.1; ospfd/ospfd.c:ospf_finish_final). */
@@ -144,6 +161,7 @@ export class OspfDaemon implements FrrInstance, Views {
     ospf.later(() => {
       for (const oi of ospf.interfaces) interfaceEvent(oi, "InterfaceDown");
       this.aging.stop();
+      this.graceful.stop();
       this.routing.stop();
       this.externals.stop();
     });
@@ -164,6 +182,7 @@ export class OspfDaemon implements FrrInstance, Views {
     if (ospf.settings.shutdown === is) return;
     ospf.settings.shutdown = is;
     if (is) {
+      if (ospf.settings.gracefulS !== undefined) this.graceful.suspend();
       this.#withdrawAll();
       ospf.later(() => updateInterfaces(ospf));
     } else this.restart();
@@ -182,6 +201,7 @@ export class OspfDaemon implements FrrInstance, Views {
   #leave(): void {
     const { ospf } = this;
     this.#leaveTimer.set(NEVER);
+    this.graceful.forget();
     this.shutdown();
     ospf.later(() => {
       ospf.enabled = false;
@@ -246,7 +266,7 @@ export class OspfDaemon implements FrrInstance, Views {
   }
   busy(): boolean {
     const { ospf } = this;
-    if (!this.#inbox.empty || !this.#linkNews.empty) return true;
+    if (!this.#inbox.empty || !this.#linkNews.empty || ospf.restarting !== undefined) return true;
     if (
       this.#connect.deadline !== NEVER ||
       this.routing.waiting ||
@@ -328,6 +348,9 @@ export class OspfDaemon implements FrrInstance, Views {
       inactivityTimer,
       adjacencyChanged,
       graceReceived: receiveGrace,
+      becameFull: () => this.graceful.becameFull(),
+      interfaceAdded: (oi) => this.graceful.interfaceAdded(oi),
+      graceTimer: (oi) => this.graceful.graceTimer(oi),
       helloReply: (n) => sendHelloTo(n.oi, n.address),
       pollTimer,
       ackTimer: sendDelayedAcks,
@@ -342,9 +365,12 @@ export class OspfDaemon implements FrrInstance, Views {
         this.sr.changed(slot);
         this.borders.contentsChanged(area, slot);
         topologyChanged(this.ospf, slot.lsa.type);
+        this.graceful.contentsChanged(area, slot);
       },
       selfOriginated: (area, slot) =>
-        this.sr.claimed(area, slot) || selfOriginated(this.ospf, this.borders, this.externals, area, slot),
+        this.sr.claimed(area, slot) ||
+        this.ospf.restarting !== undefined ||
+        selfOriginated(this.ospf, this.borders, this.externals, area, slot),
       withdrawn: (area, slot) => this.aging.withdrawn(area, slot),
       agingChanged: () => this.aging.changed(),
       interfaceGone: (oi) => removeInterface(this.ospf, oi),

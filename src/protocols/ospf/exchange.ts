@@ -1,6 +1,6 @@
 import { NEVER, S } from "../../core/time.ts";
 import { bodyMax } from "./auth.ts";
-import { checkLoading, isOpaque, isSystemWide, requestKey, retransmitTo } from "./flood.ts";
+import { checkLoading, isOpaque, isSystemWide, requestKey, retransmitTo, slotFor } from "./flood.ts";
 import { logDd, logDdMtu, logDdReceived, logDdSent, logDdTopology } from "./log.ts";
 import { compareInstances } from "./lsa.ts";
 import {
@@ -240,11 +240,11 @@ function process(n: Neighbor, dd: DatabaseDescription): void {
 const done = (n: Neighbor): void => n.oi.ospf.later(() => n.oi.ospf.hooks.neighborEvent(n, "ExchangeDone"));
 
 function compare(n: Neighbor, header: LsaHeader): void {
-  const { ospf, area } = n.oi;
+  const { ospf } = n.oi;
   const { type, id, adv, checksum } = header;
   const seq = header.seq | 0;
   const age = Math.min(header.age & ~DO_NOT_AGE, MAX_AGE);
-  const slot = (isSystemWide(type) ? ospf.lsdb : area.lsdb).find(type, id, adv);
+  const slot = slotFor(n.oi, type, id, adv);
   const ours = slot === undefined ? -1 : compareInstances(slot.lsa, slot.ageNow(ospf.now), { seq, checksum }, age);
   if (ours < 0) {
     if (n.requests.size >= REQUESTS_MAX) return ospf.drop("too many requests", { ifname: n.oi.ifname });

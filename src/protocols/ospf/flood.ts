@@ -1,3 +1,4 @@
+import type { Ipv4 } from "../../core/addr.ts";
 import { type Nanos, NEVER, S } from "../../core/time.ts";
 import { compareInstances, type Lsa } from "./lsa.ts";
 import { LSA_EXTERNAL, LSA_OPAQUE_AS, LSA_OPAQUE_LINK, MAX_AGE } from "./lsa-codec.ts";
@@ -14,6 +15,10 @@ export const isOpaque = (type: number): boolean => type >= LSA_OPAQUE_LINK;
 /** The whole system's, not an area's. */
 export const isSystemWide = (type: number): boolean => type === LSA_EXTERNAL || type === LSA_OPAQUE_AS;
 export const lsdbOf = (ospf: Ospf, area: Area, type: number): Lsdb => (isSystemWide(type) ? ospf.lsdb : area.lsdb);
+
+/** What the database has for a neighbour's network under a type, id and router. */
+export const slotFor = ({ ospf, area, ifname }: OspfInterface, type: number, id: Ipv4, adv: Ipv4): Slot | undefined =>
+  type === LSA_OPAQUE_LINK ? area.lsdb.findOn(ifname, id, adv) : lsdbOf(ospf, area, type).find(type, id, adv);
 
 /** Puts an instance into its database. `known`: the slot that it has there. Undefined: the database is full. */
 export function install(
@@ -43,6 +48,7 @@ export function install(
     slot.age = age;
     slot.at = now;
     slot.self = how.self;
+    slot.changed = changed;
     slot.flushing = false;
   }
   if (age >= MAX_AGE) ospf.hooks.withdrawn(isSystemWide(lsa.type) ? undefined : area, slot);
@@ -157,7 +163,10 @@ export function retransmit(n: Neighbor): void {
 
 /** Withdraws an advertisement: at MaxAge it is flooded, and taken out once everybody has acknowledged (§14.1). */
 export function flush(ospf: Ospf, area: Area, slot: Slot): void {
-  if (slot.ageNow(ospf.now) >= MAX_AGE && slot.flushing) return;
+  const old = slot.ageNow(ospf.now) >= MAX_AGE;
+  if (old && slot.flushing) return;
+  // ospfd/ospf_flood.c:ospf_lsa_flush_area: what was said before a restart stands until that is over
+  if (slot.self && ospf.restarting !== undefined && !old && !ospf.stopping) return;
   const wasOld = slot.age >= MAX_AGE;
   ospf.retransmissions.forget(slot);
   slot.age = MAX_AGE;

@@ -76,11 +76,16 @@ const restarterOf = (n: Neighbor, { address }: Grace): Neighbor | undefined =>
 /** §3.1. */
 function mayHelp(restarter: Neighbor, grace: Grace, age: number): boolean {
   const { ospf } = restarter.oi;
+  if (ospf.restarting !== undefined) return false;
   const { enabled, routers, plannedOnly, strict } = ospf.settings.grHelper;
   if (!enabled && !routers.has(restarter.routerId)) return false;
   if (restarter.state !== "Full" && restarter.helping === undefined) return false;
   if (plannedOnly && grace.reason !== 1 && grace.reason !== 2) return false;
-  if (strict && restarter.helping === undefined && restarter.retransmit.slots().some((slot) => !isGrace(slot.lsa)))
+  if (
+    strict &&
+    restarter.helping === undefined &&
+    restarter.retransmit.slots().some((slot) => slot.changed && slot.lsa.type <= 7)
+  )
     return false;
   return age < grace.periodS;
 }

@@ -92,6 +92,8 @@ function designations(n: Neighbor, hello: Hello, before: { priority: number; dr:
     (hello.bdr === address) !== (before.bdr === address) ||
     (before.priority >= 0 && before.priority !== hello.priority);
   if (changed) ospf.later(() => ospf.hooks.interfaceEvent(oi, "NeighborChange"));
+  // RFC 3623 §2: who was the designated router before its restart is that again
+  if (ospf.restarting !== undefined && oi.state === "Waiting" && hello.dr === oi.address) oi.dr = hello.dr;
 }
 
 function unfit(oi: OspfInterface, hello: Hello): string | undefined {

@@ -23,6 +23,11 @@ export interface Hooks {
   adjacencyChanged(n: Neighbor): void;
   /** A grace advertisement; false: it is not taken. */
   graceReceived(n: Neighbor, lsa: Lsa, age: number, withdrawn: boolean): boolean;
+  /** A neighbour is in state Full. */
+  becameFull(n: Neighbor): void;
+  /** An interface has come about. */
+  interfaceAdded(oi: OspfInterface): void;
+  graceTimer(oi: OspfInterface): void;
   helloReply(n: Neighbor): void;
   pollTimer(s: StaticNeighbor): void;
   ackTimer(oi: OspfInterface): void;

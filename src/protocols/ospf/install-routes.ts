@@ -1,5 +1,5 @@
 import type { ZebraNexthop, ZebraWay } from "../../frr/zapi.ts";
-import type { Dest, Path } from "./destinations.ts";
+import type { Dest, DestTable, Path } from "./destinations.ts";
 import type { HopSet } from "./hops.ts";
 import type { Ospf } from "./model.ts";
 import type { SegmentRouting } from "./sr.ts";
@@ -9,6 +9,8 @@ export class RouteInstaller {
   readonly #ospf: Ospf;
   readonly #sr: SegmentRouting;
   #ways = new WeakMap<Path, ZebraWay>();
+  /** What zebra is not told while this router restarts (ospfd/ospf_zebra.c:ospf_zebra_add, ospf_zebra_delete). */
+  readonly #withheld = new Set<Dest>();
   #nexthops = new WeakMap<HopSet, readonly ZebraNexthop[]>();
 
   constructor(ospf: Ospf, sr: SegmentRouting) {
@@ -18,10 +20,18 @@ export class RouteInstaller {
 
   /** Tells zebra of the way to a destination, or that there is none. */
   install(dest: Dest): void {
-    const { zebra } = this.#ospf;
+    const { zebra, restarting } = this.#ospf;
+    if (restarting !== undefined) return void this.#withheld.add(dest);
     if (zebra === undefined) return;
     if (dest.path === undefined) zebra.remove(dest.prefix);
     else zebra.add(dest.prefix, this.#labelled(dest, this.#wayOf(dest.path)));
+  }
+  /** This router has restarted: zebra is told of what there is, and that the rest was lost meanwhile. */
+  release(dests: DestTable): void {
+    dests.each((dest) => dest.path && this.install(dest));
+    for (const dest of this.#withheld)
+      if (dests.find(dest.address, dest.length)?.path === undefined) this.#ospf.zebra?.remove(dest.prefix);
+    this.#withheld.clear();
   }
   /** Settings have changed that decide what zebra is told. */
   forget(): void {

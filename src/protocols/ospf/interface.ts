@@ -49,7 +49,7 @@ function election(oi: OspfInterface): InterfaceState {
   const elected = elect(oi.address, candidates, before);
   oi.dr = elected.dr;
   oi.bdr = elected.bdr;
-  if (oi.dr !== before.dr || oi.bdr !== before.bdr)
+  if (oi.dr !== before.dr || oi.bdr !== before.bdr || ospf.restarting !== undefined)
     for (const n of oi.neighbors.values())
       if (atLeast(n.state, "2-Way")) ospf.later(() => ospf.hooks.neighborEvent(n, "AdjOK?"));
   return elected.state;
@@ -112,6 +112,7 @@ function setTimers(oi: OspfInterface): void {
     case "Down":
     case "Loopback":
       oi.helloTimer.set(NEVER);
+      oi.graceTimer.set(NEVER);
       oi.waitTimer.set(NEVER);
       oi.ackTimer.set(NEVER);
       oi.acksFrom = NEVER;
@@ -134,8 +135,9 @@ function setTimers(oi: OspfInterface): void {
   }
 }
 
-/** Hello is due. */
+/** Hello is due; it waits while neighbours are told of a restart (ospfd/ospf_ism.c:ospf_hello_timer). */
 export function helloTimer(oi: OspfInterface): void {
+  if (oi.graceTimer.deadline !== NEVER) return;
   sendHello(oi);
   oi.helloTimer.set(oi.ospf.now + oi.helloInterval);
 }

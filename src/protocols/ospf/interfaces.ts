@@ -67,6 +67,7 @@ function addInterface(ospf: Ospf, device: ZebraInterface, prefix: Prefix, area: 
   const others = ospf.byIndex.get(device.ifindex);
   if (others === undefined) ospf.byIndex.set(device.ifindex, [oi]);
   else others.push(oi);
+  ospf.hooks.interfaceAdded(oi);
   return oi;
 }
 

@@ -1,7 +1,7 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { type Nanos, NEVER, S } from "../../core/time.ts";
 import type { Lsa } from "./lsa.ts";
-import { MAX_AGE } from "./lsa-codec.ts";
+import { LSA_OPAQUE_LINK, MAX_AGE } from "./lsa-codec.ts";
 
 /** Advertisements that one database holds at most: more are dropped and counted. */
 export const LSDB_MAX = 1_000_000;
@@ -18,6 +18,8 @@ export class Slot {
   self: boolean;
   /** Who has not acknowledged this instance yet: kept by `Retransmissions`. 0: nobody. */
   waiting = 0;
+  /** This instance says something else than the one before, or is the first. */
+  changed = true;
   /** Being withdrawn: it goes when nobody needs to acknowledge it any more. */
   flushing = false;
   /** When this router's own is refreshed. */
@@ -56,6 +58,12 @@ export class Lsdb {
   find(type: number, id: Ipv4, adv: Ipv4): Slot | undefined {
     let slot = this.#types[type]?.get(id);
     while (slot !== undefined && slot.lsa.adv !== adv) slot = slot.next;
+    return slot;
+  }
+  /** A link-local one of an interface (type 9): the same id and router may stand on others too (RFC 5250 §3). */
+  findOn(link: string, id: Ipv4, adv: Ipv4): Slot | undefined {
+    let slot = this.#types[LSA_OPAQUE_LINK]?.get(id);
+    while (slot !== undefined && (slot.lsa.adv !== adv || slot.link !== link)) slot = slot.next;
     return slot;
   }
   /** Those of a type and id, by whichever router. */

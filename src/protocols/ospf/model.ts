@@ -94,6 +94,11 @@ export class Neighbor {
   }
 }
 
+/** Why a router restarts, by the number that grace advertisements have for it (RFC 3623 appendix A). */
+export const RestartReason = { unknown: 0, software: 1, switchover: 3 } as const;
+/** libospf.h:OSPF_HELLO_DELAY_DEFAULT: seconds before the first hello after an outage that nobody had planned. */
+export const HELLO_DELAY_S = 10;
+
 /** How a restarting neighbour is helped: received and actual periods in seconds, the reason by number. */
 export interface Helping {
   readonly timer: OsAlarm;
@@ -174,6 +179,9 @@ export class OspfInterface {
   readonly waitTimer: OsAlarm;
   readonly ackTimer: OsAlarm;
   readonly updateTimer: OsAlarm;
+  /** While this router restarts and says so here, before its first hello: how often it has. */
+  readonly graceTimer: OsAlarm;
+  graceSent = 0;
 
   constructor(
     ospf: Ospf,
@@ -195,6 +203,7 @@ export class OspfInterface {
     this.waitTimer = ospf.alarm(() => ospf.hooks.interfaceEvent(this, "WaitTimer"));
     this.ackTimer = ospf.alarm(() => ospf.hooks.ackTimer(this));
     this.updateTimer = ospf.alarm(() => ospf.hooks.updateTimer(this));
+    this.graceTimer = ospf.alarm(() => ospf.hooks.graceTimer(this));
   }
 
   get address(): Ipv4 {
@@ -308,6 +317,8 @@ export class Ospf {
   startedAt: Nanos = 0;
   spfPace: SpfPace = { ranAt: Number.NEGATIVE_INFINITY, multiplier: 1 };
   stopping = false;
+  /** Why this router restarts, until it has: it says nothing of itself meanwhile, and zebra keeps the routes of before (RFC 3623 §2.2). */
+  restarting: number | undefined;
   /** zebra has a default route that is not OSPF's own. */
   hasDefault = false;
   /** Says of itself that it is no way through (RFC 6987). */

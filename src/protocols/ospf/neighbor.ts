@@ -65,6 +65,7 @@ function change(n: Neighbor, state: NeighborState, why: NeighborEvent): void {
   }
   if ((before === "Full") !== (state === "Full")) logRouterLsa(n, before, state);
   adjacencyChanged(n);
+  if (state === "Full") ospf.hooks.becameFull(n);
   if (atLeast(before, "Exchange") && !atLeast(state, "Exchange")) clearAdjacency(n);
   if (state === "ExStart") startExchange(n);
   if (state === "Exchange") n.exchangeAt = ospf.now;

@@ -29,6 +29,8 @@ export class Translator {
   #translated = new Map<string, Slot>();
   /** Ranges that something lies in, with the metric that they have. */
   #active = new Map<RangeSettings, number>();
+  /** Type 7 that stand for ranges. */
+  readonly #ranged = new WeakSet<Slot>();
   /** Default routes told inside areas. */
   readonly #defaults = new Map<Area, Slot>();
 
@@ -48,7 +50,7 @@ export class Translator {
   }
   /** Whether it stands for another router's type 7, or is a default route of an area. */
   owns(slot: Slot): boolean {
-    return [...this.#translated.values(), ...this.#defaults.values()].includes(slot);
+    return this.#ranged.has(slot) || [...this.#translated.values(), ...this.#defaults.values()].includes(slot);
   }
   /** What lies in a range that is told and nowhere exactly goes nowhere. */
   discards(address: Ipv4, length: number): boolean {
@@ -131,9 +133,12 @@ export class Translator {
     // ospfd/ospf_lsa.c:ospf_install_flood_nssa: FRR tells the areas inside as well, and never takes that back
     for (const area of this.#ospf.areas.values())
       if (area.settings.kind === "nssa" && area.interfaces.length > 0)
-        originateIfChanged(this.#ospf, area, { type: LSA_NSSA, id: address, options: 0, body });
+        this.#note(originateIfChanged(this.#ospf, area, { type: LSA_NSSA, id: address, options: 0, body }));
   }
 
+  #note(slot: Slot | undefined): void {
+    if (slot !== undefined) this.#ranged.add(slot);
+  }
   #tell(kept: Map<string, Slot>, into: Area, id: Ipv4, key: string, body: ExternalBody): void {
     const made = originateIfChanged(this.#ospf, into, { type: LSA_EXTERNAL, id, options: OPTION_E, body });
     if (made !== undefined) kept.set(key, made);

@@ -1,6 +1,6 @@
 import type { Ipv4 } from "../../core/addr.ts";
-import { S } from "../../core/time.ts";
-import { flood, flush, install, lsdbOf } from "./flood.ts";
+import { NEVER, S } from "../../core/time.ts";
+import { flood, flush, install, isOpaque, lsdbOf } from "./flood.ts";
 import { makeLsa } from "./lsa.ts";
 import { INITIAL_SEQUENCE, type LsaBody, MAX_AGE, MAX_SEQUENCE } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
@@ -22,10 +22,11 @@ export interface Origin {
 
 /**
  * Originates an advertisement, or a new instance of it. Undefined: that has to wait, because the last sequence number was used
- * and must be withdrawn first, or because the system id is not known.
+ * and must be withdrawn first, because the system id is not known, or because this router restarts.
  */
 export function originate(ospf: Ospf, area: Area, origin: Origin): Slot | undefined {
   if (ospf.routerId === 0) return undefined;
+  if (ospf.restarting !== undefined && !isOpaque(origin.type)) return undefined; // RFC 3623 §2.2
   const known = lsdbOf(ospf, area, origin.type).find(origin.type, origin.id, ospf.routerId);
   if (known !== undefined && known.lsa.seq === MAX_SEQUENCE) {
     flush(ospf, area, known);
@@ -52,14 +53,17 @@ export function originateIfChanged(ospf: Ospf, area: Area, origin: Origin): Slot
   const known = lsdbOf(ospf, area, origin.type).find(origin.type, origin.id, ospf.routerId);
   if (known?.self && known.ageNow(ospf.now) < MAX_AGE) {
     const made = makeLsa({ ...origin, adv: ospf.routerId, seq: known.lsa.seq });
-    if (made.sameContents(known.lsa)) return known;
+    if (made.sameContents(known.lsa)) {
+      if (known.refreshAt === NEVER) scheduleRefresh(ospf, known); // it came back from others
+      return known;
+    }
   }
   return originate(ospf, area, origin);
 }
 
 /** ospfd/ospf_lsa.c:ospf_refresher_register_lsa. */
 function scheduleRefresh(ospf: Ospf, slot: Slot): void {
-  const delay = REFRESH_S - 2 * REFRESH_JITTER_S + ospf.rng.int(REFRESH_JITTER_S);
+  const delay = REFRESH_S - 2 * REFRESH_JITTER_S + ospf.rng.int(REFRESH_JITTER_S) - slot.ageNow(ospf.now);
   const { refreshS } = ospf.settings; // refreshes are looked for this often
   const due = ospf.now + Math.max(1, Math.floor(delay / refreshS)) * refreshS * S;
   slot.refreshAt = due;

@@ -1,6 +1,6 @@
 import { u8, u16, u32 } from "../../core/bytes.ts";
 import { MS } from "../../core/time.ts";
-import { acknowledged, flood, install, isOpaque, lsdbOf, requestKey } from "./flood.ts";
+import { acknowledged, flood, install, isOpaque, requestKey, slotFor } from "./flood.ts";
 import { isGrace } from "./gr-helper.ts";
 import { compareInstances, type Lsa, readLsa } from "./lsa.ts";
 import {
@@ -42,13 +42,13 @@ export function receiveUpdate(n: Neighbor, b: Uint8Array, o: number, end: number
 /** One advertisement; false ends the reading of the packet. */
 function one(n: Neighbor, b: Uint8Array, o: number, end: number): boolean {
   const { oi } = n;
-  const { ospf, area } = oi;
+  const { ospf } = oi;
   const type = u8(b, o + 3);
   if (!mayTake(n, type)) {
     ospf.drop("advertisement type", { ifname: oi.ifname, type });
     return true;
   }
-  const slot = lsdbOf(ospf, area, type).find(type, u32(b, o + 4), u32(b, o + 8));
+  const slot = slotFor(oi, type, u32(b, o + 4), u32(b, o + 8));
   const lsa = readLsa(b, o, end, slot?.lsa);
   if (lsa === undefined || !sound(lsa)) {
     ospf.drop(lsa === undefined ? "advertisement checksum" : "advertisement contents", { ifname: oi.ifname, type });
@@ -100,7 +100,7 @@ function take(n: Neighbor, lsa: Lsa, age: number, slot: Slot | undefined): void 
     if (!initial && ospf.now - slot.at < ospf.settings.minLsArrivalMs * MS)
       return ospf.drop("advertisement too soon", { ifname: oi.ifname });
   }
-  if (isGrace(lsa) && !ospf.hooks.graceReceived(n, lsa, age, age >= MAX_AGE))
+  if (isGrace(lsa) && lsa.adv !== ospf.routerId && !ospf.hooks.graceReceived(n, lsa, age, age >= MAX_AGE))
     return ospf.drop("grace", { ifname: oi.ifname });
   const self = lsa.adv === ospf.routerId || isOwnNetwork(ospf, lsa);
   const link = lsa.type === LSA_OPAQUE_LINK ? oi.ifname : undefined;

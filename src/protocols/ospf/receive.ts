@@ -4,7 +4,7 @@ import type { DatagramInfo } from "../../core/os.ts";
 import { freshSequence, verify } from "./auth.ts";
 import { covers } from "./destinations.ts";
 import { receiveDd } from "./exchange.ts";
-import { acknowledged, lsdbOf } from "./flood.ts";
+import { acknowledged, slotFor } from "./flood.ts";
 import { neighborKey, receiveHello } from "./hello.ts";
 import { logArea } from "./log.ts";
 import { compareInstances } from "./lsa.ts";
@@ -119,7 +119,7 @@ function receiveRequest(n: Neighbor, b: Uint8Array, o: number, end: number): voi
   const slots = [];
   for (let at = o; at < end; at += wire.REQUEST) {
     const type = u32(b, at);
-    const slot = lsdbOf(ospf, oi.area, type).find(type, u32(b, at + 4), u32(b, at + 8));
+    const slot = slotFor(oi, type, u32(b, at + 4), u32(b, at + 8));
     if (slot === undefined) return ospf.later(() => ospf.hooks.neighborEvent(n, "BadLSReq"));
     slots.push(slot);
   }
@@ -135,7 +135,7 @@ function receiveAck(n: Neighbor, b: Uint8Array, o: number, end: number): void {
   for (let at = o; at < end; at += LSA_HEADER) {
     const type = u8(b, at + 3);
     if (type === 0 || type > LSA_OPAQUE_AS) continue;
-    const slot = lsdbOf(ospf, oi.area, type).find(type, u32(b, at + 4), u32(b, at + 8));
+    const slot = slotFor(oi, type, u32(b, at + 4), u32(b, at + 8));
     if (slot === undefined || !n.retransmit.has(slot)) continue;
     const heard = { seq: u32(b, at + 12) | 0, checksum: u16(b, at + 16) };
     const age = Math.min(u16(b, at) & ~DO_NOT_AGE, MAX_AGE);

@@ -36,6 +36,8 @@ export class InterfaceSettings {
   prefixSuppression = false;
   /** Name of the prefix list that says from whom packets are taken. */
   neighborFilter: string | undefined;
+  /** `graceful-restart hello-delay`. */
+  graceHelloDelayS: number | undefined;
   /** Opaque advertisements are exchanged here, when the process knows them. */
   opaque = true;
   auth: AuthMode | undefined;
@@ -172,6 +174,8 @@ export class ProcessSettings {
   /** By kind, in FRR's order of kinds when written. */
   readonly redistribute = new Map<RouteKind, RedistributeSettings>();
   defaultInformation: DefaultSettings | undefined;
+  /** `graceful-restart`: the grace period in seconds. */
+  gracefulS: number | undefined;
   /** `graceful-restart helper …`. */
   readonly grHelper = { enabled: false, routers: new Set<Ipv4>(), strict: true, plannedOnly: false, supportedS: 1800 };
   readonly virtualLinks: VirtualLinkSettings[] = [];

@@ -1,5 +1,4 @@
 import { formatIp, lengthOfMask } from "../../core/addr.ts";
-import { hex } from "../../core/bytes.ts";
 import type { Json } from "../../frr/json.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import {
@@ -16,6 +15,7 @@ import {
   type RouterLink,
 } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
+import { opaqueJson, opaqueText } from "./show-opaque.ts";
 import { hex4, hex8, optionsText } from "./show-text.ts";
 
 /** One advertisement at length (ospfd/ospf_vty.c:show_ip_ospf_database_header and what follows there). */
@@ -53,7 +53,7 @@ export function detailText(d: OspfDaemon, slot: Slot): string {
     "",
     "",
   ].join("\n");
-  return head + bodyText(body, lsa.type);
+  return head + (body.kind === "raw" ? opaqueText(lsa) : bodyText(body, lsa.type));
 }
 
 function routerFlags(flags: number): string {
@@ -61,7 +61,9 @@ function routerFlags(flags: number): string {
   return ` :${flags & ROUTER_B ? " ABR" : ""}${flags & ROUTER_E ? " ASBR" : ""}${flags & ROUTER_V ? " VL-endpoint" : ""}`;
 }
 
-function bodyText(body: LsaBody, type: number): string {
+type Structured = Exclude<LsaBody, { kind: "raw" }>;
+
+function bodyText(body: Structured, type: number): string {
   switch (body.kind) {
     case "router":
       return `   Number of Links: ${body.links.length}\n\n${body.links.map(linkText).join("")}\n`;
@@ -84,8 +86,6 @@ function bodyText(body: LsaBody, type: number): string {
         "",
       ].join("\n");
     }
-    case "raw":
-      return `  Opaque-Info: ${body.bytes.length} octets of data\n  ${hex(body.bytes, 0, body.bytes.length, " ")}\n\n`;
   }
 }
 
@@ -127,11 +127,11 @@ export function detailJson(d: OspfDaemon, slot: Slot): Json {
     lsaSeqNumber: hex8(lsa.seq),
     checksum: lsa.checksum.toString(16),
     length: lsa.length,
-    ...bodyJson(body),
+    ...(body.kind === "raw" ? opaqueJson(lsa) : bodyJson(body)),
   };
 }
 
-function bodyJson(body: LsaBody): { readonly [key: string]: Json } {
+function bodyJson(body: Structured): { readonly [key: string]: Json } {
   switch (body.kind) {
     case "router":
       return {
@@ -153,8 +153,6 @@ function bodyJson(body: LsaBody): { readonly [key: string]: Json } {
       const { metric, forward, tag } = route;
       return { networkMask, metricType, tos: 0, metric, forwardAddress: formatIp(forward), externalRouteTag: tag };
     }
-    case "raw":
-      return { opaqueInformation: hex(body.bytes) };
   }
 }
 

@@ -32,6 +32,9 @@ export function queueUpdate(oi: OspfInterface, slot: Slot): void {
   enqueue(oi, oi.state === "DR" || oi.state === "Backup" ? ALL_SPF_ROUTERS : ALL_DR_ROUTERS, slot);
 }
 
+/** Sends an instance to all routers, whoever is adjacent. */
+export const queueUpdateToAll = (oi: OspfInterface, slot: Slot): void => enqueue(oi, ALL_SPF_ROUTERS, slot);
+
 function eachAdjacent(oi: OspfInterface, visit: (n: Neighbor) => void): void {
   for (const n of oi.neighbors.values()) if (atLeast(n.state, "Exchange")) visit(n);
 }

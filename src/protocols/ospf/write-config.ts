@@ -2,9 +2,10 @@ import { formatIp, formatPrefix, type Prefix } from "../../core/addr.ts";
 import type { ConfigBlock } from "../../frr/vty.ts";
 import type { RouteKind } from "../../frr/zapi.ts";
 import { areaText } from "./area-id.ts";
+import { PERIOD_S } from "./commands-graceful.ts";
 import { writeSegmentRouting } from "./commands-sr.ts";
 import type { OspfDaemon } from "./daemon.ts";
-import type { Area } from "./model.ts";
+import { type Area, HELLO_DELAY_S } from "./model.ts";
 import {
   type AreaSettings,
   DEAD_S,
@@ -55,6 +56,7 @@ function interfaceLines(s: InterfaceSettings): readonly string[] {
     ...when(s.cost, "ip ospf cost"),
     ...when(s.helloS, "ip ospf hello-interval"),
     ...dead,
+    ...when(s.graceHelloDelayS !== HELLO_DELAY_S && s.graceHelloDelayS, "ip ospf graceful-restart hello-delay"),
     ...when(s.priority, "ip ospf priority"),
     ...when(s.retransmitS, "ip ospf retransmit-interval"),
     ...when(s.transmitDelayS, "ip ospf transmit-delay"),
@@ -104,6 +106,8 @@ function processLines(d: OspfDaemon): readonly string[] {
       }),
     ...s.virtualLinks.flatMap(virtualLinkLines),
     ...redistributeLines(s),
+    ...flag(s.gracefulS === PERIOD_S, "graceful-restart"),
+    ...when(s.gracefulS !== PERIOD_S && s.gracefulS, "graceful-restart grace-period"),
     ...flag(s.grHelper.enabled, "graceful-restart helper enable"),
     ...flag(!s.grHelper.strict, "no graceful-restart helper strict-lsa-checking"),
     ...flag(s.grHelper.plannedOnly, "graceful-restart helper planned-only"),

@@ -32,6 +32,19 @@ describe("which route is chosen", () => {
     expect(rib(zebra)).toEqual(CONNECTED);
   });
 
+  it("that of who stops is gone, that of who is killed waits in the kernel for the next zebra", () => {
+    for (const killed of [false, true]) {
+      const { n, daemon, wait } = router();
+      connect(n, "ospf").session.add(prefix("10.9.0.0/16"), { nexthops: [hop("10.0.1.2", "e1")], metric: 20 });
+      wait();
+      if (killed) daemon.kill();
+      else daemon.stop();
+      expect(kernelRoutes(n)).toHaveLength(killed ? 1 : 0);
+      daemon.start();
+      expect(kernelRoutes(n)).toHaveLength(0);
+    }
+  });
+
   it("connected before all, and of equals the lower metric, then the older", () => {
     const { n, zebra, wait } = router();
     const [a, b, c] = [connect(n, "ospf").session, connect(n, "bgp").session, connect(n, "static").session];

@@ -161,3 +161,18 @@ describe("a router that restarts", () => {
     expect(view).toContain("Received Restart Time(sec): 99");
   });
 });
+
+it("who stops says so to its neighbours, who is killed does not", () => {
+  for (const killed of [false, true]) {
+    const { lab, all } = hub([
+      { as: 65001, lines: "bgp graceful-restart-disable\n neighbor 10.0.0.2 remote-as 65002" },
+      { as: 65002, lines: "bgp graceful-restart-disable\n neighbor 10.0.0.1 remote-as 65001" },
+    ]);
+    const [r1, r2] = all as [Router, Router];
+    if (killed) bgpdOf(r1).kill();
+    else bgpdOf(r1).stop();
+    lab.run(S);
+    const shown = r2.show("show bgp neighbors 10.0.0.1");
+    expect(shown).toContain(killed ? "Peer closed the session" : "Cease/Peer De-configured");
+  }
+});
