@@ -1,15 +1,14 @@
 import { ANY, type Ipv4 } from "../../core/addr.ts";
-import { type DropReason, dropReason } from "../../core/drop.ts";
-import { done, type Errno, granted, type Outcome, refused } from "../../core/errno.ts";
+import { dropReason } from "../../core/drop.ts";
+import { done, type Errno, type Outcome, refused } from "../../core/errno.ts";
 import type { Packet } from "../../core/packet.ts";
 import { Alarm } from "../../core/sim.ts";
 import type { BytePattern, TcpInfo, TcpOptions, TcpSocket } from "../../core/tcp-socket.ts";
-import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
-import { ecn as ecnOf, IPPROTO_TCP, ttl as ttlOf } from "../../protocols/ipv4/wire.ts";
+import { type Nanos, NEVER } from "../../core/time.ts";
+import { ecn as ecnOf, ttl as ttlOf } from "../../protocols/ipv4/wire.ts";
 import { TcpConnection } from "../../protocols/tcp/connection.ts";
-import type { TcpHost, TcpPath } from "../../protocols/tcp/host.ts";
+import type { TcpUser } from "../../protocols/tcp/host.ts";
 import { initialSequence, portWord, stampOffset } from "../../protocols/tcp/isn.ts";
-import { Md5Signer } from "../../protocols/tcp/md5.ts";
 import type { Segment } from "../../protocols/tcp/segment.ts";
 import type { TcpSettings } from "../../protocols/tcp/settings.ts";
 import {
@@ -22,24 +21,21 @@ import {
   type TcpState,
   TIME_WAIT,
 } from "../../protocols/tcp/state.ts";
-import { NO_METRICS } from "./fib/route.ts";
-import { DST_BROADCAST, DST_ERROR, DST_MULTICAST, type Dst, TOS_ROUTING } from "./ipv4/dst.ts";
+import { DST_BROADCAST, DST_MULTICAST } from "./ipv4/dst.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Tcp } from "./tcp.ts";
 import { congestionControl } from "./tcp-congestion.ts";
 import { tcpInfo } from "./tcp-info.ts";
+import { TcpIp } from "./tcp-ip.ts";
 import { TcpListener } from "./tcp-listen.ts";
+import { applyOptions } from "./tcp-options.ts";
 import type { PortUser } from "./tcp-ports.ts";
 
-const NO_WAY = dropReason("ip: no route");
 const FROM_AFAR = dropReason("tcp: ttl below minimum");
 const LOOPBACK: Ipv4 = 0x7f000001;
-/** The smallest buffers (SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF). */
-const SNDBUF_MIN = 4608;
-const RCVBUF_MIN = 2304;
 
-/** A TCP socket of a node: the program's side of a connection, and the connection's way to the IP layer (net/ipv4/tcp.c). */
-export class TcpSock implements TcpSocket, TcpHost, PortUser {
+/** A TCP socket of a node: what the program asks of it, and what its connection tells the program (net/ipv4/tcp.c). */
+export class TcpSock implements TcpSocket, TcpUser, PortUser {
   readonly options: TcpOptions = {};
   readonly settings: TcpSettings;
   localAddress: Ipv4 = ANY;
@@ -51,13 +47,11 @@ export class TcpSock implements TcpSocket, TcpHost, PortUser {
   readonly connection: TcpConnection;
   readonly #kernel: Kernel;
   readonly #tcp: Tcp;
+  readonly #ip: TcpIp;
   readonly #alarm: Alarm;
   #listener: TcpListener | null = null;
   /** Where an accepted connection comes from, until it is taken. */
   #parent: TcpListener | null = null;
-  #route: Dst | null = null;
-  /** The next identification of its IP packets (`inet_id`). */
-  #id = 0;
   #closed = false;
   #onConnect: ((failed: Errno | null) => void) | null = null;
   #onData: ((b: Uint8Array, o: number, end: number) => void) | null = null;
@@ -69,8 +63,9 @@ export class TcpSock implements TcpSocket, TcpHost, PortUser {
     this.#kernel = kernel;
     this.#tcp = tcp;
     this.settings = kernel.sysctl;
+    this.#ip = new TcpIp(kernel, tcp, this);
     this.#alarm = new Alarm(kernel.sim, kernel.name, () => this.#ring());
-    this.connection = new TcpConnection(this, congestionControl(kernel.sysctl.tcp_congestion_control));
+    this.connection = new TcpConnection(this.#ip, this, congestionControl(kernel.sysctl.tcp_congestion_control));
   }
 
   // --- the program's side --------------------------------------------------------------------------------------
@@ -116,7 +111,7 @@ export class TcpSock implements TcpSocket, TcpHost, PortUser {
     if (this.connection.state === SYN_SENT || this.connection.state === SYN_RECEIVED) return refused("EALREADY");
     if (this.#isUsed || port < 1 || port > 65_535) return refused("EINVAL");
     this.remoteAddress = address === ANY ? this.localAddress || LOOPBACK : address;
-    const route = this.#lookUp();
+    const route = this.#ip.lookUp();
     if (!route.ok) return route;
     const d = route.value;
     if (d.type === DST_BROADCAST || d.type === DST_MULTICAST) return refused("ENETUNREACH");
@@ -265,61 +260,17 @@ export class TcpSock implements TcpSocket, TcpHost, PortUser {
   }
   /** The path takes packets of `mtu` octets only. */
   mtuReduced(mtu: number): void {
-    const route = this.#current();
-    if (route === null || mtu >= route.mtu) return;
-    this.#kernel.ipv4.exceptions.learnMtu(this.remoteAddress, mtu, route);
+    if (!this.#ip.learnMtu(mtu)) return;
     this.connection.mtuReduced(this.#now);
     this.rearm();
   }
   /** A better gateway was named: the next segment asks for the route again. */
   redirected(): void {
-    this.#route = null;
+    this.#ip.forgetRoute();
   }
 
   // --- the connection's side ---------------------------------------------------------------------------------------
 
-  alloc(length: number): Packet {
-    return this.#kernel.sim.pool.alloc(length);
-  }
-
-  transmit(p: Packet, ecn: number): boolean {
-    const kernel = this.#kernel;
-    const d = this.#current();
-    if (d === null) {
-      kernel.drop(p, NO_WAY, "tcp");
-      return false;
-    }
-    const { options, connection } = this;
-    p.mark = options.mark ?? 0;
-    this.#tcp.stats.outSegs++;
-    const opening = connection.state === SYN_RECEIVED && connection.passive;
-    const id = opening ? 0 : (this.#id = (this.#id + 1) & 0xffff);
-    const ttl = options.ttl ?? d.hopLimit;
-    const tos = ((options.tos ?? 0) & 0xfc) | ecn;
-    const hadCarrier = d.dev.carrier;
-    kernel.ipv4.send(p, d, IPPROTO_TCP, this.localAddress, this.remoteAddress, ttl, tos, d.df, undefined, id);
-    if (!hadCarrier) connection.local.refused = false; // Linux's noop queue counts it as sent
-    return true;
-  }
-
-  consume(p: Packet): void {
-    this.#kernel.consume(p);
-  }
-  drop(p: Packet, reason: DropReason): void {
-    this.#kernel.drop(p, reason, "tcp");
-  }
-  pathMtu(): number {
-    return this.#current()?.mtu ?? 0;
-  }
-  path(): TcpPath {
-    return this.#current()?.route?.metrics ?? NO_METRICS;
-  }
-  pathSuspect(): void {
-    this.#route = null;
-  }
-  mayChallenge(now: Nanos): boolean {
-    return this.#tcp.mayChallenge(now);
-  }
   rearm(): void {
     const { state, deadline } = this.connection;
     this.#alarm.set(state === CLOSED || state === TIME_WAIT ? NEVER : deadline);
@@ -418,56 +369,16 @@ export class TcpSock implements TcpSocket, TcpHost, PortUser {
     this.#tcp.ports.remove(this);
   }
 
-  /** The route to the peer, looked up again if it may have changed; null when there is none. */
-  #current(): Dst | null {
-    const known = this.#route;
-    if (known?.holds(this.#kernel.sim)) return known;
-    const route = this.#lookUp();
-    if (!route.ok) this.connection.softError = route.errno;
-    this.#route = route.ok ? route.value : null;
-    return this.#route;
-  }
-
-  #lookUp(): Outcome<Dst> {
-    const { ipv4 } = this.#kernel;
-    const { options } = this;
-    const dev = options.ifname === undefined ? undefined : this.#kernel.device(options.ifname);
-    if (options.ifname !== undefined && dev === undefined) return refused("ENODEV");
-    ipv4.flowPorts = portWord(this.localPort, this.remotePort);
-    const tos = (options.tos ?? 0) & TOS_ROUTING;
-    const d = ipv4.routes.output(this.remoteAddress, this.localAddress, dev?.ifindex ?? 0, tos, options.mark ?? 0);
-    ipv4.flowPorts = 0;
-    return d.type === DST_ERROR ? refused(d.errno || "ENETUNREACH") : granted(d);
-  }
-
   /** Gives the connection its names, and what the program has chosen. */
   #setUp(): Outcome {
-    const { connection: c, options: o } = this;
+    const { connection: c } = this;
     c.localAddress = this.localAddress;
     c.localPort = this.localPort;
     c.remoteAddress = this.remoteAddress;
     c.remotePort = this.remotePort;
-    this.#id = this.#tcp.firstId(this);
     c.stampOffset = stampOffset(this.#tcp.secret, this.localAddress, this.remoteAddress);
-    const name = o.congestion ?? this.settings.tcp_congestion_control;
-    const congestion = congestionControl(name);
-    if (o.congestion !== undefined && congestion.name !== o.congestion) return refused("ENOENT");
-    c.congestion = congestion;
-    c.noDelay = o.noDelay ?? false;
-    c.keepAlive = o.keepAlive ?? false;
-    if (o.keepIdleS !== undefined) c.keepIdle = o.keepIdleS * S;
-    if (o.keepIntervalS !== undefined) c.keepInterval = o.keepIntervalS * S;
-    if (o.keepCount !== undefined) c.keepCount = o.keepCount;
-    if (o.maxSynRetries !== undefined) c.synRetries = o.maxSynRetries;
-    if (o.rtoMaxMs !== undefined) c.rtoMax = o.rtoMaxMs * MS;
-    if (o.maxSegment !== undefined) c.snd.userMss = o.maxSegment;
-    if (o.sndbuf !== undefined) c.snd.buffer = Math.max(o.sndbuf, SNDBUF_MIN);
-    if (o.rcvbuf !== undefined) c.rcv.buffer = Math.max(o.rcvbuf, RCVBUF_MIN);
-    c.snd.bufferLocked = o.sndbuf !== undefined;
-    c.rcv.bufferLocked = o.rcvbuf !== undefined;
-    const key = o.md5?.(this.remoteAddress) ?? null;
-    c.signer = key === null ? null : new Md5Signer(key);
-    return done;
+    this.#ip.named();
+    return applyOptions(c, this.options, this.settings);
   }
 
   #drawSequence(): number {

@@ -43,7 +43,7 @@ export function acceptData(c: TcpConnection, p: Packet, seg: Segment): void {
 
 /** Hands the program what is there, while it wants it, and the end of the stream behind that. */
 export function deliver(c: TcpConnection): void {
-  const { rcv, host } = c;
+  const { rcv, host, user } = c;
   const { ready } = rcv;
   const copied = rcv.copied;
   while (ready.size > 0 && !rcv.paused && !rcv.shut) {
@@ -51,7 +51,7 @@ export function deliver(c: TcpConnection): void {
     const bytes = p.end - p.start;
     rcv.memory -= truesize(bytes);
     rcv.copied += bytes;
-    host.data(p.buf, p.start, p.end);
+    user.data(p.buf, p.start, p.end);
     host.consume(p);
   }
   const taken = rcv.copied !== copied;
@@ -61,7 +61,7 @@ export function deliver(c: TcpConnection): void {
   }
   if (!rcv.finished || rcv.endTold || !rcv.endWanted || rcv.shut || ready.size > 0) return;
   rcv.endTold = true;
-  host.ended();
+  user.ended();
 }
 
 /** Throws away everything that was received and not delivered. Returns the octets of data. */

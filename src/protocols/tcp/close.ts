@@ -78,7 +78,7 @@ export function abandon(c: TcpConnection, errno: Errno): void {
   const { orphan } = c;
   c.error = errno;
   finish(c);
-  if (!orphan) c.host.failed(errno);
+  if (!orphan) c.user.failed(errno);
 }
 
 /** Nobody answered for too long, or an ICMP error said why (`tcp_write_err`). */

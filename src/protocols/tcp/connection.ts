@@ -7,7 +7,7 @@ import { deliver } from "./accept-data.ts";
 import { abort, close, finish, shutdown } from "./close.ts";
 import type { CongestionControl } from "./congestion/control.ts";
 import { restartAfterIdle } from "./cwnd.ts";
-import type { TcpHost, TcpSigner } from "./host.ts";
+import type { TcpHost, TcpSigner, TcpUser } from "./host.ts";
 import { icmpError, mtuReduced } from "./icmp.ts";
 import { receiveSegment } from "./input.ts";
 import { LocalQueue } from "./local-queue.ts";
@@ -42,11 +42,12 @@ export class TcpCounters {
 
 /**
  * One TCP connection, from its first SYN to its end (RFC 9293), as Linux has it. It does no input or output of its own:
- * segments and calls come in with the time, segments and news go out through its host, and `deadline` says when to call `tick`.
+ * segments and calls come in with the time, segments go out through its host and news to its user, and `deadline` says when to call `tick`.
  * The rules stand in the files around this one; this is their common state.
  */
 export class TcpConnection {
   readonly host: TcpHost;
+  readonly user: TcpUser;
   readonly settings: TcpSettings;
   localAddress: Ipv4 = 0;
   localPort = 0;
@@ -108,9 +109,10 @@ export class TcpConnection {
   /** An ICMP error that may have been passing: the reason if nothing better comes (RFC 1122 §4.2.3.9). */
   softError: Errno | null = null;
 
-  constructor(host: TcpHost, congestion: CongestionControl) {
+  constructor(host: TcpHost, user: TcpUser, congestion: CongestionControl) {
     const { settings } = host;
     this.host = host;
+    this.user = user;
     this.settings = settings;
     this.congestion = congestion;
     this.rtoMin = settings.tcp_rto_min_us * 1000;
@@ -238,7 +240,7 @@ export class TcpConnection {
     if (snd.sent.inFlight < snd.cwnd) this.expandBuffer();
     if (3 * snd.queue.bytes > 2 * snd.buffer || !this.maySend) return;
     snd.noSpace = false;
-    this.host.writable();
+    this.user.writable();
   }
 
   /** Whether an answer to a segment out of the window may go: one in `tcp_invalid_ratelimit` (`tcp_oow_rate_limited`). */
@@ -281,7 +283,7 @@ export class TcpConnection {
     const from = this.state;
     this.state = state;
     if (state === TIME_WAIT) this.timers.clearAll();
-    this.host.stateChanged(from);
+    this.user.stateChanged(from);
   }
 
   #enqueue(now: Nanos, bytes: number, put: (bytes: number) => void): number {

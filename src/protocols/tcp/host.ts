@@ -5,7 +5,7 @@ import type { Nanos } from "../../core/time.ts";
 import type { TcpSettings } from "./settings.ts";
 import type { TcpState } from "./state.ts";
 
-/** What a connection needs of the node it is on, and what it tells the program that uses it. */
+/** What a connection needs of the node it is on: the layer below it. */
 export interface TcpHost {
   readonly settings: TcpSettings;
 
@@ -28,7 +28,10 @@ export interface TcpHost {
   pathSuspect(): void;
   /** The host of RFC 5961 §7: whether one more challenge ACK may go out in this second. */
   mayChallenge(now: Nanos): boolean;
+}
 
+/** Who uses a connection, drives it, and is told how it fares: the layer above. */
+export interface TcpUser {
   /** The state changed; `connection.state` is the new one. */
   stateChanged(from: TcpState): void;
   /** A listener's connection got the last acknowledgement of its opening. False: there is no room for it, it stays half open. */
@@ -42,7 +45,7 @@ export interface TcpHost {
   writable(): void;
   /** The connection is over, and this is why. */
   failed(errno: Errno): void;
-  /** `connection.deadline` has changed outside a call of the host's. */
+  /** `connection.deadline` has changed outside a call of the user's. */
   rearm(): void;
 }
 

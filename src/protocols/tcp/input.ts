@@ -66,7 +66,7 @@ export function receiveSegment(c: TcpConnection, p: Packet, ecn: number): boolea
   const opening = c.state === SYN_RECEIVED;
   if (opening) {
     if (seg.ack !== c.snd.nxt) return false; // §3.10.7.4 fifth: unacceptable, a reset is sent
-    if (!c.host.mayEstablish()) {
+    if (!c.user.mayEstablish()) {
       c.host.drop(p, NO_ROOM);
       return true;
     }

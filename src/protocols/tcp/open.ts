@@ -93,7 +93,7 @@ export function establishPassive(c: TcpConnection, seg: Segment): void {
   if (c.timestampsOk) rcv.advmss -= TIMESTAMPS_LENGTH;
   rcv.lastDataAt = snd.lastSentAt = c.now;
   established(c);
-  c.host.connected();
+  c.user.connected();
   if (c.closing) shutdown(c);
 }
 
@@ -114,7 +114,7 @@ function establishActive(c: TcpConnection, p: Packet, seg: Segment): void {
   rcv.lastDataAt = snd.lastSentAt = c.now;
   established(c);
   sendAck(c);
-  c.host.connected();
+  c.user.connected();
 }
 
 /** SYNs have crossed: both sides answer (RFC 9293 §3.5 figure 8). */

@@ -37,6 +37,6 @@ function resumeBelow(c: TcpConnection, limit: number): void {
     if (known === NEVER) return;
     local.onLeft = null;
     timers.resumeAt = Math.max(known, c.now);
-    c.host.rearm();
+    c.user.rearm();
   };
 }

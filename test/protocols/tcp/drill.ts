@@ -6,7 +6,7 @@ import { MS, type Nanos } from "../../../src/core/time.ts";
 import type { CongestionControl } from "../../../src/protocols/tcp/congestion/control.ts";
 import { Cubic } from "../../../src/protocols/tcp/congestion/cubic.ts";
 import { TcpConnection } from "../../../src/protocols/tcp/connection.ts";
-import type { TcpHost, TcpPath } from "../../../src/protocols/tcp/host.ts";
+import type { TcpHost, TcpPath, TcpUser } from "../../../src/protocols/tcp/host.ts";
 import { readSegment } from "../../../src/protocols/tcp/input.ts";
 import { TcpDefaults, type TcpSettings } from "../../../src/protocols/tcp/settings.ts";
 import { stateName, type TcpState } from "../../../src/protocols/tcp/state.ts";
@@ -60,7 +60,7 @@ const NO_PATH: TcpPath = {
 };
 
 /** One connection without a node: the test is its peer, its clock and its program. */
-export class Drill implements TcpHost {
+export class Drill implements TcpHost, TcpUser {
   readonly settings: TcpSettings;
   readonly pool = new PacketPool();
   readonly c: TcpConnection;
@@ -91,7 +91,7 @@ export class Drill implements TcpHost {
     this.settings = Object.assign(new TcpDefaults(), settings);
     this.iss = iss | 0;
     this.irs = irs | 0;
-    this.c = new TcpConnection(this, control);
+    this.c = new TcpConnection(this, this, control);
     Object.assign(this.c, {
       localAddress: LOCAL,
       localPort: 1000,
