@@ -34,7 +34,11 @@ export interface ClientHost {
   readonly main: RibTable;
   viaDefault(): boolean;
 }
-type RouteOf = { readonly table?: number | undefined; readonly distance?: number | undefined };
+/** Which of a session's routes to a prefix is meant; what is left out does not matter, the table is main unless told. */
+export interface RouteOf {
+  readonly table?: number | undefined;
+  readonly distance?: number | undefined;
+}
 
 const DISTANCES: { readonly [K in RouteKind]: number } = {
   kernel: 0,

@@ -64,9 +64,9 @@ function installGlobals(): void {
   };
   const protocol = (z: Zebra, kind: string, map: string | undefined): void => {
     const key = kind as RouteKind | "any";
-    if (map === undefined) z.protocolMaps.delete(key);
-    else z.protocolMaps.set(key, map);
-    z.reconsider();
+    if (map === undefined) z.routes.protocolMaps.delete(key);
+    else z.routes.protocolMaps.set(key, map);
+    z.routes.reconsider();
   };
   commands
     .add("config", "[ip] router-id A.B.C.D$id", (z, a) => routerId(z, a.ip("id")))
@@ -76,10 +76,10 @@ function installGlobals(): void {
     .add("config", "ip forwarding", (z) => z.os.route.setForwards(true))
     .add("config", "no ip forwarding", (z) => z.os.route.setForwards(false))
     .add("config", "ip nht resolve-via-default", (z) => {
-      z.viaDefault = true;
+      z.routes.viaDefault = true;
     })
     .add("config", "no ip nht resolve-via-default", (z) => {
-      z.viaDefault = false;
+      z.routes.viaDefault = false;
     })
     .add("config", `ip protocol <any|${KINDS.slice(1, -1)}>$kind route-map WORD$map`, (z, a) =>
       protocol(z, a.text("kind"), a.text("map")),

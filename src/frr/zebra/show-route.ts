@@ -18,7 +18,7 @@ interface Wanted {
 
 /** `show ip route` (zebra/zebra_vty.c:do_show_ip_route). */
 export function showRoutes(zebra: Zebra, a: Args): string {
-  const table = zebra.tables.get(a.findInt("table") ?? zebra.main.id);
+  const table = zebra.routes.tables.get(a.findInt("table") ?? zebra.routes.main.id);
   const wanted: Wanted = {
     kind: a.find("kind"),
     tag: a.findInt("tag"),
@@ -57,7 +57,7 @@ export function showRoute(zebra: Zebra, a: Args): string {
 /** `show ip route summary` (zebra/zebra_vty.c:vty_show_ip_route_summary). */
 export function showSummary(zebra: Zebra): string {
   const counts = new Map<string, [number, number]>();
-  for (const node of zebra.main.nodes())
+  for (const node of zebra.routes.main.nodes())
     for (const e of node.entries()) {
       const types = e.kind === "bgp" ? [e.facts.distance === 200 ? "ibgp" : "ebgp"] : [e.kind];
       for (const type of types) {
@@ -103,9 +103,9 @@ function supernet({ prefix: { address, length } }: RibNode, w: Wanted): boolean 
   return length < classful;
 }
 
-const exact = (zebra: Zebra, prefix: Prefix): RibNode | undefined => zebra.main.find(prefix);
+const exact = (zebra: Zebra, prefix: Prefix): RibNode | undefined => zebra.routes.main.find(prefix);
 function longest(zebra: Zebra, address: number): RibNode | undefined {
-  for (const node of zebra.main.covering(address)) if (node.selected !== undefined) return node;
+  for (const node of zebra.routes.main.covering(address)) if (node.selected !== undefined) return node;
   return undefined;
 }
 
@@ -127,7 +127,7 @@ const STATUS = `       > - selected route, * - FIB route, q - queued, r - reject
 `;
 function head(zebra: Zebra, table: RibTable): string {
   const old = zebra.release === "8.4";
-  const which = table === zebra.main ? "" : ` table ${table.id}`;
+  const which = table === zebra.routes.main ? "" : ` table ${table.id}`;
   const title = old ? (which === "" ? "" : `VRF default${which}:\n`) : `IPv4 unicast VRF default${which}:\n`;
   return CODES[zebra.release] + STATUS + title;
 }
@@ -195,7 +195,7 @@ function detail(zebra: Zebra, node: RibNode, e: RouteEntry): string {
     `distance ${distance}`,
     `metric ${metric}`,
     ...(tag === 0 ? [] : [`tag ${tag}`]),
-    ...(node.table === zebra.main.id ? [] : [`table ${node.table}`]),
+    ...(node.table === zebra.routes.main.id ? [] : [`table ${node.table}`]),
     ...(e.selected ? ["best"] : []),
   ];
   const hops = e.nexthops.flatMap((h) => [

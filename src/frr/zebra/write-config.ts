@@ -7,10 +7,10 @@ import type { Zebra } from "./zebra.ts";
 export function writeZebraConfig(zebra: Zebra): readonly ConfigBlock[] {
   const global = [
     ...(zebra.os.route.forwards() ? [] : ["no ip forwarding"]),
-    ...(zebra.viaDefault ? ["ip nht resolve-via-default"] : []),
+    ...(zebra.routes.viaDefault ? ["ip nht resolve-via-default"] : []),
     ...(zebra.routerIdChosen === 0 ? [] : [`ip router-id ${formatIp(zebra.routerIdChosen)}`]),
   ];
-  const maps = [...zebra.protocolMaps].map(([kind, map]) => `ip protocol ${kind} route-map ${map}`);
+  const maps = [...zebra.routes.protocolMaps].map(([kind, map]) => `ip protocol ${kind} route-map ${map}`);
   const lsps = zebra.lsps.writeConfig();
   return [
     ...(global.length === 0 ? [] : [{ section: "global" as const, head: "", lines: global }]),
