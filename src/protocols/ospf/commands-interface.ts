@@ -3,6 +3,7 @@ import type { CommandSet, Said } from "../../frr/command.ts";
 import type { Args } from "../../frr/pattern.ts";
 import { parseArea } from "./area-id.ts";
 import { installAuthentication } from "./commands-auth.ts";
+import { installPacing } from "./commands-pacing.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { helloTimer, memberships } from "./interface.ts";
 import { isPassive, updateCost, updateInterfaces } from "./interfaces.ts";
@@ -45,6 +46,7 @@ export function installInterfaceCommands(set: CommandSet<OspfDaemon>): void {
   installNumbers(on);
   installDead(on);
   installAuthentication(on);
+  installPacing(plain);
 }
 
 function runIn(

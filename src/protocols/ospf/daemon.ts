@@ -8,6 +8,7 @@ import type { ZebraClient, ZebraInterface, ZebraRouteTold, Zserv } from "../../f
 import { Aging } from "./aging.ts";
 import { Borders } from "./borders.ts";
 import { OSPF_COMMANDS } from "./commands.ts";
+import { beginPacing } from "./commands-pacing.ts";
 import { ddTimer, requestTimer } from "./exchange.ts";
 import { Externals } from "./externals.ts";
 import { flush, retransmit } from "./flood.ts";
@@ -278,7 +279,7 @@ export class OspfDaemon implements FrrInstance, Views {
     return ospf.interfaces.some((oi) => {
       if (oi.state === "Waiting" || oi.updatesScheduled || oi.ackTimer.deadline !== NEVER) return true;
       for (const n of oi.neighbors.values()) {
-        if (n.retransmit.size > 0 || n.requests.size > 0) return true;
+        if (n.retransmit.size > 0 || n.requests.size > 0 || (n.paced?.waiting.size ?? 0) > 0) return true;
         if (n.state === "Init" || n.state === "ExStart" || n.state === "Exchange" || n.state === "Loading") return true;
       }
       return false;
@@ -373,6 +374,7 @@ export class OspfDaemon implements FrrInstance, Views {
         selfOriginated(this.ospf, this.borders, this.externals, area, slot),
       withdrawn: (area, slot) => this.aging.withdrawn(area, slot),
       agingChanged: () => this.aging.changed(),
+      interfaceMade: beginPacing,
       interfaceGone: (oi) => removeInterface(this.ospf, oi),
       checkBorder: () => this.borders.check(),
       areaLeft: (area) => this.borders.areaLeft(area),

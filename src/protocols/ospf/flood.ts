@@ -2,6 +2,7 @@ import type { Ipv4 } from "../../core/addr.ts";
 import { type Nanos, NEVER, S } from "../../core/time.ts";
 import { compareInstances, type Lsa } from "./lsa.ts";
 import { LSA_EXTERNAL, LSA_OPAQUE_AS, LSA_OPAQUE_LINK, MAX_AGE } from "./lsa-codec.ts";
+import { type LsaPacing, pace } from "./lsa-pacing.ts";
 import { LSDB_MAX, type Lsdb, Slot } from "./lsdb.ts";
 import { atLeast, nextBeat } from "./machine.ts";
 import type { Area, Neighbor, Ospf, OspfInterface } from "./model.ts";
@@ -81,6 +82,7 @@ function floodArea(area: Area, slot: Slot, from: Neighbor | undefined): boolean 
 
 /** §13.3, steps 1 to 5 for one interface. True: nothing is sent on the interface that it came from. */
 function floodInterface(oi: OspfInterface, slot: Slot, from: Neighbor | undefined): boolean {
+  if (oi.lsaPacing !== undefined) return floodPaced(oi, oi.lsaPacing, slot, from);
   let wanted = false;
   for (const n of oi.neighbors.values())
     if (wants(n, slot, from)) {
@@ -96,6 +98,25 @@ function floodInterface(oi: OspfInterface, slot: Slot, from: Neighbor | undefine
     if (oi.variant === "delay-reflood") return true;
   }
   queueUpdate(oi, slot);
+  return false;
+}
+
+/** The same where updates keep a distance: each neighbour has its queue, and what has left is on its list. */
+function floodPaced(oi: OspfInterface, pacing: LsaPacing, slot: Slot, from: Neighbor | undefined): boolean {
+  const wanting: Neighbor[] = [];
+  for (const n of oi.neighbors.values())
+    if (wants(n, slot, from)) wanting.push(n);
+    else n.paced?.forget(slot);
+  const back = from !== undefined && from.oi === oi;
+  if (wanting.length === 0) return back;
+  if (back && (from.address === oi.dr || from.address === oi.bdr || oi.state === "Backup")) {
+    for (const n of wanting) retransmitTo(n, slot);
+    return from.address === oi.dr || from.address === oi.bdr ? oi.elects : true;
+  }
+  for (const n of wanting) {
+    if (slot.ageNow(oi.ospf.now) >= MAX_AGE) retransmitTo(n, slot); // what is withdrawn stays until all have it
+    pace(n, pacing, slot, retransmitTo);
+  }
   return false;
 }
 
@@ -142,8 +163,12 @@ export function retransmitTo(n: Neighbor, slot: Slot): void {
 }
 
 /** The neighbour has it. Returns whether that was not known. */
-export const acknowledged = (n: Neighbor, slot: Slot): boolean => n.retransmit.delete(slot);
+export function acknowledged(n: Neighbor, slot: Slot): boolean {
+  n.paced?.forget(slot);
+  return n.retransmit.delete(slot);
+}
 export function clearRetransmissions(n: Neighbor): void {
+  n.paced?.clear();
   n.retransmit.clear();
   n.retransmitTimer.set(NEVER);
 }
@@ -157,7 +182,13 @@ export function retransmit(n: Neighbor): void {
   const { now } = n.oi.ospf;
   n.exchangeAt = now;
   const since = now - n.oi.retransmitS * S;
-  for (const slot of n.retransmit.slots()) if (slot.at <= since) queueUpdateTo(n, slot);
+  const { lsaPacing, adjacencyPacing } = n.oi;
+  for (const slot of n.retransmit.slots()) {
+    if ((n.paced?.sentAt.get(slot) ?? slot.at) > since) continue;
+    if (lsaPacing === undefined) queueUpdateTo(n, slot);
+    else if (n.paced?.waiting.has(slot) !== true) pace(n, lsaPacing, slot, retransmitTo);
+  }
+  adjacencyPacing?.feedback();
   n.retransmitTimer.set(nextRetransmission(n));
 }
 

@@ -48,6 +48,8 @@ export interface Hooks {
   agingChanged(): void;
   /** The number of full adjacencies of areas has changed. */
   checkBorder(): void;
+  /** An interface begins. */
+  interfaceMade(oi: OspfInterface): void;
   /** An interface is no more. */
   interfaceGone(oi: OspfInterface): void;
   /** This router has no interface in the area any more. */

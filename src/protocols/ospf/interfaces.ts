@@ -62,6 +62,7 @@ function kindOf(
 function addInterface(ospf: Ospf, device: ZebraInterface, prefix: Prefix, area: Area): OspfInterface {
   const oi = new OspfInterface(ospf, device, prefix, area, kindOf(ospf.settingsOf(device.ifname), device));
   oi.passive = isPassive(ospf, oi);
+  ospf.hooks.interfaceMade(oi);
   ospf.interfaces.push(oi);
   area.interfaces.push(oi);
   const others = ospf.byIndex.get(device.ifindex);

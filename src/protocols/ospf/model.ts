@@ -5,8 +5,10 @@ import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import { KeyChains } from "../../frr/key-chain.ts";
 import type { DaemonLog } from "../../frr/log.ts";
 import type { ZebraInterface, ZebraSession } from "../../frr/zapi.ts";
+import type { AdjacencyPacing } from "./adjacency-pacing.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Lsa } from "./lsa.ts";
+import type { LsaPacing, PacedQueue } from "./lsa-pacing.ts";
 import { Lsdb, type Slot } from "./lsdb.ts";
 import type { InterfaceState, NeighborState, NetworkType, SpfPace } from "./machine.ts";
 import { processAlarm, Tasks } from "./process-time.ts";
@@ -71,6 +73,8 @@ export class Neighbor {
   configured: StaticNeighbor | undefined;
   /** It restarts, and counts as adjacent meanwhile. */
   helping: Helping | undefined;
+  /** What is flooded to it and keeps its distance. */
+  paced: PacedQueue | undefined;
   /** It is counted among those that are adjacent. */
   counted = false;
   readonly inactivity: OsAlarm;
@@ -151,6 +155,8 @@ export class OspfInterface {
   readonly neighbors = new Map<Ipv4, Neighbor>();
   fullNeighbors = 0;
   networkLsa: Slot | undefined;
+  adjacencyPacing: AdjacencyPacing | undefined;
+  lsaPacing: LsaPacing | undefined;
   inAllRouters = false;
   inDesignatedRouters = false;
   /** Updates to send, by destination; sent once all events of this instant are done. */

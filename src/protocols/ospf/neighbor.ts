@@ -1,5 +1,6 @@
 import { formatIp } from "../../core/addr.ts";
 import { NEVER, S } from "../../core/time.ts";
+import { admits, slotFreed } from "./adjacency-pacing.ts";
 import { buildSummary, sendDd, sendRequest } from "./exchange.ts";
 import { clearRetransmissions } from "./flood.ts";
 import { logChange, logInitializing, logRouterLsa } from "./log.ts";
@@ -27,7 +28,7 @@ export function neighborEvent(n: Neighbor, event: NeighborEvent): void {
   }
   if (event === "NegotiationDone" && before === "ExStart") buildSummary(n);
   const after = neighborAfter(before, event, {
-    shouldBeAdjacent: shouldBeAdjacent(n),
+    shouldBeAdjacent: shouldBeAdjacent(n) && admits(n, event),
     requestsEmpty: n.requests.size === 0,
   });
   if (event === "ExchangeDone" && after === "Loading" && n.requestTimer.deadline === NEVER) sendRequest(n);
@@ -70,6 +71,7 @@ function change(n: Neighbor, state: NeighborState, why: NeighborEvent): void {
   if (state === "ExStart") startExchange(n);
   if (state === "Exchange") n.exchangeAt = ospf.now;
   if (state === "Down" || state === "Deleted") n.cryptSeq = 0;
+  slotFreed(n, before);
 }
 
 /** Counts a neighbour that is full, or is helped to become so again (RFC 3623 §3.2). */

@@ -141,4 +141,6 @@ function receiveAck(n: Neighbor, b: Uint8Array, o: number, end: number): void {
     const age = Math.min(u16(b, at) & ~DO_NOT_AGE, MAX_AGE);
     if (compareInstances(slot.lsa, slot.ageNow(ospf.now), heard, age) === 0) acknowledged(n, slot);
   }
+  oi.adjacencyPacing?.feedback();
+  if (oi.lsaPacing !== undefined) n.paced?.adjust(oi.lsaPacing);
 }

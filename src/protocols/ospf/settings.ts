@@ -1,6 +1,8 @@
 import type { Ipv4, Prefix } from "../../core/addr.ts";
 import type { KeyAlgorithm } from "../../frr/key-chain.ts";
 import type { RouteKind } from "../../frr/zapi.ts";
+import type { AdjacencyPacingMode, PacingThresholds } from "./adjacency-pacing.ts";
+import type { LsaPacingSettings } from "./lsa-pacing.ts";
 import type { SpfThrottle } from "./machine.ts";
 
 /** What the configuration says, with FRR's defaults (ospfd/ospfd.h). Everything not set is undefined. */
@@ -47,6 +49,9 @@ export class InterfaceSettings {
   keyChain: string | undefined;
   /** A sequence number must be greater than the one before, not only as great (RFC 7474 §3); undefined: as the process says. */
   strictSequence: boolean | undefined;
+  adjacencyPacing: AdjacencyPacingMode | undefined;
+  adjacencyThresholds: PacingThresholds | undefined;
+  lsaPacing: LsaPacingSettings | undefined;
   /** Settings of single addresses. */
   readonly addresses = new Map<Ipv4, InterfaceSettings>();
 

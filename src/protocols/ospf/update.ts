@@ -61,20 +61,45 @@ function enqueue(oi: OspfInterface, to: Ipv4, slot: Slot): void {
 export function flushUpdates(oi: OspfInterface): void {
   oi.updatesScheduled = false;
   oi.updatedAt = oi.ospf.now;
-  for (const [to, queue] of oi.updates) sendUpdates(oi, to, queue);
+  for (const [to, queue] of oi.updates) {
+    sendUpdates(oi, to, queue);
+    if (oi.lsaPacing !== undefined) charge(oi, to, queue.lsas.length);
+  }
   oi.updates.clear();
+}
+
+/** What leaves by the usual way counts for the distances that neighbours' own queues keep (ospfd/ospf_packet.c:lsu_sent_for_dst). */
+function charge(oi: OspfInterface, to: Ipv4, count: number): void {
+  for (const n of oi.neighbors.values()) {
+    const all = to === ALL_SPF_ROUTERS;
+    const gets = to === ALL_DR_ROUTERS ? n.address === n.dr || n.address === n.bdr : all || n.address === to;
+    if (gets && atLeast(n.state, "Exchange")) n.paced?.charge(count);
+  }
+}
+
+/** Sends instances to one neighbour, now. */
+export function sendUpdatesTo(n: Neighbor, slots: readonly Slot[]): void {
+  const { oi } = n;
+  const { now } = oi.ospf;
+  const queue: UpdateQueue = { lsas: [], ages: [] };
+  for (const slot of slots) {
+    queue.lsas.push(slot.lsa);
+    queue.ages.push(Math.min(slot.ageNow(now) + oi.transmitDelayS, MAX_AGE));
+  }
+  sendUpdates(oi, oi.type === "point-to-point" ? ALL_SPF_ROUTERS : n.address, queue);
 }
 
 /** As many packets as it takes; one that is larger than the MTU alone is sent alone, in fragments. */
 function sendUpdates(oi: OspfInterface, to: Ipv4, queue: UpdateQueue): void {
   const max = bodyMax(oi);
+  const maxLsas = oi.lsaPacing?.maxLsas ?? Number.POSITIVE_INFINITY;
   const { lsas } = queue;
   for (let from = 0; from < lsas.length; ) {
     let length = 4;
     let end = from;
     while (end < lsas.length) {
       const more = (lsas[end] as Lsa).length;
-      if (end > from && length + more > max) break;
+      if (end > from && (length + more > max || end - from >= maxLsas)) break;
       length += more;
       end++;
     }

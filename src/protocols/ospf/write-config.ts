@@ -3,6 +3,7 @@ import type { ConfigBlock } from "../../frr/vty.ts";
 import type { RouteKind } from "../../frr/zapi.ts";
 import { areaText } from "./area-id.ts";
 import { PERIOD_S } from "./commands-graceful.ts";
+import { writePacing } from "./commands-pacing.ts";
 import { writeSegmentRouting } from "./commands-sr.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { type Area, HELLO_DELAY_S } from "./model.ts";
@@ -67,6 +68,7 @@ function interfaceLines(s: InterfaceSettings): readonly string[] {
     ...flag(s.prefixSuppression, "ip ospf prefix-suppression"),
     ...when(s.neighborFilter, "ip ospf neighbor-filter"),
     ...flag(!s.opaque, "no ip ospf capability opaque"),
+    ...writePacing(s),
     ...flag(s.strictSequence !== undefined, `ip ospf compatible rfc7474 ${s.strictSequence ? "enable" : "disable"}`),
   ];
 }
