@@ -10,7 +10,13 @@ export type Mode = string;
 
 /** What a command has to say: lines to print, or why it was refused (FRR prints it, and it fails). */
 // biome-ignore lint/suspicious/noConfusingVoidType: a command that says nothing just returns
-export type Said = string | { readonly refused: string } | void;
+export type Said = string | { readonly refused: string } | NotMine | void;
+
+/** A line names another instance of the daemon: this one leaves it alone (lib/command.h:CMD_NOT_MY_INSTANCE). */
+export interface NotMine {
+  readonly notMine: true;
+}
+export const NOT_MY_INSTANCE: NotMine = { notMine: true };
 
 /** What a command that opens a mode hands to the commands typed inside it. */
 export interface Entered<Inner> {
@@ -54,7 +60,7 @@ export class CommandSet<Root> {
     mode: Mode,
     text: string,
     opens: Mode,
-    run: (outer: Outer, args: Args) => Entered<Inner> | { readonly refused: string },
+    run: (outer: Outer, args: Args) => Entered<Inner> | { readonly refused: string } | NotMine,
   ): this {
     return this.#put({ mode, text, opens, run });
   }

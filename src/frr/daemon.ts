@@ -7,7 +7,7 @@ import type { ConfigBlock, VtyServer } from "./vty.ts";
 
 /** A daemon of FRR as nodes start it. */
 export interface FrrProgram<Options> {
-  /** `ospfd`. */
+  /** `ospfd`; that of one of several has its number behind it: `ospfd-2`. */
   readonly name: string;
   readonly commands: CommandSet<never>;
   /** As lines of its log begin: `OSPF`. */
@@ -74,8 +74,7 @@ export class FrrDaemon<Options> implements Daemon, VtyServer {
   }
   start(): void {
     this.stop();
-    const { name: program, protocol } = this.#program;
-    const log = new DaemonLog(this.#os, { program, protocol });
+    const log = new DaemonLog(this.#os, { program: this.commands.name, protocol: this.#program.protocol });
     const instance = this.#program.begin(this.#os, this.#options, log);
     this.#instance = instance;
     this.#os.local.provide(`vty ${this.name}`, this);

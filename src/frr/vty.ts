@@ -1,4 +1,5 @@
-import { type CommandSet, findCommand, type Mode } from "./command.ts";
+import type { LocalServices } from "../core/os.ts";
+import { type CommandSet, findCommand, type Mode, NOT_MY_INSTANCE, type NotMine } from "./command.ts";
 
 /** A running daemon that takes commands: what is found under `vty <name>` among a node's local services. */
 export interface VtyServer {
@@ -39,6 +40,8 @@ export interface LineResult {
   readonly output: string;
   /** The one daemon that knows the line, when it is not running. */
   readonly absent?: string;
+  /** The daemon of which instances run, none of them the one that the line names. */
+  readonly elsewhere?: string;
 }
 
 /** A daemon that a session talks to. Without a `root` it is not running here: its commands are known, and do nothing. */
@@ -56,6 +59,20 @@ interface Frame {
 
 /** Stands for the context of a party that is not running. */
 const NOT_RUNNING = Symbol("not running");
+/** Stands for the context of a party in a mode of another instance. */
+const ELSEWHERE = Symbol("elsewhere");
+
+/** The running daemons of a name, those with an instance by its number: `vty ospfd`, `vty ospfd-2`. */
+export function vtyServers(local: LocalServices, name: string): readonly VtyServer[] {
+  const numbers = [...local.names()].flatMap((service) => {
+    if (service === `vty ${name}`) return [0];
+    const number = service.startsWith(`vty ${name}-`) ? Number(service.slice(`vty ${name}-`.length)) : Number.NaN;
+    return Number.isInteger(number) ? [number] : [];
+  });
+  return numbers
+    .sort((a, b) => a - b)
+    .map((n) => local.find<VtyServer>(n === 0 ? `vty ${name}` : `vty ${name}-${n}`) as VtyServer);
+}
 
 /** Blocks inside blocks, at most. */
 const FRAMES_MAX = 8;
@@ -115,7 +132,10 @@ export class VtySession {
       if (found === "ambiguous") return { status: "ambiguous", output: "" };
       if (found === undefined) continue;
       const { command, match } = found;
-      const run = context === NOT_RUNNING ? () => undefined : () => command.run(context as never, match.args);
+      const run =
+        context === NOT_RUNNING || context === ELSEWHERE
+          ? () => undefined
+          : () => command.run(context as never, match.args);
       taken.push({ party, run, opens: command.opens });
     }
     if (taken.length === 0) return undefined;
@@ -123,11 +143,15 @@ export class VtySession {
     const opened = new Map<number, unknown>();
     let output = "";
     let status: LineResult["status"] = "ok";
+    let elsewhere = 0;
     for (const { party, run, opens } of taken) {
       const { root } = this.#parties[party] as Party;
       if (root !== undefined) this.#heard(root, frame.mode, words);
       const said = run();
-      if (typeof said === "string") output += said;
+      if (isNotMine(said)) {
+        elsewhere++;
+        if (opens !== undefined) opened.set(party, ELSEWHERE);
+      } else if (typeof said === "string") output += said;
       else if (isRefusal(said)) {
         status = "refused";
         output += said.refused;
@@ -137,6 +161,9 @@ export class VtySession {
     const opens = taken.find((t) => opened.has(t.party))?.opens;
     if (opens !== undefined && depth > 0 && this.#frames.length < FRAMES_MAX)
       this.#frames.push({ mode: opens, contexts: opened });
+    const [first] = taken;
+    if (elsewhere === taken.length && first !== undefined)
+      return { status, output, elsewhere: (this.#parties[first.party] as Party).commands.name };
     const [only] = taken.length === 1 ? taken : [];
     const absent = only !== undefined && frame.contexts.get(only.party) === NOT_RUNNING;
     if (!absent) return { status, output };
@@ -150,5 +177,6 @@ export class VtySession {
 
 const isRefusal = (said: unknown): said is { readonly refused: string } =>
   typeof said === "object" && said !== null && "refused" in said;
+const isNotMine = (said: unknown): said is NotMine => said === NOT_MY_INSTANCE;
 const isEntered = (said: unknown): said is { readonly context: unknown } =>
   typeof said === "object" && said !== null && "context" in said;

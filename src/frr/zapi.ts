@@ -9,10 +9,18 @@ export interface Zserv {
 /** Where routes come from, in FRR's words. */
 export type RouteKind = "kernel" | "connected" | "local" | "static" | "ospf" | "bgp";
 
+/** Whose routes are asked for: a kind, or one instance of a daemon of which there are several. */
+export type RouteSource = RouteKind | `ospf ${number}`;
+/** `instance`: 0 for a daemon of which there is one. */
+export const sourceOf = (kind: RouteKind, instance = 0): RouteSource =>
+  kind === "ospf" && instance !== 0 ? `ospf ${instance}` : kind;
+
 /** A daemon as zebra sees it. zebra calls none of these from inside a call of its session. */
 export interface ZebraClient {
   /** Whose routes these are. */
   readonly kind: RouteKind;
+  /** Number of the daemon where there are several of its kind. */
+  readonly instance?: number;
   /** An interface is there, or has changed: state, MTU, bandwidth, addresses. */
   interfaceChanged(i: ZebraInterface): void;
   interfaceRemoved(ifname: string): void;
@@ -32,7 +40,7 @@ export interface ZebraSession {
   /** Takes the route back. `of`: which one, where the daemon has several for the prefix: in another table, or with another distance. */
   remove(prefix: Prefix, of?: { readonly table?: number | undefined; readonly distance?: number | undefined }): void;
   /** Asks for the selected routes of a kind, or no longer. `default`: only 0.0.0.0/0 of whatever kind (ZEBRA_REDISTRIBUTE_DEFAULT_ADD). */
-  redistribute(kind: RouteKind | "default", on: boolean): void;
+  redistribute(source: RouteSource | "default", on: boolean): void;
   /** Follows how an address is reached (nexthop tracking). `connected`: only over a connected route; `allowDefault`: by the default route as well. */
   watchNexthop(
     address: Ipv4,
@@ -60,8 +68,6 @@ export interface ZebraWay {
   readonly internal?: boolean;
   /** Table of the kernel; undefined: main. */
   readonly table?: number;
-  /** The daemon's own type of the route, for `show` only: `N IA`, `ibgp`. */
-  readonly instance?: number;
 }
 
 export interface ZebraNexthop {
@@ -108,6 +114,7 @@ export interface ZebraAddress {
 
 export interface ZebraRouteTold {
   readonly kind: RouteKind;
+  readonly instance?: number;
   readonly prefix: Prefix;
   readonly distance: number;
   readonly metric: number;

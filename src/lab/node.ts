@@ -80,7 +80,7 @@ export class LabNode {
     { daemons = [], options = {} }: { readonly daemons?: readonly string[]; readonly options?: FrrOptions } = {},
   ): void {
     for (const name of frrDaemonsOf(text, daemons))
-      this.run(name, { path: `${this.name}/frr.conf`, text, ...options[name] });
+      this.run(name, { path: `${this.name}/frr.conf`, text, ...options[name.replace(/-\d+$/, "")] });
   }
 
   /** A device by name. */

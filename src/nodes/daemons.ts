@@ -6,16 +6,19 @@ import { type OptionRules, readSettings } from "../frr/settings.ts";
 import { STATICD } from "../frr/staticd/program.ts";
 import { ZEBRA } from "../frr/zebra/program.ts";
 import { BGPD } from "../protocols/bgp/daemon.ts";
-import { OSPFD } from "../protocols/ospf/daemon.ts";
+import { OSPFD, ospfd } from "../protocols/ospf/daemon.ts";
 
 /** Builds a daemon from its configuration, or says what is wrong with it. */
 export type DaemonFactory = (os: Os, config: unknown) => Outcome<Daemon>;
+
+const OSPFD_OPTIONS: OptionRules = { startDelayMs: "number" };
+const INSTANCE_MAX = 65_535;
 
 /** The daemons of FRR, in the order in which they start, with what may be set of them beside their configuration. */
 const FRR: readonly (readonly [FrrProgram<never>, OptionRules])[] = [
   [ZEBRA, { scanEveryS: "number", scanPhaseS: "number", applyDelayS: "number", release: ["8.4", "10"] }],
   [STATICD, {}],
-  [OSPFD, { startDelayMs: "number" }],
+  [OSPFD, OSPFD_OPTIONS],
   [BGPD, { startDelayMs: "number" }],
 ];
 
@@ -30,20 +33,28 @@ export const DAEMONS: ReadonlyMap<string, DaemonFactory> = new Map<string, Daemo
 /** What in a configuration is about which daemon of FRR; zebra and staticd run whatever it says. */
 const WORK: readonly (readonly [string, RegExp])[] = [
   ["bgpd", /^\s*(router bgp|bgp )/m],
-  ["ospfd", /^\s*(router ospf\b|ip ospf )/m],
+  ["ospfd", /^\s*(router ospf\s*$|ip ospf (?!\d+ area ))/m],
 ];
+/** Which of several ospfd. */
+const INSTANCE = /^\s*(?:router ospf (\d+)\s*$|ip ospf (\d+) area )/gm;
+const NUMBERED = /^ospfd-([1-9]\d{0,4})$/;
 
 /** The daemons that an integrated configuration needs, and those `asked` for, in the order in which they start. */
 export function frrDaemonsOf(text: string, asked: readonly string[]): readonly string[] {
   const wanted = new Set(["zebra", "staticd", ...asked]);
   for (const [name, about] of WORK) if (about.test(text)) wanted.add(name);
+  const numbers = [...text.matchAll(INSTANCE)].map((m) => Number(m[1] ?? m[2]));
+  // /etc/frr/daemons: with ospfd_instances there is no ospfd beside them; settings of interfaces are for all of them
+  if (numbers.length > 0 && !asked.includes("ospfd") && !/^\s*router ospf\s*$/m.test(text)) wanted.delete("ospfd");
+  for (const n of [...new Set(numbers)].sort((a, b) => a - b)) wanted.add(`ospfd-${n}`);
   const known = FRR.map(([program]) => program.name);
-  return [...known.filter((name) => wanted.delete(name)), ...wanted];
+  const rank = (name: string): number => known.indexOf(NUMBERED.test(name) ? "ospfd" : name) >>> 0;
+  return [...wanted].sort((a, b) => rank(a) - rank(b));
 }
 
 /** Starts a daemon on a node. */
 export function startDaemon(os: Os, name: string, config: unknown): Outcome<Daemon> {
-  const factory = DAEMONS.get(name);
+  const factory = DAEMONS.get(name) ?? instanceOf(name);
   if (factory === undefined)
     return refused("ENOENT", `there is no daemon "${name}"; known: ${[...DAEMONS.keys()].join(", ") || "none yet"}`);
   const daemon = factory(os, config);
@@ -53,6 +64,13 @@ export function startDaemon(os: Os, name: string, config: unknown): Outcome<Daem
   if (complaint === undefined) return daemon;
   daemon.value.stop();
   return refused("EINVAL", complaint);
+}
+
+/** `ospfd-2`: one of several. */
+function instanceOf(name: string): DaemonFactory | undefined {
+  const number = Number(NUMBERED.exec(name)?.[1] ?? 0);
+  if (number === 0 || number > INSTANCE_MAX) return undefined;
+  return frr(ospfd(number), OSPFD_OPTIONS);
 }
 
 function frr(program: FrrProgram<never>, rules: OptionRules): DaemonFactory {

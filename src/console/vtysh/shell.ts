@@ -3,7 +3,7 @@ import { completions } from "../../frr/command.ts";
 import { configLines, withoutEffect } from "../../frr/config-file.ts";
 import { DaemonLog } from "../../frr/log.ts";
 import { FRR_VERSION, runningConfig } from "../../frr/running-config.ts";
-import { type LineResult, type Party, type VtyServer, VtySession } from "../../frr/vty.ts";
+import { type LineResult, type Party, type VtyServer, VtySession, vtyServers } from "../../frr/vty.ts";
 import { FRR_COMMANDS } from "../../nodes/daemons.ts";
 
 /** What came of a line: what it printed, whether it failed. */
@@ -26,11 +26,12 @@ export class VtyShell {
   /** `only`: talks to one daemon alone. */
   constructor(os: Os, only?: string) {
     this.#os = os;
-    const servers = FRR_COMMANDS.map(({ name }) => os.local.find<VtyServer>(`vty ${name}`));
-    const chosen = only === undefined ? servers : servers.filter((s) => s?.commands.name === only);
-    this.#servers = chosen.filter((s) => s !== undefined);
-    const commands = FRR_COMMANDS.filter(({ name }) => only === undefined || name === only);
-    this.#parties = commands.map((c, i) => ({ commands: c, root: chosen[i]?.root }));
+    const chosen = FRR_COMMANDS.filter(({ name }) => only === undefined || name === only);
+    const running = chosen.map((commands) => ({ commands, servers: vtyServers(os.local, commands.name) }));
+    this.#servers = running.flatMap(({ servers }) => servers);
+    this.#parties = running.flatMap(({ commands, servers }): Party[] =>
+      servers.length === 0 ? [{ commands }] : servers.map(({ root }) => ({ commands, root })),
+    );
     this.#session = new VtySession(this.#parties, (root, mode, words) => logOf(root)?.typed(promptOf(mode), words));
   }
 
@@ -122,16 +123,16 @@ export class VtyShell {
     const [first = "", second = ""] = words;
     if (first.length >= 2 && second.length >= 2 && (is("show running-config") || is("show running-config no-header")))
       return said(words.length === 3 ? this.#running() : `${BUILDING}${this.#running()}`);
-    const one = words.length === 3 ? this.#servers.find((s) => s.commands.name === words[2]) : undefined;
-    if (first.length >= 2 && second.length >= 3 && one !== undefined && is(`show running-config ${one.commands.name}`))
-      return said(`${BUILDING}!\n${runningConfig(this.#os.hostname, [one])}`);
+    const some = words.length === 3 ? this.#servers.filter((s) => s.commands.name === words[2]) : [];
+    if (first.length >= 2 && second.length >= 3 && some.length > 0 && is(`show running-config ${words[2]}`))
+      return said(`${BUILDING}!\n${runningConfig(this.#os.hostname, some)}`);
     if (first.length >= 2 && is("write terminal")) return said(`${BUILDING}${this.#running()}`);
     if (is("write") && first.length >= 2) return this.#save();
     if (first.length >= 2 && (is("write memory") || is("write file") || is("write integrated"))) return this.#save();
     if (is("copy running-config startup-config") && first.length >= 2) return this.#save();
     if (is("show version") && second.length >= 1) return said(this.#version());
     if (is("show daemons") && second.length >= 2)
-      return said(` ${this.#servers.map((s) => s.commands.name).join(" ")}\n`);
+      return said(` ${[...new Set(this.#servers.map((s) => s.commands.name))].join(" ")}\n`);
     return undefined;
   }
 
@@ -169,7 +170,11 @@ export class VtyShell {
   }
 
   #outcome(got: LineResult, words: readonly string[], mode: string): LineOutcome {
-    const { status, output, absent } = got;
+    const { status, output, absent, elsewhere } = got;
+    if (elsewhere !== undefined) {
+      const why = `% [${elsewhere}]: command ignored as it targets an instance that is not running\n`;
+      return { ...said(output + why), ok: false };
+    }
     if (absent !== undefined) return { ...said(output), errors: `${absent} is not running\n` };
     if (status === "ok") return said(output);
     if (status === "refused") return { ...said(output), ok: false };

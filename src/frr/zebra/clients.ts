@@ -2,16 +2,18 @@ import type { Ipv4, Prefix } from "../../core/addr.ts";
 import { isLoopback } from "../../core/addr.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import { type Nanos, NEVER, S } from "../../core/time.ts";
-import type {
-  NexthopState,
-  RouteKind,
-  ZebraClient,
-  ZebraInterface,
-  ZebraLabelWay,
-  ZebraNexthop,
-  ZebraRouteTold,
-  ZebraSession,
-  ZebraWay,
+import {
+  type NexthopState,
+  type RouteKind,
+  type RouteSource,
+  sourceOf,
+  type ZebraClient,
+  type ZebraInterface,
+  type ZebraLabelWay,
+  type ZebraNexthop,
+  type ZebraRouteTold,
+  type ZebraSession,
+  type ZebraWay,
 } from "../zapi.ts";
 import { AddressSet } from "./address-set.ts";
 import type { RibNode, RibTable, RouteEntry, RouteFacts } from "./rib.ts";
@@ -68,7 +70,7 @@ export class Client {
   readonly id: number;
   readonly client: ZebraClient;
   readonly connectedAt: Nanos;
-  readonly redistributes = new Set<RouteKind | "default">();
+  readonly redistributes = new Set<RouteSource | "default">();
   lastReadAt: Nanos;
   lastWriteAt: Nanos;
   added = 0;
@@ -89,9 +91,10 @@ export class Client {
   facts(way: ZebraWay, host: Pick<ClientHost, "shared">): RouteFacts {
     const known = this.#facts.get(way);
     if (known !== undefined) return known;
-    const { kind } = this.client;
+    const { kind, instance } = this.client;
     const facts: RouteFacts = {
       kind,
+      ...(instance === undefined || instance === 0 ? {} : { instance }),
       session: this.id,
       distance: way.distance ?? DISTANCES[kind],
       metric: way.metric,
@@ -113,8 +116,8 @@ export class Clients {
   #sessions = 0;
   readonly #watched = new Map<Ipv4, Watched>();
   readonly #addresses = new AddressSet();
-  /** Routes of daemons that restart, by kind: whose they are, and when they go. `since`: the daemon is back. */
-  readonly #kept = new Map<RouteKind, { readonly id: number; since: Nanos | undefined; readonly alarm: OsAlarm }>();
+  /** Routes of daemons that restart, by source: whose they are, and when they go. `since`: the daemon is back. */
+  readonly #kept = new Map<RouteSource, { readonly id: number; since: Nanos | undefined; readonly alarm: OsAlarm }>();
 
   constructor(host: ClientHost) {
     this.#host = host;
@@ -139,7 +142,8 @@ export class Clients {
   connect(client: ZebraClient): ZebraSession {
     const host = this.#host;
     // The next session of a daemon that restarts takes over its routes.
-    const kept = this.#kept.get(client.kind);
+    const source = sourceOf(client.kind, client.instance);
+    const kept = this.#kept.get(source);
     if (kept !== undefined) kept.since = host.now();
     const me = new Client(kept?.id ?? ++this.#sessions, client, host.now());
     this.#clients = [...this.#clients, me];
@@ -161,9 +165,9 @@ export class Clients {
         me.removed++;
         host.removeRoute(me.id, client.kind, prefix, of);
       },
-      redistribute: (kind, on) => {
+      redistribute: (asked, on) => {
         heard();
-        this.#redistribute(me, kind, on);
+        this.#redistribute(me, asked, on);
       },
       watchNexthop: (address, on, options = {}) => {
         heard();
@@ -173,7 +177,7 @@ export class Clients {
         heard();
         host.label(me.id, label, ways);
       },
-      updated: () => this.#sweep(client.kind),
+      updated: () => this.#sweep(source),
       close: (keepS) => this.#close(me, keepS),
     };
   }
@@ -198,7 +202,7 @@ export class Clients {
     for (const c of this.#clients) {
       if (c.redistributes.size === 0) continue;
       const wants = (e: RouteEntry | undefined): e is RouteEntry =>
-        e !== undefined && e.facts.session !== c.id && wanted(c, node.prefix, e.kind);
+        e !== undefined && e.facts.session !== c.id && wanted(c, node.prefix, e.facts);
       if (wants(now)) {
         const told = toldOf(node.prefix, now);
         this.#tell(c, (client) => client.redistributed(told));
@@ -218,18 +222,18 @@ export class Clients {
     for (const w of this.#watched.values()) for (const c of w.by.keys()) this.#evaluate(w, c);
   }
 
-  #redistribute(me: Client, kind: RouteKind | "default", on: boolean): void {
-    const had = me.redistributes.has(kind);
+  #redistribute(me: Client, source: RouteSource | "default", on: boolean): void {
+    const had = me.redistributes.has(source);
     if (!on) {
-      me.redistributes.delete(kind);
+      me.redistributes.delete(source);
       return;
     }
-    me.redistributes.add(kind);
+    me.redistributes.add(source);
     if (had) return;
     for (const node of this.#host.main.sorted()) {
       const e = node.selected;
       if (e === undefined || e.facts.session === me.id || isLoopback(node.prefix.address)) continue;
-      if (kind === "default" ? node.prefix.length !== 0 : e.kind !== kind) continue;
+      if (source === "default" ? node.prefix.length !== 0 : sourceOf(e.kind, e.facts.instance) !== source) continue;
       const told = toldOf(node.prefix, e);
       this.#tell(me, (client) => client.redistributed(told));
     }
@@ -291,20 +295,20 @@ export class Clients {
     me.open = false;
     this.#clients = this.#clients.filter((c) => c !== me);
     for (const w of [...this.#watched.values()]) if (w.by.has(me)) this.#watch(me, w.address, false, {});
-    const { kind } = me.client;
-    this.#kept.get(kind)?.alarm.set(NEVER);
-    this.#kept.delete(kind);
+    const source = sourceOf(me.client.kind, me.client.instance);
+    this.#kept.get(source)?.alarm.set(NEVER);
+    this.#kept.delete(source);
     if (keepS === undefined) return this.#host.removeSession(me.id);
-    const alarm = this.#host.alarm(() => this.#sweep(kind));
+    const alarm = this.#host.alarm(() => this.#sweep(source));
     alarm.set(this.#host.now() + keepS * S);
-    this.#kept.set(kind, { id: me.id, since: undefined, alarm });
+    this.#kept.set(source, { id: me.id, since: undefined, alarm });
   }
   /** What a daemon has not added again since it is back is dropped; all of it when it is not back. */
-  #sweep(kind: RouteKind): void {
-    const kept = this.#kept.get(kind);
+  #sweep(source: RouteSource): void {
+    const kept = this.#kept.get(source);
     if (kept === undefined) return;
     kept.alarm.set(NEVER);
-    this.#kept.delete(kind);
+    this.#kept.delete(source);
     this.#host.removeSession(kept.id, kept.since);
   }
 
@@ -317,11 +321,12 @@ export class Clients {
   }
 }
 
-const wanted = (c: Client, prefix: Prefix, kind: RouteKind): boolean =>
-  c.redistributes.has(kind) || (prefix.length === 0 && c.redistributes.has("default"));
+const wanted = (c: Client, prefix: Prefix, { kind, instance }: RouteFacts): boolean =>
+  c.redistributes.has(sourceOf(kind, instance)) || (prefix.length === 0 && c.redistributes.has("default"));
 
 const toldOf = (prefix: Prefix, e: RouteEntry): ZebraRouteTold => ({
   kind: e.kind,
+  ...(e.facts.instance === undefined ? {} : { instance: e.facts.instance }),
   prefix,
   distance: e.facts.distance,
   metric: e.facts.metric,

@@ -37,7 +37,7 @@ function installShows(): void {
   commands
     .add(
       "view",
-      `show ip <route|fib$fib> [{table (1-4294967295)$table|tag (1-4294967295)$tag|A.B.C.D/M$longer longer-prefixes|supernets-only$supernets|${KINDS}$kind}] [json]`,
+      `show ip <route|fib$fib> [{table (1-4294967295)$table|tag (1-4294967295)$tag|A.B.C.D/M$longer longer-prefixes|supernets-only$supernets|<kernel|connected|local|static|ospf|bgp>$kind|ospf$kind (1-65535)$instance}] [json]`,
       (z, a) => showRoutes(z, a),
     )
     .add("view", "show ip <route|fib> <A.B.C.D$address|A.B.C.D/M$prefix> [json]", (z, a) => showRoute(z, a))

@@ -5,6 +5,7 @@ import type { Nexthop, RibTable, RouteEntry } from "./rib.ts";
 /** A route for programs that look at the table. */
 export interface RibView {
   readonly protocol: RouteKind;
+  readonly instance?: number;
   readonly selected: boolean;
   readonly distance: number;
   readonly metric: number;
@@ -37,6 +38,7 @@ export const ribView = (table: RibTable): ReadonlyMap<string, readonly RibView[]
 
 const view = (e: RouteEntry): RibView => ({
   protocol: e.kind,
+  ...(e.facts.instance === undefined ? {} : { instance: e.facts.instance }),
   selected: e.selected,
   distance: e.facts.distance,
   metric: e.facts.metric,

@@ -17,6 +17,8 @@ export interface Nexthop extends ZebraNexthop {
 /** What a route is, whoever it comes from. Routes share it. */
 export interface RouteFacts {
   readonly kind: RouteKind;
+  /** Of a daemon of which there are several: which one. */
+  readonly instance?: number;
   /** Whose it is; 0: zebra's own. */
   readonly session: number;
   readonly distance: number;

@@ -41,7 +41,9 @@ export function showClients(zebra: Zebra): string {
   const rows = zebra.clients.all().map((c) => {
     const time = (at: number): string => uptime(now - at).padStart(12);
     const counts = `${String(c.added).padStart(10)}/${String(c.removed).padEnd(10)}`;
-    return `${c.client.kind.padEnd(10)}${time(c.connectedAt)} ${time(c.lastReadAt)}${time(c.lastWriteAt)} ${counts} ${NO_IPV6}\n`;
+    const { kind, instance = 0 } = c.client;
+    const name = instance === 0 ? kind : `${kind}[${instance}:0]`;
+    return `${name.padEnd(10)}${time(c.connectedAt)} ${time(c.lastReadAt)}${time(c.lastWriteAt)} ${counts} ${NO_IPV6}\n`;
   });
   return `Name      Connect Time    Last Read  Last Write      IPv4 Routes           IPv6 Routes
 ------------------------------------------------------------------------------------------

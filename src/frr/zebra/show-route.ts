@@ -10,6 +10,7 @@ import type { Zebra } from "./zebra.ts";
 /** What of a table is shown. */
 interface Wanted {
   readonly kind: string | undefined;
+  readonly instance: number | undefined;
   readonly tag: number | undefined;
   readonly inside: Prefix | undefined;
   readonly supernets: boolean;
@@ -21,6 +22,7 @@ export function showRoutes(zebra: Zebra, a: Args): string {
   const table = zebra.routes.tables.get(a.findInt("table") ?? zebra.routes.main.id);
   const wanted: Wanted = {
     kind: a.find("kind"),
+    instance: a.findInt("instance"),
     tag: a.findInt("tag"),
     inside: a.has("longer") ? a.prefix("longer") : undefined,
     supernets: a.has("supernets"),
@@ -88,6 +90,7 @@ export function uptime(span: Nanos): string {
 
 function shown(node: RibNode, e: RouteEntry, w: Wanted): boolean {
   if (e.removed || (w.fib && !e.selected) || (w.kind !== undefined && e.kind !== w.kind)) return false;
+  if (w.instance !== undefined && e.facts.instance !== w.instance) return false;
   if (w.tag !== undefined && e.facts.tag !== w.tag) return false;
   const { inside } = w;
   return (
@@ -141,6 +144,9 @@ const LETTERS: { readonly [K in RouteKind]: string } = {
   bgp: "B",
 };
 
+/** `[2]`, of a daemon of which there are several. */
+const instanceOf = ({ facts: { instance } }: RouteEntry): string => (instance === undefined ? "" : `[${instance}]`);
+
 /** The lines of a route: the first next hop beside the prefix, the others below. */
 function entryLines(zebra: Zebra, node: RibNode, e: RouteEntry): string {
   const age = uptime(zebra.os.now() - e.since);
@@ -153,7 +159,7 @@ function entryLines(zebra: Zebra, node: RibNode, e: RouteEntry): string {
       const status = statusOf(e, h);
       const words = `${hopWords(zebra, e, h)}, ${age}\n`;
       if (i > 0) return `  ${status}${" ".repeat(width - 3 + 2 * level)}${words}`;
-      const first = `${LETTERS[e.kind]}${e.selected ? ">" : " "}${status} ${formatPrefix(node.prefix)}${distance}`;
+      const first = `${LETTERS[e.kind]}${instanceOf(e)}${e.selected ? ">" : " "}${status} ${formatPrefix(node.prefix)}${distance}`;
       width = first.length;
       return first + words;
     })
@@ -191,7 +197,7 @@ const weightWords = (zebra: Zebra, e: RouteEntry, h: Nexthop, before: string): s
 function detail(zebra: Zebra, node: RibNode, e: RouteEntry): string {
   const { distance, metric, tag } = e.facts;
   const known = [
-    `  Known via "${e.kind}"`,
+    `  Known via "${e.kind}${instanceOf(e)}"`,
     `distance ${distance}`,
     `metric ${metric}`,
     ...(tag === 0 ? [] : [`tag ${tag}`]),
@@ -252,6 +258,7 @@ function entryJson(zebra: Zebra, node: RibNode, e: RouteEntry): Json {
     prefix: formatPrefix(node.prefix),
     prefixLen: node.prefix.length,
     protocol: e.kind,
+    instance: e.facts.instance,
     vrfId: 0,
     vrfName: "default",
     selected: yes(e.selected),

@@ -1,5 +1,5 @@
 import type { Ipv4 } from "../../core/addr.ts";
-import type { CommandSet, Said } from "../../frr/command.ts";
+import { type CommandSet, NOT_MY_INSTANCE, type Said } from "../../frr/command.ts";
 import type { Args } from "../../frr/pattern.ts";
 import { parseArea } from "./area-id.ts";
 import { installAuthentication } from "./commands-auth.ts";
@@ -70,16 +70,26 @@ function runIn(
 }
 
 function installArea(on: On): void {
-  on("ip ospf area <A.B.C.D|(0-4294967295)>$area", ({ daemon, settings }, args) => {
+  const isOther = (ospf: Ospf, args: Args): boolean => (args.findInt("instance") ?? ospf.instance) !== ospf.instance;
+  on("ip ospf [(1-65535)$instance] area <A.B.C.D|(0-4294967295)>$area", ({ daemon, settings, ifname }, args) => {
+    if (isOther(daemon.ospf, args)) {
+      // another process takes it over (ospfd/ospf_vty.c:ip_ospf_area)
+      const all = daemon.ospf.settingsOf(ifname);
+      for (const s of [all, ...all.addresses.values()]) unset(s, "area", "areaText");
+      updateInterfaces(daemon.ospf);
+      return NOT_MY_INSTANCE;
+    }
     if (daemon.ospf.settings.networks.length > 0) return { refused: "Please remove all network commands first.\n" };
     settings.area = parseArea(args.text("area"));
     settings.areaText = args.text("area");
     updateInterfaces(daemon.ospf);
     return undefined;
   });
-  on("no ip ospf area [<A.B.C.D|(0-4294967295)>]", ({ daemon, settings }) => {
+  on("no ip ospf [(1-65535)$instance] area [<A.B.C.D|(0-4294967295)>]", ({ daemon, settings }, args) => {
+    if (isOther(daemon.ospf, args)) return NOT_MY_INSTANCE;
     unset(settings, "area", "areaText");
     updateInterfaces(daemon.ospf);
+    return undefined;
   });
 }
 

@@ -1,7 +1,7 @@
 import { networkOf } from "../../core/addr.ts";
-import type { CommandSet, Said } from "../../frr/command.ts";
+import { type CommandSet, NOT_MY_INSTANCE, type NotMine, type Said } from "../../frr/command.ts";
 import type { Args } from "../../frr/pattern.ts";
-import type { RouteKind } from "../../frr/zapi.ts";
+import { type RouteKind, sourceOf } from "../../frr/zapi.ts";
 import { parseArea } from "./area-id.ts";
 import { installAreaCommands, type On } from "./commands-area.ts";
 import { installGraceful } from "./commands-graceful.ts";
@@ -16,8 +16,10 @@ import { ProcessSettings } from "./settings.ts";
 
 /** `router ospf` and what stands inside it besides areas (ospfd/ospf_vty.c). */
 export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
-  set.open("config", "router ospf", "router ospf", (daemon: OspfDaemon) => {
+  set.open("config", "router ospf [(1-65535)$instance]", "router ospf", (daemon: OspfDaemon, args) => {
     const { ospf } = daemon;
+    const other = otherInstance(daemon, args);
+    if (other !== undefined) return other;
     if (!ospf.enabled)
       ospf.run(() => {
         ospf.enabled = true;
@@ -29,7 +31,11 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
       });
     return { context: daemon };
   });
-  set.add("config", "no router ospf", (daemon) => daemon.ospf.run(() => daemon.remove()));
+  set.add("config", "no router ospf [(1-65535)$instance]", (daemon, args) => {
+    const other = otherInstance(daemon, args);
+    if (other === undefined) daemon.ospf.run(() => daemon.remove());
+    return other;
+  });
   const on: On = (text, run) => {
     set.addIn<OspfDaemon>("router ospf", text, (daemon, args) => {
       let said: Said | null = null;
@@ -49,6 +55,15 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
   installSummaryCommands(on);
   installVirtualLinks(on);
   installGraceful(on);
+}
+
+/** Why `router ospf N` is nothing for this process (ospfd/ospf_vty.c:ospf_router_cmd_parse); undefined: it is. */
+function otherInstance(
+  { ospf: { instance } }: OspfDaemon,
+  args: Args,
+): NotMine | { readonly refused: string } | undefined {
+  if (args.has("instance") && instance === 0) return { refused: "% OSPF is not running in instance mode\n" };
+  return (args.findInt("instance") ?? 0) === instance ? undefined : NOT_MY_INSTANCE;
 }
 
 /** `neighbor A.B.C.D …`: on networks without broadcast. */
@@ -198,6 +213,17 @@ function installRedistribution(on: On): void {
   on(`no redistribute ${KINDS} [{metric (0-16777214)|metric-type (1-2)|route-map WORD}]`, (d, args) => {
     d.ospf.settings.redistribute.delete(args.text("kind") as RouteKind);
     d.externals.subscribe();
+  });
+  const more = "[{metric (0-16777214)$metric|metric-type (1-2)$type|route-map WORD$map}]";
+  on(`[no] redistribute ospf (1-65535)$instance ${more}`, (d, args) => {
+    const { instance, settings } = d.ospf;
+    if (instance === 0) return { refused: "Instance redistribution in non-instanced OSPF not allowed\n" };
+    if (instance === args.int("instance")) return { refused: "Same instance OSPF redistribution not allowed\n" };
+    const source = sourceOf("ospf", args.int("instance"));
+    if (args.has("no")) settings.redistribute.delete(source);
+    else settings.redistribute.set(source, words(args));
+    d.externals.subscribe();
+    return undefined;
   });
   on(
     "default-information originate [{always|metric (0-16777214)$metric|metric-type (1-2)$type|route-map WORD$map}]",

@@ -22,7 +22,7 @@ import { chooseRouterId, removeInterface, updateInterfaces } from "./interfaces.
 import { networkLsa, routerLsa } from "./links.ts";
 import { LSA_ROUTER } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
-import { type Area, Ospf } from "./model.ts";
+import { type Area, instanceName, Ospf } from "./model.ts";
 import { pollTimer } from "./nbma.ts";
 import { adjacencyChanged, inactivityTimer, neighborEvent } from "./neighbor.ts";
 import { filterNeighbors, installJudges, mayHear, newPolicy, policyTouched } from "./policy.ts";
@@ -71,10 +71,10 @@ export class OspfDaemon implements FrrInstance, Views {
   /** zebra was asked for its default route. */
   #watching = false;
 
-  constructor(os: Os, options: OspfOptions, log: DaemonLog) {
+  constructor(os: Os, options: OspfOptions, log: DaemonLog, instance = 0) {
     this.#options = options;
     this.log = log;
-    this.ospf = new Ospf(os, this.#hooks(), log);
+    this.ospf = new Ospf(os, this.#hooks(), log, instance);
     this.sr = new SegmentRouting(
       this.ospf,
       () => this.routing,
@@ -116,14 +116,17 @@ export class OspfDaemon implements FrrInstance, Views {
     installJudges(this.ospf, this.policy, this.externals, this.borders);
   }
 
+  get #name(): string {
+    return instanceName("ospfd", this.ospf.instance);
+  }
   /** The configuration is read: begin. */
   configured(): void {
     const { ospf } = this;
     ospf.startedAt = ospf.now;
     const delay = this.#options.startDelayMs;
-    const jitter = ospf.os.rng("ospfd start").int(START_JITTER_US) * 1000;
+    const jitter = ospf.os.rng(`${this.#name} start`).int(START_JITTER_US) * 1000;
     this.#connect.set(ospf.now + (delay === undefined ? START_MS * MS + jitter : delay * MS));
-    ospf.os.local.provide("views ospfd", this);
+    ospf.os.local.provide(`views ${this.#name}`, this);
     this.updateStubRouter();
   }
 
@@ -139,7 +142,7 @@ export class OspfDaemon implements FrrInstance, Views {
     const { ospf } = this;
     const keepS = silent && ospf.enabled ? ospf.settings.gracefulS : undefined;
     if (silent) this.#hangUp();
-    ospf.os.local.withdraw("views ospfd");
+    ospf.os.local.withdraw(`views ${this.#name}`);
     this.#connect.set(NEVER);
     this.#leaveTimer.set(NEVER);
     this.#inbox.close();
@@ -322,6 +325,7 @@ export class OspfDaemon implements FrrInstance, Views {
     const { ospf } = this;
     return {
       kind: "ospf",
+      instance: ospf.instance,
       interfaceChanged: (i: ZebraInterface) => ospf.run(() => this.#linkNews.changed(i)),
       interfaceRemoved: (ifname: string) =>
         ospf.run(() => {
@@ -400,11 +404,12 @@ function ownOf(area: Area): readonly Slot[] {
   return own;
 }
 
-/** ospfd as nodes start it. */
-export const OSPFD: FrrProgram<OspfOptions> = {
-  name: "ospfd",
+/** ospfd as nodes start it; `instance`: its number, as `ospfd -n` is told, where several run. */
+export const ospfd = (instance: number): FrrProgram<OspfOptions> => ({
+  name: instanceName("ospfd", instance),
   commands: OSPF_COMMANDS,
-  protocol: "OSPF",
+  protocol: instance === 0 ? "OSPF" : `OSPF[${instance}]`,
   endMessage: "W9T04-QWK6B",
-  begin: (os, options, log) => new OspfDaemon(os, options, log),
-};
+  begin: (os, options, log) => new OspfDaemon(os, options, log, instance),
+});
+export const OSPFD = ospfd(0);

@@ -1,7 +1,7 @@
 import { broadcastOf, type Ipv4, maskOf, networkOf, type Prefix } from "../../core/addr.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import { MS, NEVER } from "../../core/time.ts";
-import type { RouteKind, ZebraRouteTold } from "../../frr/zapi.ts";
+import { type RouteKind, type RouteSource, sourceOf, type ZebraRouteTold } from "../../frr/zapi.ts";
 import type { Borders } from "./borders.ts";
 import { flush } from "./flood.ts";
 import { EXTERNAL_TYPE2, type ExternalBody, LS_INFINITY, LSA_EXTERNAL, LSA_NSSA, MAX_AGE } from "./lsa-codec.ts";
@@ -49,8 +49,8 @@ export class Externals {
   permits: (routeMap: string, info: ExternalRouteInfo) => boolean = () => true;
   readonly #ospf: Ospf;
   readonly #borders: Borders;
-  /** By kind and prefix: as zebra told. */
-  readonly #told = new Map<RouteKind, Map<string, ZebraRouteTold>>();
+  /** By source and prefix: as zebra told. */
+  readonly #told = new Map<RouteSource, Map<string, ZebraRouteTold>>();
   /** The default route, as zebra told. */
   #default: ZebraRouteTold | undefined;
   /** What is originated, by prefix, with the advertisements for it. */
@@ -60,7 +60,7 @@ export class Externals {
   #count = 0;
   #soon = false;
   readonly #timer: OsAlarm;
-  readonly #subscribed = new Set<RouteKind | "default">();
+  readonly #subscribed = new Set<RouteSource | "default">();
   readonly summaries: Summaries;
 
   constructor(ospf: Ospf, borders: Borders) {
@@ -100,7 +100,7 @@ export class Externals {
   subscribe(): void {
     const { settings, zebra, enabled } = this.#ospf;
     if (zebra === undefined) return;
-    const wanted = new Set<RouteKind | "default">(enabled ? settings.redistribute.keys() : []);
+    const wanted = new Set<RouteSource | "default">(enabled ? settings.redistribute.keys() : []);
     if (enabled && settings.defaultInformation?.always === false) wanted.add("default");
     for (const kind of this.#subscribed)
       if (!wanted.has(kind)) {
@@ -119,12 +119,13 @@ export class Externals {
   }
 
   told(route: ZebraRouteTold): void {
-    const { settings } = this.#ospf;
-    if (route.prefix.length === 0 && settings.defaultInformation?.always === false && route.kind !== "ospf")
-      this.#default = route;
-    if (settings.redistribute.has(route.kind)) {
-      let table = this.#told.get(route.kind);
-      if (table === undefined) this.#told.set(route.kind, (table = new Map()));
+    const { settings, instance } = this.#ospf;
+    const source = sourceOf(route.kind, route.instance);
+    const own = source === sourceOf("ospf", instance);
+    if (route.prefix.length === 0 && settings.defaultInformation?.always === false && !own) this.#default = route;
+    if (settings.redistribute.has(source)) {
+      let table = this.#told.get(source);
+      if (table === undefined) this.#told.set(source, (table = new Map()));
       const key = keyOf(route.prefix);
       if (!table.has(key)) {
         if (this.#count >= EXTERNALS_MAX) return this.#ospf.drop("too many externals");
@@ -137,7 +138,7 @@ export class Externals {
   }
   untold(route: ZebraRouteTold): void {
     if (route.prefix.length === 0 && this.#default?.kind === route.kind) this.#default = undefined;
-    if (this.#told.get(route.kind)?.delete(keyOf(route.prefix))) this.#count--;
+    if (this.#told.get(sourceOf(route.kind, route.instance))?.delete(keyOf(route.prefix))) this.#count--;
     this.#refresh(route.prefix);
     this.#defaultAgain(route.prefix);
   }
@@ -295,13 +296,13 @@ export class Externals {
       const chosen = this.#defaultRoute();
       if (chosen !== undefined) return chosen;
     }
-    for (const [kind, words] of settings.redistribute) {
-      const route = this.#told.get(kind)?.get(keyOf(prefix));
+    for (const [source, words] of settings.redistribute) {
+      const route = this.#told.get(source)?.get(keyOf(prefix));
       if (route === undefined) continue;
       // ospfd/ospf_zebra.c: the default route is told only by default-information originate
       if (prefix.length === 0) return undefined;
       const metric = words.metric ?? settings.defaultMetric ?? DEFAULT_METRIC;
-      const info = infoOf(kind, prefix, route, words, metric);
+      const info = infoOf(route.kind, prefix, route, words, metric);
       return this.judge(info, words, false) ? info : undefined;
     }
     return undefined;
@@ -321,11 +322,11 @@ export class Externals {
 
   /** A default route with a route map is told while the map permits any route that is taken over (ospfd/ospf_zebra.c:ospf_external_info_apply_default_routemap). */
   #anyPermitted(routeMap: string): boolean {
-    for (const [kind, table] of this.#told)
+    for (const [source, table] of this.#told)
       for (const route of table.values()) {
-        const words = this.#ospf.settings.redistribute.get(kind);
+        const words = this.#ospf.settings.redistribute.get(source);
         if (words === undefined || route.prefix.length === 0) continue;
-        if (this.permits(routeMap, infoOf(kind, route.prefix, route, words, 0))) return true;
+        if (this.permits(routeMap, infoOf(route.kind, route.prefix, route, words, 0))) return true;
       }
     return false;
   }

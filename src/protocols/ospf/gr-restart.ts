@@ -29,10 +29,10 @@ export class GracefulRestart {
 
   /** `router ospf`: goes on where the process before has left off (ospfd/ospf_gr.c:ospf_gr_nvm_read). */
   begin(): void {
-    const { files } = this.#d.ospf.os;
-    const saved = loadRestart(files);
+    const { ospf } = this.#d;
+    const saved = loadRestart(ospf);
     if (saved === undefined) return;
-    saveRestart(files, undefined);
+    saveRestart(ospf, undefined);
     this.#savedS = saved.gracePeriod;
     const now = this.#clockS();
     if (saved.timestamp === undefined) this.#enter(RestartReason.unknown, now + saved.gracePeriod);
@@ -42,13 +42,13 @@ export class GracefulRestart {
   /** `graceful-restart`. */
   enable(periodS: number): void {
     this.#d.ospf.settings.gracefulS = periodS;
-    saveRestart(this.#d.ospf.os.files, { gracePeriod: periodS });
+    saveRestart(this.#d.ospf, { gracePeriod: periodS });
   }
   /** `no graceful-restart`. */
   disable(): void {
-    const { settings, os } = this.#d.ospf;
-    if (settings.gracefulS !== undefined) saveRestart(os.files, undefined);
-    settings.gracefulS = undefined;
+    const { ospf } = this.#d;
+    if (ospf.settings.gracefulS !== undefined) saveRestart(ospf, undefined);
+    ospf.settings.gracefulS = undefined;
   }
   /** `no router ospf`: nothing is restarted any more. */
   forget(): void {
@@ -64,11 +64,11 @@ export class GracefulRestart {
 
   /** `graceful-restart prepare ip ospf`: neighbours are told before the process ends (§2.1). */
   prepare(): void {
-    const { interfaces, settings, os } = this.#d.ospf;
-    const { gracefulS } = settings;
+    const { ospf } = this.#d;
+    const { gracefulS } = ospf.settings;
     if (gracefulS === undefined || this.preparing) return;
-    for (const oi of interfaces) if (oi.settings.opaque) tellGrace(oi, RestartReason.software, gracefulS);
-    saveRestart(os.files, { gracePeriod: gracefulS, timestamp: this.#clockS() + gracefulS });
+    for (const oi of ospf.interfaces) if (oi.settings.opaque) tellGrace(oi, RestartReason.software, gracefulS);
+    saveRestart(ospf, { gracePeriod: gracefulS, timestamp: this.#clockS() + gracefulS });
     this.preparing = true;
   }
   /** `shutdown`, where graceful restart is on: routes stay as they are until `no shutdown` (ospfd/ospf_vty.c:ospf_instance_shutdown). */

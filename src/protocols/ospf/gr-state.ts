@@ -1,5 +1,5 @@
 import { copyOctets } from "../../core/octets.ts";
-import type { OsFiles } from "../../core/os.ts";
+import { instanceName, type Ospf } from "./model.ts";
 
 /** What ospfd keeps of a graceful restart while it does not run, as its file on disk (ospfd/ospf_gr.c:ospf_gr_nvm_update). */
 export interface SavedRestart {
@@ -9,15 +9,16 @@ export interface SavedRestart {
   readonly timestamp?: number;
 }
 
-const PATH = "/var/lib/frr/ospfd.json";
+/** ospfd/ospf_main.c:OSPFD_STATE_NAME. */
+const pathOf = (instance: number): string => `/var/lib/frr/${instanceName("ospfd", instance)}.json`;
 /** The name of the one VRF. */
 const NAME = "default";
 /** A file that is larger is not ospfd's. */
 const OCTETS_MAX = 65_536;
 
 /** What was kept; undefined: nothing, or nothing that makes sense. */
-export function loadRestart(files: OsFiles): SavedRestart | undefined {
-  const file = files.open(PATH);
+export function loadRestart({ os, instance }: Ospf): SavedRestart | undefined {
+  const file = os.files.open(pathOf(instance));
   if (!file.ok || file.value.size > OCTETS_MAX) return undefined;
   const bytes = new Uint8Array(file.value.size);
   let at = 0;
@@ -29,8 +30,8 @@ export function loadRestart(files: OsFiles): SavedRestart | undefined {
 }
 
 /** Keeps `saved`; undefined: nothing is kept any more. A disk that is full is passed over, as FRR does. */
-export function saveRestart(files: OsFiles, saved: SavedRestart | undefined): void {
-  const file = files.create(PATH);
+export function saveRestart({ os, instance }: Ospf, saved: SavedRestart | undefined): void {
+  const file = os.files.create(pathOf(instance));
   if (!file.ok) return;
   const instances = saved === undefined ? {} : { [NAME]: saved };
   file.value.write(new TextEncoder().encode(JSON.stringify({ instances }, undefined, 2)));

@@ -287,12 +287,17 @@ export class Area {
   }
 }
 
+/** `ospfd`, `ospfd-2`. */
+export const instanceName = (name: string, instance: number): string => (instance === 0 ? name : `${name}-${instance}`);
+
 /** Events of one instant, at most: more is a loop. */
 const EVENTS_MAX = 10_000_000;
 
 /** The process, `router ospf`. */
 export class Ospf {
   readonly os: Os;
+  /** Number of the process where several run on a node, each a daemon of its own; 0: it is the only one. */
+  readonly instance: number;
   readonly log: DaemonLog;
   readonly hooks: Hooks;
   readonly rng: RandomStream;
@@ -340,12 +345,14 @@ export class Ospf {
   #events: (() => void)[] = [];
   #running = false;
 
-  constructor(os: Os, hooks: Hooks, log: DaemonLog) {
+  constructor(os: Os, hooks: Hooks, log: DaemonLog, instance: number) {
     this.os = os;
+    this.instance = instance;
     this.log = log;
     this.hooks = hooks;
-    this.rng = os.rng("ospfd");
-    this.paces = os.rng("ospfd paces");
+    const name = instanceName("ospfd", instance);
+    this.rng = os.rng(name);
+    this.paces = os.rng(`${name} paces`);
     this.tasks = new Tasks(this);
   }
 

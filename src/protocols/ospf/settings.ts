@@ -1,6 +1,6 @@
 import type { Ipv4, Prefix } from "../../core/addr.ts";
 import type { KeyAlgorithm } from "../../frr/key-chain.ts";
-import type { RouteKind } from "../../frr/zapi.ts";
+import type { RouteKind, RouteSource } from "../../frr/zapi.ts";
 import type { AdjacencyPacingMode, PacingThresholds } from "./adjacency-pacing.ts";
 import type { LsaPacingSettings } from "./lsa-pacing.ts";
 import type { SpfThrottle } from "./machine.ts";
@@ -176,8 +176,8 @@ export class ProcessSettings {
   readonly neighbors = new Map<Ipv4, NeighborSettings>();
   /** `network P area A`, in the order typed. */
   readonly networks: { readonly prefix: Prefix; readonly area: Ipv4; readonly areaText: string }[] = [];
-  /** By kind, in FRR's order of kinds when written. */
-  readonly redistribute = new Map<RouteKind, RedistributeSettings>();
+  /** By source, in FRR's order of kinds when written. */
+  readonly redistribute = new Map<RouteSource, RedistributeSettings>();
   defaultInformation: DefaultSettings | undefined;
   /** `graceful-restart`: the grace period in seconds. */
   gracefulS: number | undefined;

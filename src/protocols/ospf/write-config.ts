@@ -1,6 +1,6 @@
 import { formatIp, formatPrefix, type Prefix } from "../../core/addr.ts";
 import type { ConfigBlock } from "../../frr/vty.ts";
-import type { RouteKind } from "../../frr/zapi.ts";
+import type { RouteKind, RouteSource } from "../../frr/zapi.ts";
 import { areaText } from "./area-id.ts";
 import { PERIOD_S } from "./commands-graceful.ts";
 import { writePacing } from "./commands-pacing.ts";
@@ -26,13 +26,20 @@ export function writeConfig(d: OspfDaemon): readonly ConfigBlock[] {
   const { ospf } = d;
   const interfaces = [...ospf.interfaceSettings].flatMap(([ifname, settings]): ConfigBlock[] => {
     const addresses = [...settings.addresses].flatMap(([address, own]) =>
-      interfaceLines(ownSettings(own)).map((l) => `${l} ${formatIp(address)}`),
+      interfaceLines(ownSettings(own), ospf.instance).map((l) => `${l} ${formatIp(address)}`),
     );
-    const lines = [...interfaceLines(settings), ...addresses].sort(byWords).map((l) => ` ${l}`);
+    const lines = [...interfaceLines(settings, ospf.instance), ...addresses].sort(byWords).map((l) => ` ${l}`);
     return lines.length === 0 ? [] : [{ section: "interface", head: `interface ${ifname}`, lines, end: "exit" }];
   });
   const process: ConfigBlock[] = ospf.enabled
-    ? [{ section: "router", head: "router ospf", lines: processLines(d).map((l) => ` ${l}`), end: "exit" }]
+    ? [
+        {
+          section: "router",
+          head: ospf.instance === 0 ? "router ospf" : `router ospf ${ospf.instance}`,
+          lines: processLines(d).map((l) => ` ${l}`),
+          end: "exit",
+        },
+      ]
     : [];
   return [...ospf.keyChains.writeConfig(), ...interfaces, ...process, ...d.policy.writeConfig()];
 }
@@ -42,7 +49,7 @@ const when = (value: number | string | undefined | false, words: string): string
 const flag = (on: boolean | undefined, line: string): string[] => (on === true ? [line] : []);
 
 /** ospfd/ospf_vty.c:config_write_interface_one. */
-function interfaceLines(s: InterfaceSettings): readonly string[] {
+function interfaceLines(s: InterfaceSettings, instance: number): readonly string[] {
   const how = s.keyChain === undefined ? s.auth : `key-chain ${s.keyChain}`;
   const auth = how === undefined ? [] : [`ip ospf authentication${how === "simple" ? "" : ` ${how}`}`];
   const dead =
@@ -61,7 +68,10 @@ function interfaceLines(s: InterfaceSettings): readonly string[] {
     ...when(s.priority, "ip ospf priority"),
     ...when(s.retransmitS, "ip ospf retransmit-interval"),
     ...when(s.transmitDelayS, "ip ospf transmit-delay"),
-    ...when(s.area === undefined ? undefined : areaText(s.area, s.areaText), "ip ospf area"),
+    ...when(
+      s.area === undefined ? undefined : areaText(s.area, s.areaText),
+      `ip ospf${instance === 0 ? "" : ` ${instance}`} area`,
+    ),
     ...flag(s.mtuIgnore, "ip ospf mtu-ignore"),
     ...flag(s.passive, "ip ospf passive"),
     ...flag(s.passive === false, "no ip ospf passive"),
@@ -122,7 +132,12 @@ function processLines(d: OspfDaemon): readonly string[] {
   ];
 }
 
-const KINDS: readonly RouteKind[] = ["kernel", "connected", "static", "bgp"];
+/** Kinds by their number (lib/route_types.h); of one kind by instance. */
+const KINDS: readonly RouteKind[] = ["kernel", "connected", "local", "static", "ospf", "bgp"];
+const rankOf = (source: RouteSource): number => {
+  const [kind = "", instance = "0"] = source.split(" ");
+  return KINDS.indexOf(kind as RouteKind) * 0x1_0000 + Number(instance);
+};
 
 function redistributeLines(s: ProcessSettings): readonly string[] {
   const { defaultInformation: def } = s;
@@ -133,10 +148,9 @@ function redistributeLines(s: ProcessSettings): readonly string[] {
   ].flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
   return [
     ...when(s.defaultMetric, "default-metric"),
-    ...KINDS.flatMap((kind) => {
-      const words = s.redistribute.get(kind);
-      return words === undefined ? [] : [`redistribute ${kind}${wordsOf(words)}`];
-    }),
+    ...[...s.redistribute]
+      .sort(([a], [b]) => rankOf(a) - rankOf(b))
+      .map(([source, words]) => `redistribute ${source}${wordsOf(words)}`),
     ...[...s.distribute].map(([kind, list]) => `distribute-list ${list} out ${kind}`),
     ...(def === undefined ? [] : [`default-information originate${def.always ? " always" : ""}${wordsOf(def)}`]),
     ...when(s.aggregationS !== 5 && s.aggregationS, "aggregation timer"),
