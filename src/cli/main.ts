@@ -93,11 +93,25 @@ function build(): Command {
     const early = command.options.find((o) => command.getOptionValueSource(o.attributeName()) === "cli");
     if (early !== undefined) throw new LabError(`${early.long} stands before the command: put it behind`);
   });
+  addRun(program);
+  addReading(program);
+  addLive(program);
+  addTopotest(program);
+  addConsole(program);
+  addWhy(program);
+  return program;
+}
+
+function addRun(program: Command): void {
   withRunOptions(
     program.command("run").argument("<file>", "a containerlab topology file").description("run a lab file"),
   ).action(async (file: string, options: RunOptions) => {
     process.exitCode = await (await import("./thread.ts")).runInThread({ kind: "lab", subject: file, ...job(options) });
   });
+}
+
+/** What runs nothing. */
+function addReading(program: Command): void {
   program
     .command("list")
     .description("the scenarios, one line each")
@@ -113,6 +127,9 @@ function build(): Command {
     .action(async (file: string, options: { json?: boolean }) => {
       process.exitCode = (await import("./dissect.ts")).dissectFile(file, options.json === true);
     });
+}
+
+function addLive(program: Command): void {
   program
     .command("live")
     .argument("<lab>", "a scenario's name or a lab file")
@@ -142,6 +159,9 @@ function build(): Command {
         });
       },
     );
+}
+
+function addTopotest(program: Command): void {
   program
     .command("topotest")
     .argument("<file...>", "cases of FRR's topologies with FRR's tables")
@@ -150,6 +170,9 @@ function build(): Command {
     .action(async (files: string[], options: { seed?: number }) => {
       process.exitCode = (await import("./topotest.ts")).runTopotests(files, options.seed ?? 1);
     });
+}
+
+function addConsole(program: Command): void {
   program
     .command("console")
     .argument("<lab>", "a scenario's name or a lab file")
@@ -161,6 +184,9 @@ function build(): Command {
     .action(async (lab: string, options: { seed?: number; set: string[] }) => {
       process.exitCode = await (await import("./console.ts")).startConsole(lab, options.seed, options.set);
     });
+}
+
+function addWhy(program: Command): void {
   program
     .command("why")
     .argument("<lab>", "a scenario's name or a lab file")
@@ -189,7 +215,6 @@ function build(): Command {
         options.at,
       );
     });
-  return program;
 }
 
 const withRunOptions = (command: Command): Command =>

@@ -53,20 +53,7 @@ export function pythonDialect(version: Version): Dialect {
   const base = (now: Nanos): Field[] => [field("Server", "SimpleHTTP/0.6 Python/3.11.2"), field("Date", httpDate(now))];
   const logged = (line: string, status: number): string => `"${line}" ${status} -`;
   const error = (line: string, method: string, status: number, reason: string, why: string, now: Nanos): Answer => {
-    const text = `<!DOCTYPE HTML>
-<html lang="en">
-    <head>
-        <meta charset="utf-8">
-        <title>Error response</title>
-    </head>
-    <body>
-        <h1>Error response</h1>
-        <p>Error code: ${status}</p>
-        <p>Message: ${escapeHtml(reason)}.</p>
-        <p>Error code explanation: ${status} - ${why}.</p>
-    </body>
-</html>
-`;
+    const text = errorPage(status, reason, why);
     const fields = [
       ...base(now),
       field("Connection", "close"),
@@ -97,9 +84,7 @@ export function pythonDialect(version: Version): Dialect {
         now,
       ),
     directory: (r, path, names, now) => {
-      const title = `Directory listing for ${escapeHtml(path)}`;
-      const items = names.map((n) => `<li><a href="${encodeURI(n)}">${escapeHtml(n)}</a></li>\n`).join("");
-      const text = `<!DOCTYPE HTML>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>${title}</title>\n</head>\n<body>\n<h1>${title}</h1>\n<hr>\n<ul>\n${items}</ul>\n<hr>\n</body>\n</html>\n`;
+      const text = listingPage(path, names);
       const fields = [field("Content-type", "text/html; charset=utf-8"), field("Content-Length", lengthOf(text))];
       return ok(r, fields, text, now);
     },
@@ -124,6 +109,29 @@ export function pythonDialect(version: Version): Dialect {
     malformed: (line, now) =>
       error(line, "", 400, `Bad request syntax ('${line}')`, "Bad request syntax or unsupported method", now),
   };
+}
+
+/** Lib/http/server.py:DEFAULT_ERROR_MESSAGE. */
+const errorPage = (status: number, reason: string, why: string): string => `<!DOCTYPE HTML>
+<html lang="en">
+    <head>
+        <meta charset="utf-8">
+        <title>Error response</title>
+    </head>
+    <body>
+        <h1>Error response</h1>
+        <p>Error code: ${status}</p>
+        <p>Message: ${escapeHtml(reason)}.</p>
+        <p>Error code explanation: ${status} - ${why}.</p>
+    </body>
+</html>
+`;
+
+/** Lib/http/server.py:list_directory. */
+function listingPage(path: string, names: readonly string[]): string {
+  const title = `Directory listing for ${escapeHtml(path)}`;
+  const items = names.map((n) => `<li><a href="${encodeURI(n)}">${escapeHtml(n)}</a></li>\n`).join("");
+  return `<!DOCTYPE HTML>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>${title}</title>\n</head>\n<body>\n<h1>${title}</h1>\n<hr>\n<ul>\n${items}</ul>\n<hr>\n</body>\n</html>\n`;
 }
 
 /** `busybox httpd` 1.35: HTTP/1.1, one request on a connection, ranges. */

@@ -106,86 +106,109 @@ export function parseIperf3(args: readonly string[]): ParsedIperf3 {
     const name = foreign.key.length === 1 ? `-${foreign.key}` : `--${foreign.key}`;
     return wrong(`an option you are trying to set is not implemented yet: ${name}`);
   }
-  const value = (key: string): string | undefined => options.findLast((o) => o.key === key)?.value;
-  const has = (key: string): boolean => value(key) !== undefined;
-  if (has("v")) return { ok: false, text: "iperf 3.12 (cJSON 1.7.15)\n", status: 0 };
-  if (has("h")) return { ok: false, text: USAGE, status: 0 };
-  if (has("s") && has("c")) return wrong("cannot be both server and client");
-  if (!has("s") && !has("c")) return wrong("must either be a client (-c) or server (-s)");
-  if (has("s") && options.some((o) => CLIENT_ONLY.has(o.key)))
-    return wrong("some option you are trying to set is client only");
-  if (has("c") && (has("D") || has("1"))) return wrong("some option you are trying to set is server only");
+  const given: Given = new Map(options.map((o) => [o.key, o.value]));
+  if (given.has("v")) return { ok: false, text: "iperf 3.12 (cJSON 1.7.15)\n", status: 0 };
+  if (given.has("h")) return { ok: false, text: USAGE, status: 0 };
+  const role = roleFault(given);
+  if (role !== undefined) return wrong(role);
   if (rest.length > 0) return { ok: false, text: `iperf3: unexpected argument ${rest[0]}\n${USAGE}`, status: 1 };
-  const units = (key: string, base: 1000 | 1024, otherwise = 0): number =>
-    parseUnits(value(key) ?? String(otherwise), base);
-  const [time, num, blocks] = [units("t", 1000, 10), units("n", 1024), units("k", 1024)];
-  if ([has("t"), num > 0, blocks > 0].filter(Boolean).length > 1)
-    return wrong("only one test end condition (-t, -n, -k) may be specified");
-  const port = Number(value("p") ?? "5201");
-  const cport = Number(value("cport") ?? "0");
-  const interval = Number(value("i") ?? "1");
-  const [len, parallel, mss, omit] = [units("l", 1024), units("P", 1000, 1), units("M", 1000), units("O", 1000)];
-  if (!(port >= 1 && port <= 65_535) || !(cport >= 0 && cport <= 65_535))
-    return wrong("port number must be between 1 and 65535 inclusive");
-  if (time > 86_400) return wrong("test duration too long (maximum = 86400 seconds)");
-  if (omit > 600) return wrong("bogus value for --omit");
-  if (parallel > 128) return wrong("number of parallel streams too large (maximum = 128)");
-  if (parallel < 1) return wrong("number of parallel streams too large (maximum = 128)");
-  if (!(interval === 0 || (interval >= 0.1 && interval <= 60)))
-    return wrong("invalid report interval (min = 0.1, max = 60 seconds)");
-  if (has("u") && has("l") && (len < 16 || len > 65_507))
-    return wrong("block size invalid (minimum = 16 bytes, maximum = 65507 bytes)");
-  if (len > 1 << 20) return wrong("block size too large (maximum = 1048576 bytes)");
-  if (mss > 9216) return wrong("TCP MSS too large (maximum = 9216 bytes)");
-  if (units("w", 1024) > 512 << 20) return wrong("socket buffer size too large (maximum = 536870912 bytes)");
-  if (has("w") && has("u")) return wrong("socket buffer sizes (-w) of UDP are not built");
-  if (has("bidir") && has("R")) return wrong("cannot be both reverse and bidirectional");
-  const format = value("f") ?? "a";
-  if (!/^[kmgtKMGT]$/.test(format) && has("f"))
-    return wrong("bad format specifier (valid formats are in the set [kmgtKMGT])");
-  const bind = has("B") ? parseIp(value("B") as string) : 0;
-  if (bind === undefined) return wrong("unable to bind to that address: only IPv4 addresses are built");
-  const tos = Number(value("S") ?? "0");
-  if (!(tos >= 0 && tos <= 255)) return wrong("bad TOS value (must be between 0 and 255 inclusive)");
-  const host = value("c") ?? "";
+  const bind = given.has("B") ? parseIp(given.get("B") as string) : 0;
+  const value = commandOf(given, bind ?? 0);
+  const fault = endFault(given, value.parameters) ?? fieldFault(given, value, bind !== undefined);
+  return fault === undefined ? { ok: true, value } : wrong(fault);
+}
+
+/** The options of a command line by their keys; of one that was given twice, the last. */
+type Given = ReadonlyMap<string, string>;
+
+const units = (given: Given, key: string, base: 1000 | 1024, otherwise = 0): number =>
+  parseUnits(given.get(key) ?? String(otherwise), base);
+
+function commandOf(given: Given, bind: Ipv4): Iperf3Command {
+  const host = given.get("c") ?? "";
   return {
-    ok: true,
-    value: {
-      server: has("s"),
-      host,
-      address: parseHost(host),
-      port,
-      interval,
-      format,
-      json: has("J"),
-      verbose: has("V"),
-      oneOff: has("1"),
-      daemon: has("D"),
-      bind,
-      connectTimeoutMs: Number(value("connect-timeout") ?? "0") || 0,
-      clientPort: cport,
-      title: value("T") ?? "",
-      parameters: {
-        udp: has("u"),
-        omit,
-        time: num > 0 || blocks > 0 ? 0 : time,
-        num,
-        blockcount: blocks,
-        mss,
-        noDelay: has("N"),
-        parallel,
-        reverse: has("R"),
-        bidirectional: has("bidir"),
-        window: units("w", 1024),
-        len,
-        bandwidth: has("b") ? units("b", 1000) : has("u") ? 1_000_000 : 0,
-        tos,
-        congestion: value("C") ?? "",
-        getServerOutput: has("get-server-output"),
-        udpCounters64: has("udp-counters-64bit"),
-      },
-    },
+    server: given.has("s"),
+    host,
+    address: parseHost(host),
+    port: Number(given.get("p") ?? "5201"),
+    interval: Number(given.get("i") ?? "1"),
+    format: given.get("f") ?? "a",
+    json: given.has("J"),
+    verbose: given.has("V"),
+    oneOff: given.has("1"),
+    daemon: given.has("D"),
+    bind,
+    connectTimeoutMs: Number(given.get("connect-timeout") ?? "0") || 0,
+    clientPort: Number(given.get("cport") ?? "0"),
+    title: given.get("T") ?? "",
+    parameters: parametersOf(given),
   };
+}
+
+function parametersOf(given: Given): Parameters {
+  const [num, blockcount] = [units(given, "n", 1024), units(given, "k", 1024)];
+  const udp = given.has("u");
+  return {
+    udp,
+    omit: units(given, "O", 1000),
+    time: num > 0 || blockcount > 0 ? 0 : units(given, "t", 1000, 10),
+    num,
+    blockcount,
+    mss: units(given, "M", 1000),
+    noDelay: given.has("N"),
+    parallel: units(given, "P", 1000, 1),
+    reverse: given.has("R"),
+    bidirectional: given.has("bidir"),
+    window: units(given, "w", 1024),
+    len: units(given, "l", 1024),
+    bandwidth: given.has("b") ? units(given, "b", 1000) : udp ? 1_000_000 : 0,
+    tos: Number(given.get("S") ?? "0"),
+    congestion: given.get("C") ?? "",
+    getServerOutput: given.has("get-server-output"),
+    udpCounters64: given.has("udp-counters-64bit"),
+  };
+}
+
+// What is wrong, in iperf3's words and order; undefined: nothing.
+
+function roleFault(given: Given): string | undefined {
+  const [server, client] = [given.has("s"), given.has("c")];
+  if (server && client) return "cannot be both server and client";
+  if (!server && !client) return "must either be a client (-c) or server (-s)";
+  if (server && [...given.keys()].some((key) => CLIENT_ONLY.has(key)))
+    return "some option you are trying to set is client only";
+  if (client && (given.has("D") || given.has("1"))) return "some option you are trying to set is server only";
+  return undefined;
+}
+
+function endFault(given: Given, { num, blockcount }: Parameters): string | undefined {
+  return [given.has("t"), num > 0, blockcount > 0].filter(Boolean).length > 1
+    ? "only one test end condition (-t, -n, -k) may be specified"
+    : undefined;
+}
+
+function fieldFault(given: Given, c: Iperf3Command, bindable: boolean): string | undefined {
+  const { port, clientPort, interval } = c;
+  const { time, omit, parallel, len, mss, window, tos } = c.parameters;
+  if (!(port >= 1 && port <= 65_535) || !(clientPort >= 0 && clientPort <= 65_535))
+    return "port number must be between 1 and 65535 inclusive";
+  if (time > 86_400) return "test duration too long (maximum = 86400 seconds)";
+  if (omit > 600) return "bogus value for --omit";
+  if (parallel > 128 || parallel < 1) return "number of parallel streams too large (maximum = 128)";
+  if (!(interval === 0 || (interval >= 0.1 && interval <= 60)))
+    return "invalid report interval (min = 0.1, max = 60 seconds)";
+  if (given.has("u") && given.has("l") && (len < 16 || len > 65_507))
+    return "block size invalid (minimum = 16 bytes, maximum = 65507 bytes)";
+  if (len > 1 << 20) return "block size too large (maximum = 1048576 bytes)";
+  if (mss > 9216) return "TCP MSS too large (maximum = 9216 bytes)";
+  if (window > 512 << 20) return "socket buffer size too large (maximum = 536870912 bytes)";
+  if (given.has("w") && given.has("u")) return "socket buffer sizes (-w) of UDP are not built";
+  if (given.has("bidir") && given.has("R")) return "cannot be both reverse and bidirectional";
+  if (!/^[kmgtKMGT]$/.test(c.format) && given.has("f"))
+    return "bad format specifier (valid formats are in the set [kmgtKMGT])";
+  if (!bindable) return "unable to bind to that address: only IPv4 addresses are built";
+  if (!(tos >= 0 && tos <= 255)) return "bad TOS value (must be between 0 and 255 inclusive)";
+  return undefined;
 }
 
 const wrong = (why: string): ParsedIperf3 => ({

@@ -22,9 +22,12 @@ import { updateGroupsJson, updateGroupsText } from "./show-update-groups.ts";
 
 const NO_PROCESS = "% Default BGP instance not found\n";
 
+/** Adds a show of one process. `words`: what follows `show bgp`. */
+type Show = (words: string, run: (bgp: Bgp, a: Args, d: BgpDaemon) => Said) => void;
+
 /** The shows of bgpd, in the spellings `show ip bgp …`, `show bgp …`, `show bgp ipv4 unicast …`. */
 export function installShows(set: CommandSet<BgpDaemon>): void {
-  const show = (words: string, run: (bgp: Bgp, a: Args, d: BgpDaemon) => Said): void => {
+  const show: Show = (words, run) => {
     set.add("view", `show [ip] bgp [<view WORD$view|vrf <default|all>>] [ipv4 [unicast]] ${words}`, (d, a) => {
       const name = a.find("view");
       const bgp = name === undefined ? d.bgp : d.views.get(name);
@@ -33,6 +36,14 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
       return name === undefined ? NO_PROCESS : `View/Vrf ${name} is unknown\n`;
     });
   };
+  installTables(show);
+  installByLists(show);
+  installByAttributes(show);
+  installNeighbors(show);
+}
+
+/** The table, whole or in part, and single prefixes. */
+function installTables(show: Show): void {
   show("[json]", (bgp, a) => table(bgp, a, () => true));
   show("json detail", (bgp) =>
     tableJson(
@@ -57,6 +68,19 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   show("A.B.C.D/M$prefix [json]", prefix);
   show("<A.B.C.D$address|A.B.C.D/M$prefix> <bestpath|multipath>$which [json]", prefix);
   show("cidr-only [json]", (bgp, a) => table(bgp, a, ({ node }) => node.length !== classfulLength(node.address)));
+  show("A.B.C.D/M$prefix longer-prefixes [json]", (bgp, a) => {
+    const { address, length } = a.prefix("prefix");
+    return table(
+      bgp,
+      a,
+      (p) => p.node.length >= length && networkOf(p.node.address, length) === networkOf(address, length),
+    );
+  });
+  show("nexthop", (bgp) => nextHopsText(bgp));
+}
+
+/** What lists of the policy permit. */
+function installByLists(show: Show): void {
   show("route-map WORD$name [json]", (bgp, a, d) => {
     const name = a.text("name");
     if (d.policy.routeMaps.find(name) === undefined) return { refused: `% ${name} is not a valid route-map name\n` };
@@ -67,15 +91,40 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
     if (list === undefined) return { refused: `% ${a.text("name")} is not a valid prefix-list name\n` };
     return table(bgp, a, (p) => list.decide(p.node) === "permit");
   });
-  show("large-community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.large.length > 0));
-  show("A.B.C.D/M$prefix longer-prefixes [json]", (bgp, a) => {
-    const { address, length } = a.prefix("prefix");
-    return table(
-      bgp,
-      a,
-      (p) => p.node.length >= length && networkOf(p.node.address, length) === networkOf(address, length),
-    );
+  show("filter-list WORD$name [json]", (bgp, a, d) => {
+    const list = d.lists.asPaths.find(a.text("name"));
+    if (list === undefined) return { refused: `% ${a.text("name")} is not a valid AS-path access-list name\n` };
+    return table(bgp, a, (p) => list.decide(bgp.asText(p.attributes.asPath)) === "permit");
   });
+  show("community-list WORD$name [exact-match] [json]", (bgp, a, d) => {
+    const list = d.lists.communities.community.find(a.text("name"));
+    if (list === undefined) return { refused: `% ${a.text("name")} is not a valid community-list name\n` };
+    return table(bgp, a, ({ attributes: { communities: has } }) => {
+      const text = communitiesText(has);
+      return (a.has("exact-match") ? list.decideExactly(has, text) : list.decide(has, text)) === "permit";
+    });
+  });
+}
+
+/** What AS paths and communities say. */
+function installByAttributes(show: Show): void {
+  show("regexp LINE...$regex", (bgp, a) => {
+    const regex = asPathRegex(a.text("regex"));
+    if (regex === undefined) return { refused: `Can't compile regexp ${a.text("regex")}\n` };
+    return tableText(bgp, (p) => regex.test(bgp.asText(p.attributes.asPath)));
+  });
+  show("large-community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.large.length > 0));
+  show("large-community WORD$value [json]", (bgp, a) => {
+    const value = parseLarge(a.text("value"));
+    if (value === undefined) return { refused: "% Large-community malformed\n" };
+    return table(bgp, a, (p) => p.attributes.large.includes(value));
+  });
+  show("community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.communities.length > 0));
+  show("community WORD$value [exact-match] [json]", byCommunity);
+}
+
+/** Neighbours, and their groups. */
+function installNeighbors(show: Show): void {
   // Of one family, or of all: then by family.
   show("summary [json]", (bgp, a) => (a.has("json") ? summaryJson(bgp, a.has("unicast")) : summaryText(bgp)));
   show("neighbors graceful-restart [json]", (bgp, a) => restarts(bgp, a, bgp.sortedPeers()));
@@ -92,7 +141,6 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   show("neighbors A.B.C.D$peer prefix-counts [json]", (bgp, a) =>
     withPeer(bgp, a, (p) => prefixCounts(bgp, p, a.has("json"))),
   );
-  show("nexthop", (bgp) => nextHopsText(bgp));
   show("neighbors A.B.C.D$peer orf-prefix-list", (bgp, a) => withPeer(bgp, a, filtersOf));
   show("<update-groups|update-group> [json]", (bgp, a) =>
     a.has("json") ? updateGroupsJson(bgp) : updateGroupsText(bgp),
@@ -100,32 +148,6 @@ export function installShows(set: CommandSet<BgpDaemon>): void {
   show("peer-group [WORD$name] [json]", (bgp, a) => {
     const groups = [...bgp.groups.values()].filter((g) => !a.has("name") || g.name === a.text("name"));
     return a.has("json") ? peerGroupsJson(bgp, groups) : peerGroupsText(bgp, groups);
-  });
-  show("regexp LINE...$regex", (bgp, a) => {
-    const regex = asPathRegex(a.text("regex"));
-    if (regex === undefined) return { refused: `Can't compile regexp ${a.text("regex")}\n` };
-    return tableText(bgp, (p) => regex.test(bgp.asText(p.attributes.asPath)));
-  });
-  show("filter-list WORD$name [json]", (bgp, a, d) => {
-    const list = d.lists.asPaths.find(a.text("name"));
-    if (list === undefined) return { refused: `% ${a.text("name")} is not a valid AS-path access-list name\n` };
-    return table(bgp, a, (p) => list.decide(bgp.asText(p.attributes.asPath)) === "permit");
-  });
-  show("large-community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.large.length > 0));
-  show("large-community WORD$value [json]", (bgp, a) => {
-    const value = parseLarge(a.text("value"));
-    if (value === undefined) return { refused: "% Large-community malformed\n" };
-    return table(bgp, a, (p) => p.attributes.large.includes(value));
-  });
-  show("community [json]", (bgp, a) => table(bgp, a, (p) => p.attributes.communities.length > 0));
-  show("community WORD$value [exact-match] [json]", byCommunity);
-  show("community-list WORD$name [exact-match] [json]", (bgp, a, d) => {
-    const list = d.lists.communities.community.find(a.text("name"));
-    if (list === undefined) return { refused: `% ${a.text("name")} is not a valid community-list name\n` };
-    return table(bgp, a, ({ attributes: { communities: has } }) => {
-      const text = communitiesText(has);
-      return (a.has("exact-match") ? list.decideExactly(has, text) : list.decide(has, text)) === "permit";
-    });
   });
 }
 

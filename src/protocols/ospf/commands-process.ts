@@ -46,6 +46,7 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
     });
   };
   installIdentity(on);
+  installBehaviour(on);
   installTimers(on);
   installRedistribution(on);
   installPreferences(on);
@@ -131,6 +132,9 @@ function installIdentity(on: On): void {
     setPassive(d.ospf.settingsOf(args.text("name")), !args.has("no"));
     updatePassive(d.ospf, args.text("name"));
   });
+}
+
+function installBehaviour(on: On): void {
   on("ospf abr-type <cisco|ibm|standard>$type", (d, args) => {
     d.ospf.settings.abrType = args.text("type") as ProcessSettings["abrType"];
     d.borders.check();
