@@ -25,7 +25,7 @@ import { DeviceConf, InDevice, NeighParms } from "./in-device.ts";
 import { Icmp } from "./ipv4/icmp.ts";
 import { Ipv4 } from "./ipv4/ipv4.ts";
 import { Mpls } from "./mpls/mpls.ts";
-import { NeighTable } from "./neigh.ts";
+import { NeighTable } from "./neigh-table.ts";
 import type { NetDevice } from "./netdev.ts";
 import type { BridgeHooks } from "./netfilter/ebtables/hooks.ts";
 import type { Netfilter } from "./netfilter/hooks.ts";

@@ -1,6 +1,7 @@
 import { Alarm } from "../../core/sim.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
-import type { Neighbour, NeighTable } from "./neigh.ts";
+import type { Neighbour } from "./neigh.ts";
+import type { NeighTable } from "./neigh-table.ts";
 
 /** The rounds come at least this far apart, whatever the reachable time. */
 const PERIOD_MIN: Nanos = S;
