@@ -65,6 +65,9 @@ export class Borders {
     routing.hooks.discard = (dest) => this.#discards(dest);
   }
 
+  /** All areas were told. */
+  summarized: () => void = () => {};
+
   get waiting(): boolean {
     return this.#timer.deadline !== NEVER;
   }
@@ -136,6 +139,7 @@ export class Borders {
       for (const area of ospf.areas.values()) this.#summarize(area, ospf.abr ? this.#wanted(area) : []);
     }
     this.nssa.task();
+    this.summarized();
   }
 
   #summarize(area: Area, wanted: readonly Wanted[]): void {
@@ -149,7 +153,7 @@ export class Borders {
     for (const slot of kept) this.#kept.add(slot);
     for (const type of [LSA_SUMMARY, LSA_ASBR_SUMMARY])
       for (const slot of area.lsdb.sorted(type))
-        if (slot.self && !kept.has(slot) && slot.age < MAX_AGE) {
+        if (slot.self && !kept.has(slot) && slot.age < MAX_AGE && slot !== area.reduction.indication) {
           this.#kept.delete(slot);
           flush(ospf, area, slot);
         }

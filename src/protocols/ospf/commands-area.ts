@@ -2,6 +2,7 @@ import { type Ipv4, networkOf, type Prefix } from "../../core/addr.ts";
 import type { Said } from "../../frr/command.ts";
 import type { Args } from "../../frr/pattern.ts";
 import { parseArea } from "./area-id.ts";
+import { installReduction } from "./commands-reduction.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import type { Area } from "./model.ts";
 import type { AreaKind, RangeSettings } from "./settings.ts";
@@ -17,6 +18,7 @@ export function installAreaCommands(on: On): void {
   installRanges(on);
   installNssaRanges(on);
   installLists(on);
+  installReduction(on);
   on(`${AREA} authentication [message-digest]`, (d, args) => {
     areaOf(d, args).settings.auth = args.has("message-digest") ? "message-digest" : "simple";
   });

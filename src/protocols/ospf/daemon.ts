@@ -12,6 +12,7 @@ import { beginPacing } from "./commands-pacing.ts";
 import { ddTimer, requestTimer } from "./exchange.ts";
 import { Externals } from "./externals.ts";
 import { flush, retransmit } from "./flood.ts";
+import { FloodReduction } from "./flood-reduction.ts";
 import { receiveGrace, topologyChanged } from "./gr-helper.ts";
 import { GracefulRestart } from "./gr-restart.ts";
 import { sendHelloTo } from "./hello.ts";
@@ -57,6 +58,7 @@ export class OspfDaemon implements FrrInstance, Views {
   readonly policy = newPolicy();
   readonly installer: RouteInstaller;
   readonly sr: SegmentRouting;
+  readonly reduction: FloodReduction;
   readonly graceful: GracefulRestart;
   routing!: Routing;
   borders!: Borders;
@@ -82,6 +84,7 @@ export class OspfDaemon implements FrrInstance, Views {
     );
     this.installer = new RouteInstaller(this.ospf, this.sr);
     this.aging = new Aging(this.ospf);
+    this.reduction = new FloodReduction(this.ospf, () => this.routing);
     this.graceful = new GracefulRestart(this);
     this.#inbox = new Inbox(this.ospf, (b, o, end, info) => receive(this.ospf, b, o, end, info));
     this.#linkNews = new LinkNews(this.ospf, (device) => {
@@ -106,12 +109,14 @@ export class OspfDaemon implements FrrInstance, Views {
       computed: () => {
         this.virtualLinks.update();
         this.borders.computed();
+        this.reduction.computed();
         this.graceful.computed();
         this.sr.schedule();
       },
     });
     this.virtualLinks = new VirtualLinks(this.ospf, this.routing);
     this.borders = new Borders(this.ospf, this.routing);
+    this.borders.summarized = () => this.reduction.summarized();
     this.externals = new Externals(this.ospf, this.borders);
     installJudges(this.ospf, this.policy, this.externals, this.borders);
   }
@@ -168,6 +173,7 @@ export class OspfDaemon implements FrrInstance, Views {
       this.graceful.stop();
       this.routing.stop();
       this.externals.stop();
+      this.reduction.stop();
     });
   }
 
@@ -371,6 +377,7 @@ export class OspfDaemon implements FrrInstance, Views {
         this.borders.contentsChanged(area, slot);
         topologyChanged(this.ospf, slot.lsa.type);
         this.graceful.contentsChanged(area, slot);
+        this.reduction.heard(area, slot);
       },
       selfOriginated: (area, slot) =>
         this.sr.claimed(area, slot) ||

@@ -79,7 +79,7 @@ export function sendDd(n: Neighbor): void {
     for (const slot of n.summary) {
       if (room-- <= 0) break;
       n.summary.delete(slot);
-      headers.push(slot.lsa.header(slot.ageNow(now)));
+      headers.push(slot.lsa.header(slot.ageTold(now, 0)));
     }
     if (n.summary.size === 0) n.ddFlags &= ~DD_M;
   }

@@ -27,7 +27,12 @@ export function install(
   area: Area,
   lsa: Lsa,
   age: number,
-  how: { readonly self: boolean; readonly link?: string | undefined; readonly known: Slot | undefined },
+  how: {
+    readonly self: boolean;
+    readonly link?: string | undefined;
+    readonly known: Slot | undefined;
+    readonly doNotAge?: boolean;
+  },
 ): Slot | undefined {
   const lsdb = lsdbOf(ospf, area, lsa.type);
   const { now } = ospf;
@@ -52,6 +57,7 @@ export function install(
     slot.changed = changed;
     slot.flushing = false;
   }
+  slot.doNotAge = how.doNotAge === true && age < MAX_AGE;
   if (age >= MAX_AGE) ospf.hooks.withdrawn(isSystemWide(lsa.type) ? undefined : area, slot);
   else if (slot.expiresAt < lsdb.expiresAt) {
     lsdb.expiresAt = slot.expiresAt;
@@ -201,6 +207,7 @@ export function flush(ospf: Ospf, area: Area, slot: Slot): void {
   const wasOld = slot.age >= MAX_AGE;
   ospf.retransmissions.forget(slot);
   slot.age = MAX_AGE;
+  slot.doNotAge = false;
   slot.at = ospf.now;
   slot.refreshAt = NEVER;
   slot.flushing = true;

@@ -1,7 +1,7 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { type Nanos, NEVER, S } from "../../core/time.ts";
 import type { Lsa } from "./lsa.ts";
-import { LSA_OPAQUE_LINK, MAX_AGE } from "./lsa-codec.ts";
+import { DO_NOT_AGE, LSA_OPAQUE_LINK, MAX_AGE } from "./lsa-codec.ts";
 
 /** Advertisements that one database holds at most: more are dropped and counted. */
 export const LSDB_MAX = 1_000_000;
@@ -20,6 +20,8 @@ export class Slot {
   waiting = 0;
   /** This instance says something else than the one before, or is the first. */
   changed = true;
+  /** It stays as old as it is (RFC 1793 §2.2); this router's own grows older here all the same, and is not refreshed (RFC 4136). */
+  doNotAge = false;
   /** Being withdrawn: it goes when nobody needs to acknowledge it any more. */
   flushing = false;
   /** When this router's own is refreshed. */
@@ -39,11 +41,18 @@ export class Slot {
 
   /** Seconds, at most MaxAge. */
   ageNow(now: Nanos): number {
+    if (this.doNotAge && this.age < MAX_AGE)
+      return this.self ? Math.min(this.age + Math.floor((now - this.at) / S), MAX_AGE - 1) : this.age;
     return Math.min(this.age + Math.floor((now - this.at) / S), MAX_AGE);
+  }
+  /** Its age as others are told, `delay` seconds from now: with DoNotAge. */
+  ageTold(now: Nanos, delay: number): number {
+    const age = Math.min(this.ageNow(now) + delay, MAX_AGE);
+    return this.doNotAge ? age | DO_NOT_AGE : age;
   }
   /** When it becomes too old. */
   get expiresAt(): Nanos {
-    return this.age >= MAX_AGE ? NEVER : this.at + (MAX_AGE - this.age) * S;
+    return this.age >= MAX_AGE || this.doNotAge ? NEVER : this.at + (MAX_AGE - this.age) * S;
   }
 }
 

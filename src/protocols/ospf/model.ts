@@ -24,7 +24,7 @@ import {
   RETRANSMIT_S,
   TRANSMIT_DELAY_S,
 } from "./settings.ts";
-import { DD_I, DD_M, DD_MS, OPTION_E, OPTION_NP } from "./wire.ts";
+import { DD_I, DD_M, DD_MS, OPTION_DC, OPTION_E, OPTION_NP } from "./wire.ts";
 
 /** What ospfd knows: one process, its areas, interfaces and neighbours. State without behaviour: that stands in the files that use it. */
 
@@ -257,6 +257,17 @@ export class OspfInterface {
   }
 }
 
+/** Of one area: whether own advertisements do not age there (RFC 4136). */
+export interface Reduction {
+  enabled: boolean;
+  /** Somebody there does not know what does not age. */
+  dcClear: boolean;
+  /** Another border router tells of such routers elsewhere. */
+  heard: boolean;
+  /** What this router tells of them there. */
+  indication: Slot | undefined;
+}
+
 /** What is known of one area. */
 export class Area {
   readonly id: Ipv4;
@@ -274,13 +285,16 @@ export class Area {
   stubRouter = false;
   /** How the area was written in the configuration. */
   text = "";
+  /** The DC bit, where flood reduction is configured. */
+  demand = 0;
+  readonly reduction: Reduction = { enabled: false, dcClear: false, heard: false, indication: undefined };
 
   constructor(id: Ipv4, settings: AreaSettings) {
     this.id = id;
     this.settings = settings;
   }
   get options(): number {
-    return this.settings.kind === "normal" ? OPTION_E : this.settings.kind === "nssa" ? OPTION_NP : 0;
+    return this.demand | (this.settings.kind === "normal" ? OPTION_E : this.settings.kind === "nssa" ? OPTION_NP : 0);
   }
   get external(): boolean {
     return this.settings.kind === "normal";
@@ -336,6 +350,8 @@ export class Ospf {
   stubRouter = false;
   /** No own advertisement is due before. */
   nextRefreshAt: Nanos = NEVER;
+  /** Some database may hold others' advertisements that do not age. */
+  youngHeard = false;
   /** Why this router helped a restarting one no longer, last. */
   lastHelperExit: string | undefined;
   readonly tasks: Tasks;
@@ -401,6 +417,7 @@ export class Ospf {
     if (area === undefined) {
       area = new Area(id, new AreaSettings());
       area.stubRouter = this.stubRouter;
+      if (this.settings.floodReduction) area.demand = OPTION_DC;
       this.areas.set(id, area);
     }
     return area;

@@ -1,5 +1,6 @@
 import type { Ipv4 } from "../../core/addr.ts";
 import { NEVER, S } from "../../core/time.ts";
+import { demandedOptions, staysYoung } from "./demand.ts";
 import { flood, flush, install, isOpaque, lsdbOf } from "./flood.ts";
 import { makeLsa } from "./lsa.ts";
 import { INITIAL_SEQUENCE, type LsaBody, MAX_AGE, MAX_SEQUENCE } from "./lsa-codec.ts";
@@ -33,10 +34,13 @@ export function originate(ospf: Ospf, area: Area, origin: Origin): Slot | undefi
     return undefined;
   }
   const seq = known === undefined ? INITIAL_SEQUENCE | 0 : known.lsa.seq + 1;
-  const lsa = makeLsa({ ...origin, adv: ospf.routerId, seq });
-  const slot = install(ospf, area, lsa, 0, { self: true, link: origin.link, known });
+  const options = demandedOptions(ospf, area, origin);
+  const lsa = makeLsa({ ...origin, options, adv: ospf.routerId, seq });
+  const doNotAge = staysYoung(ospf, area, origin.type);
+  const slot = install(ospf, area, lsa, 0, { self: true, link: origin.link, known, doNotAge });
   if (slot === undefined) return undefined;
-  scheduleRefresh(ospf, slot);
+  if (doNotAge) slot.refreshAt = NEVER;
+  else scheduleRefresh(ospf, slot);
   flood(ospf, area, slot, undefined);
   ospf.os.trace("ospf.originate", { type: origin.type, id: origin.id, seq: slot.lsa.seq >>> 0 });
   return slot;
@@ -52,9 +56,10 @@ export function refresh(ospf: Ospf, area: Area, slot: Slot): void {
 export function originateIfChanged(ospf: Ospf, area: Area, origin: Origin): Slot | undefined {
   const known = lsdbOf(ospf, area, origin.type).find(origin.type, origin.id, ospf.routerId);
   if (known?.self && known.ageNow(ospf.now) < MAX_AGE) {
-    const made = makeLsa({ ...origin, adv: ospf.routerId, seq: known.lsa.seq });
+    const options = demandedOptions(ospf, area, origin);
+    const made = makeLsa({ ...origin, options, adv: ospf.routerId, seq: known.lsa.seq });
     if (made.sameContents(known.lsa)) {
-      if (known.refreshAt === NEVER) scheduleRefresh(ospf, known); // it came back from others
+      if (known.refreshAt === NEVER && !known.doNotAge) scheduleRefresh(ospf, known); // it came back from others
       return known;
     }
   }

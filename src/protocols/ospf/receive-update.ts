@@ -54,7 +54,7 @@ function one(n: Neighbor, b: Uint8Array, o: number, end: number): boolean {
     ospf.drop(lsa === undefined ? "advertisement checksum" : "advertisement contents", { ifname: oi.ifname, type });
     return true;
   }
-  // an age beyond the greatest counts as that; all advertisements age here (RFC 1793 is not built)
+  // an age beyond the greatest counts as that
   const age = Math.min(u16(b, o) & ~DO_NOT_AGE, MAX_AGE);
   if (slot === undefined && age >= MAX_AGE && !exchanging(ospf)) {
     directAck(n, lsa, age); // step 4
@@ -62,7 +62,7 @@ function one(n: Neighbor, b: Uint8Array, o: number, end: number): boolean {
   }
   const newer = slot === undefined ? 1 : -compareInstances(slot.lsa, slot.ageNow(ospf.now), lsa, age);
   if (newer > 0) {
-    take(n, lsa, age, slot);
+    take(n, lsa, { age, doNotAge: (u16(b, o) & DO_NOT_AGE) !== 0 }, slot);
     return true;
   }
   if (n.state !== "Full" && n.requests.has(requestKey(type, lsa.id, lsa.adv))) {
@@ -89,7 +89,12 @@ function older(n: Neighbor, slot: Slot): void {
 }
 
 /** Step 5. */
-function take(n: Neighbor, lsa: Lsa, age: number, slot: Slot | undefined): void {
+function take(
+  n: Neighbor,
+  lsa: Lsa,
+  { age, doNotAge }: { readonly age: number; readonly doNotAge: boolean },
+  slot: Slot | undefined,
+): void {
   const { oi } = n;
   const { ospf, area } = oi;
   if (slot !== undefined) {
@@ -104,7 +109,7 @@ function take(n: Neighbor, lsa: Lsa, age: number, slot: Slot | undefined): void 
     return ospf.drop("grace", { ifname: oi.ifname });
   const self = lsa.adv === ospf.routerId || isOwnNetwork(ospf, lsa);
   const link = lsa.type === LSA_OPAQUE_LINK ? oi.ifname : undefined;
-  const installed = install(ospf, area, lsa, age, { self, link, known: slot });
+  const installed = install(ospf, area, lsa, age, { self, link, known: slot, doNotAge: doNotAge && !self });
   if (installed === undefined) return;
   const acknowledge = flood(ospf, area, installed, n);
   if (acknowledge && !(oi.state === "Backup" && n.address !== oi.dr)) delayAck(oi, lsa, age);

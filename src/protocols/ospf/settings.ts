@@ -102,6 +102,7 @@ export class AreaSettings {
   /** `area X nssa range …`: the most specific first. */
   readonly nssaRanges: RangeSettings[] = [];
   defaultOriginate: { readonly metric: number; readonly type: 1 | 2 } | undefined;
+  floodReduction = false;
   /** Names of lists that decide what goes in and out. */
   exportList: string | undefined;
   importList: string | undefined;
@@ -158,6 +159,7 @@ export class ProcessSettings {
   forwardingSelf = false;
   /** `compatible rfc7474`. */
   strictSequence = false;
+  floodReduction = false;
   /** Mbit/s. */
   referenceBandwidth = 100_000;
   spf: SpfThrottle = { delayMs: 0, holdMs: 50, maxMs: 5000 };

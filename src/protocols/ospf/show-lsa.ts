@@ -40,7 +40,7 @@ export function detailText(d: OspfDaemon, slot: Slot): string {
   const { body } = lsa;
   const [type, idText] = TYPES.get(lsa.type) ?? ["unknown", ""];
   const head = [
-    `  LS age: ${slot.ageNow(d.ospf.now)}`,
+    `  LS age: ${slot.ageNow(d.ospf.now)}${slot.doNotAge ? (slot.self ? "(S-DNA)" : "(DNA)") : ""}`,
     `  Options: 0x${lsa.options.toString(16).padEnd(2)} : ${optionsText(lsa.options)}`,
     `  LS Flags: 0x${flagsOf(slot).toString(16).padEnd(2)} `,
     ...(body.kind === "router" ? [`  Flags: 0x${body.flags.toString(16)}${routerFlags(body.flags)}`] : []),

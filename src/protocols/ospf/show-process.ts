@@ -1,6 +1,7 @@
 import { formatIp } from "../../core/addr.ts";
 import type { CommandSet } from "../../frr/command.ts";
 import { type Json, prettyJson } from "../../frr/json.ts";
+import { reductionJson, reductionText } from "./commands-reduction.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import type { Lsdb } from "./lsdb.ts";
 import type { Area } from "./model.ts";
@@ -54,6 +55,7 @@ function text(d: OspfDaemon): string {
     ` Refresh timer ${settings.refreshS} secs`,
     ` Maximum multiple paths(ECMP) supported ${settings.maximumPaths}`,
     ` Administrative distance ${settings.distance}`,
+    ...(settings.floodReduction ? [" Flood Reduction is configured."] : []),
     ...(ospf.abr ? [` This router is an ABR, ABR type is: ${ABR_TYPES[settings.abrType]}`] : []),
     ...(ospf.asbr ? [" This router is an ASBR (injecting external routing information)"] : []),
     ` Number of external LSA ${ospf.lsdb.count(5)}. Checksum Sum 0x${hex8(sumOf(ospf.lsdb, 5))}`,
@@ -102,6 +104,7 @@ function areaText(d: OspfDaemon, area: Area): readonly string[] {
     counted("NSSA", 7),
     counted("opaque link", 9),
     counted("opaque area", 10),
+    ...reductionText(area),
     "",
   ];
 }
@@ -144,6 +147,7 @@ function asJson(d: OspfDaemon): Json {
     refreshTimerMsecs: settings.refreshS * 1000,
     maximumPaths: settings.maximumPaths,
     preference: settings.distance,
+    ...(settings.floodReduction ? { floodReduction: "configured" } : {}),
     ...(ospf.abr ? { abrType: ABR_TYPES[settings.abrType] } : {}),
     ...(ospf.asbr ? { asbrRouter: "injectingExternalRoutingInformation" } : {}),
     lsaExternalCounter: ospf.lsdb.count(5),
@@ -188,5 +192,6 @@ function areaJson(area: Area): Json {
     lsaOpaqueLinkChecksum: sumOf(lsdb, 9),
     lsaOpaqueAreaNumber: lsdb.count(10),
     lsaOpaqueAreaChecksum: sumOf(lsdb, 10),
+    ...reductionJson(area),
   };
 }

@@ -3,7 +3,7 @@ import { setU16, setU32 } from "../../core/bytes.ts";
 import { MS, type Nanos, S } from "../../core/time.ts";
 import { bodyMax } from "./auth.ts";
 import type { Lsa } from "./lsa.ts";
-import { LSA_HEADER, MAX_AGE } from "./lsa-codec.ts";
+import { LSA_HEADER } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import { atLeast, nextBeat } from "./machine.ts";
 import type { Neighbor, OspfInterface, UpdateQueue } from "./model.ts";
@@ -49,7 +49,7 @@ function enqueue(oi: OspfInterface, to: Ipv4, slot: Slot): void {
   if (queue.lsas.length >= QUEUE_MAX) return oi.ospf.drop("update queue full", { ifname: oi.ifname });
   const { now } = oi.ospf;
   queue.lsas.push(slot.lsa);
-  queue.ages.push(Math.min(slot.ageNow(now) + oi.transmitDelayS, MAX_AGE)); // §13.3: it grows by the transmission delay
+  queue.ages.push(slot.ageTold(now, oi.transmitDelayS)); // §13.3: it grows by the transmission delay
   if (oi.updatesScheduled) return;
   oi.updatesScheduled = true;
   const due = oi.updatedAt + updateGap(oi);
@@ -84,7 +84,7 @@ export function sendUpdatesTo(n: Neighbor, slots: readonly Slot[]): void {
   const queue: UpdateQueue = { lsas: [], ages: [] };
   for (const slot of slots) {
     queue.lsas.push(slot.lsa);
-    queue.ages.push(Math.min(slot.ageNow(now) + oi.transmitDelayS, MAX_AGE));
+    queue.ages.push(slot.ageTold(now, oi.transmitDelayS));
   }
   sendUpdates(oi, oi.type === "point-to-point" ? ALL_SPF_ROUTERS : n.address, queue);
 }

@@ -40,6 +40,8 @@ export const REQUEST = 12;
 export const OPTION_MT = 1;
 export const OPTION_E = 2;
 export const OPTION_NP = 8;
+/** Advertisements that do not age are understood (RFC 1793). */
+export const OPTION_DC = 0x20;
 export const OPTION_O = 0x40;
 
 /** Flags of database descriptions (RFC 2328 appendix A.3.3). */

@@ -125,6 +125,7 @@ function processLines(d: OspfDaemon): readonly string[] {
     ...flag(s.grHelper.plannedOnly, "graceful-restart helper planned-only"),
     ...when(s.grHelper.supportedS !== 1800 && s.grHelper.supportedS, "graceful-restart helper supported-grace-time"),
     ...[...s.grHelper.routers].map((r) => `graceful-restart helper enable ${formatIp(r)}`),
+    ...flag(s.floodReduction, "flood-reduction"),
     ...flag(s.forwardingSelf, "forwarding-address-self"),
     ...flag(s.shutdown, "shutdown"),
     ...flag(!s.opaque, "no capability opaque"),
@@ -206,6 +207,7 @@ function areaLines(area: Area): readonly string[] {
     ...flag(s.auth === "message-digest", `${head} authentication message-digest`),
     ...flag(s.kind === "stub", `${head} stub${s.noSummary ? " no-summary" : ""}`),
     ...flag(s.kind === "nssa", `${head} nssa${nssa}`),
+    ...flag(s.floodReduction, `${head} flood-reduction`),
     ...when(s.defaultCost !== 1 && s.defaultCost, `${head} default-cost`),
     ...[...s.nssaRanges].sort(byPrefix).map((r) => {
       const cost = r.cost === undefined ? "" : ` cost ${r.cost}`;
