@@ -41,10 +41,10 @@ function installTargets(on: On): void {
   on(`log file WORD$path [${LEVELS}$level]`, (log, args) => setFile(log, "file", args));
   on(`no log file [WORD [${LEVELS}]]`, (log) => drop(log, "file"));
   on(`log daemon ${DAEMONS}$daemon file WORD$path [${LEVELS}$level]`, (log, args) =>
-    args.text("daemon") === log.identity.program ? setFile(log, "file", args) : undefined,
+    args.text("daemon") === log.program ? setFile(log, "file", args) : undefined,
   );
   on(`no log daemon ${DAEMONS}$daemon file [WORD [${LEVELS}]]`, (log, args) => {
-    if (args.text("daemon") === log.identity.program) drop(log, "file");
+    if (args.text("daemon") === log.program) drop(log, "file");
   });
   on(`log filtered-file WORD$path [${LEVELS}$level]`, (log, args) => setFile(log, "filtered", args));
   on(`no log filtered-file [WORD [${LEVELS}]]`, (log) => drop(log, "filtered"));
@@ -118,7 +118,7 @@ function showLogging(log: DaemonLog): string {
     t === undefined ? "disabled" : `${level(t.level)}, filename ${t.file.path}`;
   const lines = [
     `Logging configuration for ${identity.program}:`,
-    `Syslog logging: ${level(syslog)}${syslog === undefined ? "" : `, facility ${log.facility}, ident ${identity.program}`}`,
+    `Syslog logging: ${level(syslog)}${syslog === undefined ? "" : `, facility ${log.facility}, ident ${log.program}`}`,
     `Stdout logging: ${level(stdout)}`,
     `File logging: ${target(file)}`,
     ...(filtered === undefined ? [] : [`Filtered-file logging: ${target(filtered)}`]),

@@ -59,6 +59,8 @@ const FRR_PROGRAMS: ReadonlySet<string> = new Set(["zebra", "ospfd", "bgpd"]);
  */
 export class DaemonLog {
   readonly identity: LogIdentity;
+  /** The file that runs: that of `ospfd-1` is `ospfd`. */
+  readonly program: string;
   readonly #os: Os;
   readonly #syslogFile: LogFile;
   file: FileTarget | undefined;
@@ -82,7 +84,8 @@ export class DaemonLog {
   constructor(os: Os, identity: LogIdentity) {
     this.#os = os;
     this.identity = identity;
-    const path = FRR_PROGRAMS.has(identity.program) ? "/var/log/frr/frr.log" : "/var/log/syslog";
+    this.program = identity.program.replace(/-\d+$/, "");
+    const path = FRR_PROGRAMS.has(this.program) ? "/var/log/frr/frr.log" : "/var/log/syslog";
     this.#syslogFile = new LogFile(os.files, path);
   }
 
@@ -143,7 +146,7 @@ export class DaemonLog {
   }
 
   #toSyslog(level: LogLevel, words: string): void {
-    const { program: daemon } = this.identity;
+    const { program: daemon } = this;
     this.#syslogFile.write(`${stampOfSyslog(this.#os.now())} ${this.#os.hostname} ${daemon}: ${words}\n`);
     this.#os.trace("frr.syslog", { daemon, facility: this.facility, severity: level, line: words });
   }
