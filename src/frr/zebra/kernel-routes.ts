@@ -4,7 +4,7 @@ import type { RouteKind, ZebraNexthop } from "../zapi.ts";
 import type { Interfaces } from "./interfaces.ts";
 import type { KernelImage, Nexthop, RibNode, RouteEntry, RouteFacts } from "./rib.ts";
 
-/** The metric of all routes that zebra puts into the kernel (zebra/rt_netlink.c:NL_DEFAULT_ROUTE_METRIC). */
+/** The metric of all routes that zebra puts into the kernel (zebra/rt_netlink.h:NL_DEFAULT_ROUTE_METRIC). */
 const METRIC = 20;
 /** Ways of one route, at most (configure --enable-multipath=256). */
 const MULTIPATH_MAX = 256;

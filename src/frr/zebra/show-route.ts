@@ -78,7 +78,7 @@ export function showSummary(zebra: Zebra): string {
 }
 const ORDER = ["kernel", "connected", "local", "static", "ospf", "ebgp", "ibgp"];
 
-/** A span as FRR prints it: `01:02:03`, `2d03h04m`, `1w2d03h` (lib/frrtime.h:frrtime_to_interval). */
+/** A span as FRR prints it: `01:02:03`, `2d03h04m`, `1w2d03h` (lib/monotime.h:frrtime_to_interval). */
 export function uptime(span: Nanos): string {
   const t = Math.floor(span / S);
   const two = (n: number): string => String(n).padStart(2, "0");

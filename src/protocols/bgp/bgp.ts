@@ -15,7 +15,7 @@ import { Inbound } from "./inbound.ts";
 import type { PolicyListTable } from "./lists.ts";
 import { Gateways, LocalRoutes } from "./local-routes.ts";
 import { isDirect, NextHops } from "./nexthops.ts";
-import { answer, CEASE } from "./notification.ts";
+import { answer, CEASE, CEASE_DECONFIGURED } from "./notification.ts";
 import { Outbound } from "./outbound.ts";
 import { Peer } from "./peer.ts";
 import { Restarter } from "./restarter.ts";
@@ -132,7 +132,7 @@ export class Bgp {
   asJson(as: number): number | string {
     return this.globals.asNotation === "plain" ? as : this.asText(as);
   }
-  /** Changes settings of the process. `reset`: the sessions begin anew. */
+  /** Changes settings of the process; what follows from them is the caller's. */
   change(changes: Partial<Globals>): void {
     this.globals = { ...this.globals, ...changes };
     this.#rules = undefined;
@@ -191,7 +191,7 @@ export class Bgp {
     return peer;
   }
   removePeer(peer: Peer): void {
-    peer.stop(answer(CEASE, 3), false);
+    peer.stop(answer(CEASE, CEASE_DECONFIGURED), false);
     this.forget(peer);
   }
   /** Nothing is left of a neighbour. */
@@ -375,7 +375,7 @@ export class Bgp {
   close(quietly = false): void {
     for (const peer of [...this.peers.values()]) {
       if (quietly && peer.capabilities?.gracefulRestart !== undefined && peer.restartMode !== "disable") peer.hangUp();
-      else peer.stop(answer(CEASE, 3), false);
+      else peer.stop(answer(CEASE, CEASE_DECONFIGURED), false);
       this.forget(peer);
     }
     this.restarter.stop();

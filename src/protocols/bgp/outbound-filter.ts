@@ -96,7 +96,7 @@ function putEntry(b: Uint8Array, o: number, r: PrefixRule): number {
 }
 const octet = (address: Ipv4, i: number): number => (address >>> (24 - 8 * i)) & 255;
 
-/** Takes a neighbour's filters over. False: they make no sense, and all are dropped (bgpd/bgp_packet.c:bgp_route_refresh_receive). */
+/** Takes a neighbour's filters over. Undefined: they make no sense, and all are dropped (bgpd/bgp_packet.c:bgp_route_refresh_receive). */
 export function takeFilters(peer: Peer, b: Uint8Array): FilterChange | undefined {
   const got = decodeFilters(b);
   if (!got.ok) {

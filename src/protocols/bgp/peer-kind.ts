@@ -45,6 +45,6 @@ const HARD: readonly number[] = [
   ...[CEASE_HARD_RESET, CEASE_BFD_DOWN],
 ];
 
-/** Whether nothing is to be kept behind a NOTIFICATION of ours (bgpd/bgp_network.c:bgp_notify_send_hard_reset). */
+/** Whether nothing is to be kept behind a NOTIFICATION of ours (bgpd/bgp_packet.c:bgp_notify_send_hard_reset). */
 export const isHard = (owed: Answer, resets: boolean): boolean =>
   owed.code === CEASE && (HARD.includes(owed.subcode) || (resets && owed.subcode === CEASE_RESET));

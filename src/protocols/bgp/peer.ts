@@ -246,7 +246,7 @@ export class Peer implements PathSource {
   /** Whether a connection to it may be tried now. If not, what is missing goes on record. */
   mayDial(): boolean {
     if (this.nextHop === undefined) {
-      // Only now is zebra asked; its answer lets the session go on (bgpd/bgp_nht.c:bgp_peer_reg_with_nht).
+      // Only now is zebra asked; its answer lets the session go on (bgpd/bgp_fsm.c:bgp_peer_reg_with_nht).
       this.nextHop = this.bgp.nextHops.hold(this.address, false);
       this.bgp.reachPeer(this);
     }

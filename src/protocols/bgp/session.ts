@@ -1,8 +1,7 @@
 import type { Ipv4 } from "../../core/addr.ts";
-import { setU16, u8, u16 } from "../../core/bytes.ts";
 import type { OsAlarm } from "../../core/os.ts";
 import type { TcpSocket } from "../../core/tcp-socket.ts";
-import type { Nanos } from "../../core/time.ts";
+import { type Nanos, NEVER, S } from "../../core/time.ts";
 import { bgp, type Config, type Effect, type Event, initial, type State } from "./machine.ts";
 import type { Answer } from "./notification.ts";
 import {
@@ -13,6 +12,8 @@ import {
   encoded,
   HEADER,
   MESSAGE_MAX,
+  messageLength,
+  messageType,
   UPDATE,
 } from "./wire.ts";
 
@@ -25,7 +26,7 @@ export interface SessionOwner {
   dial(session: Session): TcpSocket | undefined;
   /** The OPEN to send. */
   openFor(session: Session): BgpMessage;
-  /** A message other than UPDATE. A fault that it finds is returned. */
+  /** A message other than an UPDATE of an established session. */
   heard(session: Session, message: BgpMessage): void;
   /** An UPDATE in [o, end) of `b`, its header sound. */
   update(session: Session, b: Uint8Array, o: number, end: number): void;
@@ -37,8 +38,6 @@ export interface SessionOwner {
 }
 
 const NOTHING = new Uint8Array(0);
-/** Where a header has the length of its message. */
-const LENGTH_AT = 16;
 /** Octets that may wait for a neighbour that does not read. */
 const QUEUE_MAX = 1 << 28;
 
@@ -92,7 +91,7 @@ export class Session {
 
   send(m: BgpMessage): void {
     const b = encoded(m);
-    this.owner.sent(u8(b, 18));
+    this.owner.sent(messageType(b, 0));
     this.write(b);
   }
   /** Queues octets for the neighbour. They are copied. */
@@ -194,7 +193,7 @@ export class Session {
   discard(): void {
     this.close();
     this.state = initial;
-    this.#alarm.set(Number.POSITIVE_INFINITY);
+    this.#alarm.set(NEVER);
   }
 
   /** Octets of the stream: whole messages are taken where they lie, the beginning of another one is kept. */
@@ -214,7 +213,7 @@ export class Session {
   #completed(socket: TcpSocket, b: Uint8Array, o: number, end: number): number {
     let at = o;
     while (this.socket === socket && this.#kept > 0 && at < end) {
-      const length = this.#kept < HEADER ? HEADER : u16(this.#rest, LENGTH_AT);
+      const length = this.#kept < HEADER ? HEADER : messageLength(this.#rest, 0);
       const n = Math.min(length - this.#kept, end - at);
       this.#keep(b, at, at + n);
       at += n;
@@ -242,7 +241,7 @@ export class Session {
     }
     const length = header.value;
     if (o + length > end) return 0;
-    if (u8(b, o + 18) === UPDATE && this.state.role === "established") {
+    if (messageType(b, o) === UPDATE && this.state.role === "established") {
       this.heardAt = this.owner.now();
       this.owner.update(this, b, o, o + length);
       return length;
@@ -255,7 +254,7 @@ export class Session {
 
   #ring(): void {
     if (this.heardAt >= 0 && this.state.role === "established") {
-      const holdAt = this.state.holdS === 0 ? this.state.holdAt : this.heardAt + this.state.holdS * 1e9;
+      const holdAt = this.state.holdS === 0 ? this.state.holdAt : this.heardAt + this.state.holdS * S;
       if (holdAt > this.state.holdAt) this.state = { ...this.state, holdAt };
     }
     this.feed({ kind: "tick" });
@@ -264,6 +263,3 @@ export class Session {
 
 /** An event without what every event has. */
 export type EventBody = Event extends infer E ? (E extends Event ? Omit<E, "at" | "config"> : never) : never;
-
-/** Writes the length of an UPDATE that begins at `o` and ends at `end`. */
-export const setLength = (b: Uint8Array, o: number, end: number): void => setU16(b, o + LENGTH_AT, end - o);

@@ -52,7 +52,7 @@ const nameOf = (bgp: Bgp, p: Peer): string => {
   return p.dynamic ? `*${name}` : name;
 };
 
-/** lib/memory.c:mtype_memstr. */
+/** lib/lib_vty.c:mtype_memstr. */
 function memory(bytes: number): string {
   if (bytes >= 0x100000 * 10) return `${Math.floor(bytes / 0x100000)} MiB`;
   if (bytes >= 0x400 * 10) return `${Math.floor(bytes / 0x400)} KiB`;

@@ -1,7 +1,7 @@
 import type { TcpSocket } from "../../core/tcp-socket.ts";
 import type { Peer } from "./peer.ts";
 
-/** TTL of sessions whose neighbour may be anywhere (bgpd/bgpd.h:MAXTTL). */
+/** TTL of sessions whose neighbour may be anywhere (<netinet/ip.h>:MAXTTL). */
 export const TTL_MAX = 255;
 
 /** What the sockets of a neighbour's sessions are told (bgpd/bgp_network.c:bgp_set_socket_ttl, bgp_connect). */

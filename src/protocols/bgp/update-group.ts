@@ -1,5 +1,5 @@
 import type { OsAlarm } from "../../core/os.ts";
-import { MS, type Nanos, NEVER } from "../../core/time.ts";
+import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import { type Attributes, makeAttributes, ORIGIN_IGP, PLAIN, sameAttributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { type AdjOut, egress, egressDefault } from "./egress.ts";
@@ -15,11 +15,10 @@ import { EXTENDED_MESSAGE_MAX, MESSAGE_MAX, UPDATE } from "./wire.ts";
 
 /** From a decision to the octets on the wire: what FRR's threads take on an idle machine. Measured: 55 to 58 ms a hop, of which 50 are the work queue's. */
 const WRITE_DELAY = 5 * MS;
-/** A new neighbour is told everything after so long (BGP_DEFAULT_SUBGROUP_COALESCE_TIME), and so much more for every neighbour there is. */
-const COALESCE = 1000 * MS;
+/** A new neighbour is told everything after so long, and so much more for every neighbour there is, up to a limit (bgpd/bgp_updgrp.h: BGP_…_SUBGROUP_COALESCE_TIME). */
+const COALESCE = S;
 const COALESCE_PER_PEER = 50 * MS;
-/** Ceiling of that. */
-const COALESCE_MAX = 10_000 * MS;
+const COALESCE_MAX = 10 * S;
 
 export class UpdateGroup {
   readonly bgp: Bgp;
@@ -167,7 +166,7 @@ export class UpdateGroup {
     this.#write.set(Math.max(now + WRITE_DELAY, interval === 0 ? now : this.#wroteAt + interval));
   }
   get #interval(): Nanos {
-    return (this.#leader()?.settings.advertisementIntervalS ?? 0) * 1000 * MS;
+    return (this.#leader()?.settings.advertisementIntervalS ?? 0) * S;
   }
   /** Whether a prefix has come back to what its neighbours know while it waited. */
   #isKnown(node: Told, told: AdjOut): boolean {

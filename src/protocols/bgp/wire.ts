@@ -87,6 +87,10 @@ export interface BgpBad extends Bad {
 }
 export type BgpDecoded<T> = Good<T> | BgpBad;
 
+/** Length and type of the message that begins at `o`, as its header says. */
+export const messageLength = (b: Uint8Array, o: number): number => u16(b, o + 16);
+export const messageType = (b: Uint8Array, o: number): number => u8(b, o + 18);
+
 const fault = (why: string, at: number, owed: Answer): BgpBad => ({ ...bad(why, at), answer: owed });
 
 const NO_OCTETS = new Uint8Array(0);
@@ -97,8 +101,8 @@ const SHORTEST = [0, HEADER + 10, HEADER + 4, HEADER + 2, HEADER, HEADER + 4];
 export function decodeHeader(b: Uint8Array, o: number, maxLength = MESSAGE_MAX): BgpDecoded<number> {
   for (let i = 0; i < 16; i++)
     if (b[o + i] !== 0xff) return fault("marker", o + i, answer(HEADER_ERROR, HEADER_NOT_SYNCHRONIZED));
-  const length = u16(b, o + 16);
-  const type = u8(b, o + 18);
+  const length = messageLength(b, o);
+  const type = messageType(b, o);
   if (type < OPEN || type > ROUTE_REFRESH)
     return fault("type", o + 18, answer(HEADER_ERROR, HEADER_BAD_TYPE, b.slice(o + 18, o + 19)));
   const exact = type === KEEPALIVE;
@@ -109,7 +113,7 @@ export function decodeHeader(b: Uint8Array, o: number, maxLength = MESSAGE_MAX):
 
 /** A ROUTE-REFRESH that is too short has an error code of its own (RFC 7313 §5). */
 const lengthAnswer = (b: Uint8Array, o: number, type: number): Answer =>
-  type === ROUTE_REFRESH && u16(b, o + 16) >= HEADER
+  type === ROUTE_REFRESH && messageLength(b, o) >= HEADER
     ? answer(REFRESH_ERROR, 1, b.slice(o, o + HEADER))
     : answer(HEADER_ERROR, HEADER_BAD_LENGTH, b.slice(o + 16, o + 18));
 
@@ -125,7 +129,7 @@ export function decode(
   if (!header.ok) return header;
   const last = o + header.value;
   if (last > end) return fault("short", end, answer(HEADER_ERROR, HEADER_BAD_LENGTH));
-  switch (u8(b, o + 18)) {
+  switch (messageType(b, o)) {
     case OPEN:
       return decodeOpen(b, o, last);
     case UPDATE:
