@@ -26,12 +26,20 @@ import {
 import { type Aggregator, type AttributeFields, type Attributes, makeAttributes, PLAIN } from "./attributes.ts";
 import { AS_TRANS } from "./capability.ts";
 import { sortedCommunities, sortedHex } from "./community.ts";
-import { type Answer, answer, UPDATE_ERROR, UPDATE_MALFORMED } from "./notification.ts";
+import {
+  type Answer,
+  answer,
+  UPDATE_BAD_OPTIONAL,
+  UPDATE_ERROR,
+  UPDATE_MALFORMED,
+  UPDATE_UNKNOWN_WELL_KNOWN,
+} from "./notification.ts";
 import {
   ATTRIBUTE_EXTENDED,
   ATTRIBUTE_OPTIONAL,
   ATTRIBUTE_PARTIAL,
   ATTRIBUTE_TRANSITIVE,
+  isIpv4Unicast,
   type RawAttribute,
 } from "./wire.ts";
 
@@ -172,7 +180,11 @@ function readOne(r: Reading, b: Uint8Array, at: number, o: number, end: number):
 function readUnknown(r: Reading, b: Uint8Array, at: number, o: number, end: number): void {
   const flags = u8(b, at);
   if ((flags & ATTRIBUTE_OPTIONAL) === 0)
-    return asReset(r, `well-known attribute ${u8(b, at + 1)} is not known`, answer(UPDATE_ERROR, 2, b.slice(at, end))); // §6.3
+    return asReset(
+      r,
+      `well-known attribute ${u8(b, at + 1)} is not known`,
+      answer(UPDATE_ERROR, UPDATE_UNKNOWN_WELL_KNOWN, b.slice(at, end)), // §6.3
+    );
   if ((flags & ATTRIBUTE_TRANSITIVE) === 0) return; // §5: quietly ignored
   const kept: RawAttribute = {
     flags: (flags & ~ATTRIBUTE_EXTENDED) | ATTRIBUTE_PARTIAL | (end - o > 255 ? ATTRIBUTE_EXTENDED : 0),
@@ -302,12 +314,12 @@ function readReach(r: Reading, b: Uint8Array, o: number, end: number): boolean {
   if (nlri > end) return malformedMultiprotocol(r);
   const nextHop = size === 4 ? u32(b, o + 4) : undefined;
   r.reach = { afi: u16(b, o), safi: u8(b, o + 2), nextHop, o: nlri, end };
-  return r.reach.afi === 1 && r.reach.safi === 1 && (nextHop === undefined || isMartian(nextHop, r.sender.special));
+  return isIpv4Unicast(r.reach) && (nextHop === undefined || isMartian(nextHop, r.sender.special));
 }
 
 /** RFC 7606 §5.3: what cannot be told from its NLRI ends the session. */
 function malformedMultiprotocol(r: Reading): boolean {
-  asReset(r, "a multiprotocol attribute is cut short", answer(UPDATE_ERROR, 9));
+  asReset(r, "a multiprotocol attribute is cut short", answer(UPDATE_ERROR, UPDATE_BAD_OPTIONAL));
   return false;
 }
 

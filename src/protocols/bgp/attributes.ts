@@ -90,7 +90,7 @@ export class Attributes implements AttributeFields {
   }
   /** These with some changed. */
   with(changes: Partial<AttributeFields>): Attributes {
-    return makeAttributes({ ...this.fields(), ...changes });
+    return makeAttributes({ ...fieldsOf(this), ...changes });
   }
   /** As they go to an external neighbour over `asPath`; they have no communities and no cluster list. */
   withPath(asPath: AsPath): Attributes {
@@ -113,14 +113,6 @@ export class Attributes implements AttributeFields {
       weight: 0,
       tag: 0,
     });
-  }
-  private fields(): AttributeFields {
-    const { origin, asPath, med, localPref, atomicAggregate, aggregator, communities, originatorId } = this;
-    const { clusterList, extended, large, aigp, otc, unknown, weight, tag } = this;
-    return {
-      ...{ origin, asPath, med, localPref, atomicAggregate, aggregator, communities, originatorId },
-      ...{ clusterList, extended, large, aigp, otc, unknown, weight, tag },
-    };
   }
 }
 
@@ -145,6 +137,15 @@ export const PLAIN: AttributeFields = {
   weight: 0,
   tag: 0,
 };
+
+function fieldsOf(a: Attributes): AttributeFields {
+  const { origin, asPath, med, localPref, atomicAggregate, aggregator, communities, originatorId } = a;
+  const { clusterList, extended, large, aigp, otc, unknown, weight, tag } = a;
+  return {
+    ...{ origin, asPath, med, localPref, atomicAggregate, aggregator, communities, originatorId },
+    ...{ clusterList, extended, large, aigp, otc, unknown, weight, tag },
+  };
+}
 
 /** Attributes by hash. Only a saving: of two with one hash the later ones stand. */
 const pool = new Generations<Attributes>(1 << 16);

@@ -1,25 +1,26 @@
-import { hex, u8, u16, u32 } from "../../core/bytes.ts";
-import type { BgpOpen, Parameter } from "./wire.ts";
+import { u8, u16, u32 } from "../../core/bytes.ts";
+import { type BgpOpen, isIpv4Unicast, type Parameter } from "./wire.ts";
 
 /** Capabilities in an OPEN (RFC 5492). */
 
-export const MULTIPROTOCOL = 1;
-export const REFRESH = 2;
-export const OUTBOUND_FILTER = 3;
-export const EXTENDED_MESSAGE = 6;
-export const ROLE = 9;
-export const GRACEFUL_RESTART = 64;
-export const FOUR_OCTET_AS = 65;
-export const ADD_PATH = 69;
-export const ENHANCED_REFRESH = 70;
-export const LONG_LIVED_RESTART = 71;
-export const FQDN = 73;
-/** draft-abraitis-idr-addpath-paths-limit. */
-export const PATHS_LIMIT = 76;
-/** draft-abraitis-bgp-version-capability. */
-export const SOFTWARE = 75;
+const MULTIPROTOCOL = 1; // RFC 4760 §8
+const REFRESH = 2; // RFC 2918 §2
+const OUTBOUND_FILTER = 3; // RFC 5291 §5
+const EXTENDED_MESSAGE = 6; // RFC 8654 §3
+const ROLE = 9; // RFC 9234 §4.1
+const GRACEFUL_RESTART = 64; // RFC 4724 §3
+const FOUR_OCTET_AS = 65; // RFC 6793 §3
+const ADD_PATH = 69; // RFC 7911 §4
+const ENHANCED_REFRESH = 70; // RFC 7313 §3.1
+const LONG_LIVED_RESTART = 71; // RFC 9494 §3.1
+const FQDN = 73; // draft-walton-bgp-hostname-capability
+const SOFTWARE = 75; // draft-abraitis-bgp-version-capability
+const PATHS_LIMIT = 76; // draft-abraitis-idr-addpath-paths-limit
 /** Route refresh before it had a number. */
-export const OLD_REFRESH = 128;
+const OLD_REFRESH = 128;
+
+/** The type of the parameter that holds capabilities (RFC 5492 §4). */
+export const PARAMETER_CAPABILITIES = 2;
 
 /** AS_TRANS (RFC 6793 §9): stands in 16 bits for a larger AS number. */
 export const AS_TRANS = 23456;
@@ -47,14 +48,14 @@ export interface Capabilities {
   readonly domain: string | undefined;
   readonly software: string | undefined;
   /** For IPv4 unicast (RFC 7911 §4): it sends several paths, takes them. */
-  readonly addPath: { readonly sends: boolean; readonly takes: boolean };
+  readonly addPath: Directions;
   /** How many paths to a prefix it takes at most; 0: it does not say. */
   readonly pathsLimit: number;
   /** Number of its role (RFC 9234 §4.1); `roleFault`: it tells two different ones. */
   readonly role: number | undefined;
   readonly roleFault: boolean;
   /** For IPv4 unicast (RFC 5291): it sends outbound route filters, takes them. */
-  readonly orf: { readonly sends: boolean; readonly takes: boolean };
+  readonly orf: Directions;
   /** All of them in their order, unknown ones too. */
   readonly raw: readonly RawCapability[];
 }
@@ -65,12 +66,12 @@ export interface GracefulRestart {
   readonly families: readonly { readonly afi: number; readonly safi: number; readonly preserved: boolean }[];
 }
 
-/** The capabilities of all parameters of type 2, as far as they are whole; `sound` is false where one was not. */
+/** The capabilities of all parameters that hold some, as far as they are whole; `sound` is false where one was not. */
 export function rawCapabilities(parameters: readonly Parameter[]): { list: RawCapability[]; sound: boolean } {
   const list: RawCapability[] = [];
   let sound = true;
   for (const { type, value } of parameters) {
-    if (type !== 2) continue;
+    if (type !== PARAMETER_CAPABILITIES) continue;
     for (let at = 0; at < value.length; ) {
       const length = value[at + 1] ?? 256;
       if (at + 2 + length > value.length) {
@@ -95,7 +96,7 @@ export function capabilitiesOf(open: BgpOpen): Capabilities {
   const as4 = find(FOUR_OCTET_AS, 4);
   const names = hostNames(find(FQDN, 2));
   return {
-    ipv4Unicast: multiprotocol.length === 0 || multiprotocol.some((f) => f.afi === 1 && f.safi === 1),
+    ipv4Unicast: multiprotocol.length === 0 || multiprotocol.some(isIpv4Unicast),
     multiprotocol,
     refresh: find(REFRESH) !== undefined,
     oldRefresh: find(OLD_REFRESH) !== undefined,
@@ -125,45 +126,54 @@ function gracefulRestart(v: Uint8Array | undefined): GracefulRestart | undefined
   return { restarted: (flags & 0x8000) !== 0, notification: (flags & 0x4000) !== 0, timeS: flags & 0xfff, families };
 }
 
-function longLivedTime(v: Uint8Array | undefined): number {
-  for (let at = 0; v !== undefined && at + 7 <= v.length; at += 7)
-    if (u16(v, at) === 1 && u8(v, at + 2) === 1) return u32(v, at + 3) & 0xffffff;
-  return 0;
+/** What entries of `size` octets, each of which begins with a family, hold of IPv4 unicast; undefined: nothing. `read` is given the place behind the family. */
+function ofIpv4Unicast<T>(
+  v: Uint8Array | undefined,
+  size: number,
+  read: (v: Uint8Array, at: number) => T | undefined,
+): T | undefined {
+  for (let at = 0; v !== undefined && at + size <= v.length; at += size) {
+    if (!isIpv4Unicast({ afi: u16(v, at), safi: u8(v, at + 2) })) continue;
+    const found = read(v, at + 3);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
+/** The time has the low 24 bits, behind an octet of flags (RFC 9494 §3.1). */
+const longLivedTime = (v: Uint8Array | undefined): number => ofIpv4Unicast(v, 7, (b, at) => u32(b, at) & 0xffffff) ?? 0;
+
+/** Who sends, of paths and of filters (RFC 7911 §4, RFC 5291 §5). */
+interface Directions {
+  readonly sends: boolean;
+  readonly takes: boolean;
+}
 const RECEIVE = 1;
 const SEND = 2;
+const NEITHER: Directions = { sends: false, takes: false };
+const directionsOf = (how: number): Directions => ({ sends: (how & SEND) !== 0, takes: (how & RECEIVE) !== 0 });
 
-function addPath(v: Uint8Array | undefined): { readonly sends: boolean; readonly takes: boolean } {
-  for (let at = 0; v !== undefined && at + 4 <= v.length; at += 4) {
-    const how = u8(v, at + 3);
-    if (u16(v, at) === 1 && u8(v, at + 2) === 1 && how <= 3)
-      return { sends: (how & SEND) !== 0, takes: (how & RECEIVE) !== 0 };
-  }
-  return { sends: false, takes: false };
-}
+/** Other values than those of the two bits are passed over (RFC 7911 §4). */
+const addPath = (v: Uint8Array | undefined): Directions =>
+  ofIpv4Unicast(v, 4, (b, at) => (u8(b, at) <= (SEND | RECEIVE) ? directionsOf(u8(b, at)) : undefined)) ?? NEITHER;
 
-function pathsLimit(v: Uint8Array | undefined): number {
-  for (let at = 0; v !== undefined && at + 5 <= v.length; at += 5)
-    if (u16(v, at) === 1 && u8(v, at + 2) === 1) return u16(v, at + 3);
-  return 0;
-}
+const pathsLimit = (v: Uint8Array | undefined): number => ofIpv4Unicast(v, 5, (b, at) => u16(b, at)) ?? 0;
 
 /** The only type of outbound route filter that is known: prefixes (RFC 5292). */
 export const ORF_PREFIX = 64;
 
 /** RFC 5291 §5: families, each with types and who sends. */
-function outboundFilter(v: Uint8Array | undefined): { readonly sends: boolean; readonly takes: boolean } {
+function outboundFilter(v: Uint8Array | undefined): Directions {
   for (let at = 0; v !== undefined && at + 5 <= v.length; ) {
     const count = u8(v, at + 4);
-    const family = u16(v, at) === 1 && u8(v, at + 3) === 1;
+    const family = isIpv4Unicast({ afi: u16(v, at), safi: u8(v, at + 3) });
     for (let i = at + 5; i + 2 <= Math.min(v.length, at + 5 + 2 * count); i += 2) {
       const how = u8(v, i + 1);
-      if (family && u8(v, i) === ORF_PREFIX) return { sends: (how & SEND) !== 0, takes: (how & RECEIVE) !== 0 };
+      if (family && u8(v, i) === ORF_PREFIX) return directionsOf(how);
     }
     at += 5 + 2 * count;
   }
-  return { sends: false, takes: false };
+  return NEITHER;
 }
 
 function hostNames(v: Uint8Array | undefined): { hostname: string | undefined; domain: string | undefined } {
@@ -197,9 +207,9 @@ export interface Announced {
   readonly software?: { readonly text: string; readonly sized: boolean } | undefined;
   /** Number of the role; undefined: none is told. */
   readonly role?: number | undefined;
-  readonly addPath?: { readonly sends: boolean; readonly takes: boolean };
+  readonly addPath?: Directions;
   readonly pathsLimit?: number | undefined;
-  readonly orf?: { readonly sends: boolean; readonly takes: boolean } | undefined;
+  readonly orf?: Directions | undefined;
   /** Undefined: restarts are not spoken of at all. */
   readonly restart?: RestartAnnounced | undefined;
 }
@@ -236,11 +246,10 @@ export function announce(a: Announced): Parameter[] {
   ];
 }
 
-const directions = (d: { readonly sends: boolean; readonly takes: boolean }): number =>
-  (d.sends ? SEND : 0) | (d.takes ? RECEIVE : 0);
+const directions = (d: Directions): number => (d.sends ? SEND : 0) | (d.takes ? RECEIVE : 0);
 
 const capability = (code: number, ...value: number[]): Parameter => ({
-  type: 2,
+  type: PARAMETER_CAPABILITIES,
   value: Uint8Array.from([code, value.length, ...value]),
 });
 
@@ -255,6 +264,3 @@ function restartCapabilities(r: RestartAnnounced): Parameter[] {
       : [capability(LONG_LIVED_RESTART, 0, 1, 1, 0x80, longLivedS >>> 16, (longLivedS >>> 8) & 255, longLivedS & 255)];
   return [capability(GRACEFUL_RESTART, flags, r.timeS & 255, ...family), ...long];
 }
-
-/** A capability for messages to people: `code 9 (0a:0b)`. */
-export const capabilityText = (c: RawCapability): string => `code ${c.code} (${hex(c.value)})`;

@@ -10,7 +10,7 @@ export const GRACEFUL_SHUTDOWN = 0xffff0000;
 export const LLGR_STALE = 0xffff0006;
 export const NO_LLGR = 0xffff0007;
 /** RFC 7999. */
-export const BLACKHOLE = 0xffff029a;
+const BLACKHOLE = 0xffff029a;
 
 /** FRR's names (bgpd/bgp_community.c:set_community_string). */
 const NAMES: ReadonlyMap<number, string> = new Map([

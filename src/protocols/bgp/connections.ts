@@ -25,6 +25,7 @@ import {
   type BgpMessage,
   type BgpOpen,
   type BgpRefresh,
+  isIpv4Unicast,
   KEEPALIVE,
   NOTIFICATION,
   OPEN,
@@ -196,7 +197,7 @@ export class Connections implements SessionOwner {
 
   #refresh(m: BgpRefresh): void {
     const peer = this.#peer;
-    if (m.afi !== 1 || m.safi !== 1 || m.subtype !== 0) return;
+    if (!isIpv4Unicast(m) || m.subtype !== 0) return;
     if (m.rest.length > 0) {
       const change = peer.givesFilters ? takeFilters(peer, m.rest) : undefined;
       if (change?.immediate === false || !peer.givesFilters) return;

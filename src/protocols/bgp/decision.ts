@@ -30,31 +30,14 @@ export interface DecisionRules {
 /** Debian builds FRR for so many, and that is the default (bgpd/bgpd.c:bgp_create). */
 export const MULTIPATH_MAX = 256;
 
-export const DEFAULT_RULES: DecisionRules = {
-  alwaysCompareMed: false,
-  deterministicMed: false,
-  medMissingAsWorst: false,
-  medConfed: false,
-  asPathIgnore: false,
-  asPathConfed: false,
-  multipathRelax: false,
-  compareRouterId: false,
-  peerTypeRelax: false,
-  compareAigp: false,
-  equalClusterLength: false,
-  defaultLocalPref: 100,
-  maxPathsEbgp: MULTIPATH_MAX,
-  maxPathsIbgp: MULTIPATH_MAX,
-};
-
 /** `winner`: negative when `a` is better. `equal`: they could be used together. */
-export interface Comparison {
+interface Comparison {
   readonly winner: number;
   readonly reason: string;
   readonly equal: boolean;
 }
 
-export const FIRST_PATH = "First path received";
+const FIRST_PATH = "First path received";
 const MED_WORST = 4_294_967_295;
 
 /** Kept and overwritten: comparing is the most frequent thing that a router does. */
@@ -67,7 +50,7 @@ function say(winner: number, reason: string, equal = false): Comparison {
 }
 
 /** Compares two valid paths. The answer is overwritten by the next call. */
-export function comparePaths(a: Path, b: Path, rules: DecisionRules): Comparison {
+function comparePaths(a: Path, b: Path, rules: DecisionRules): Comparison {
   const [x, y] = [a.attributes, b.attributes];
   // RFC 9494 §4.3: the least preferred. FRR gives no reason of its own for that.
   if (x.communities.includes(LLGR_STALE)) return say(1, FIRST_PATH);

@@ -3,6 +3,7 @@ import { type Nanos, NEVER, S } from "../../core/time.ts";
 import { LLGR_STALE, NO_LLGR, sortedCommunities } from "./community.ts";
 import type { Why } from "./machine.ts";
 import type { Peer } from "./peer.ts";
+import { isIpv4Unicast } from "./wire.ts";
 
 /** A neighbour that restarts: its routes are kept meanwhile (RFC 4724 §4.2, RFC 9494 §4.2), with the names and times of bgpd/bgp_fsm.c. */
 export class RestartHelper {
@@ -32,9 +33,6 @@ export class RestartHelper {
   /** When what it did not tell again is dropped. */
   get staleAt(): Nanos {
     return this.#stale.deadline;
-  }
-  get longLivedAt(): Nanos {
-    return this.#longLived.deadline;
   }
 
   /** A session is there (bgpd/bgp_fsm.c:bgp_peer_process_gr_cap_clear_stale). */
@@ -134,7 +132,7 @@ export class RestartHelper {
 function restartFamily(p: Peer): { readonly preserved: boolean } | undefined {
   const { capabilities: c } = p;
   if (p.restartMode === "disable" || c === undefined || !c.ipv4Unicast) return undefined;
-  return c.gracefulRestart?.families.find((f) => f.afi === 1 && f.safi === 1);
+  return c.gracefulRestart?.families.find(isIpv4Unicast);
 }
 
 /** Seconds that routes may be kept beyond the restart time: the shorter one of what both ends say. */

@@ -2,7 +2,7 @@ import { type Ipv4, networkOf } from "../../core/addr.ts";
 import { u8, u16, u32 } from "../../core/bytes.ts";
 import { findNextHop, readCached } from "./attribute-cache.ts";
 import type { ReadAttributes, Sender } from "./attribute-decode.ts";
-import { type Attributes, sameAttributes } from "./attributes.ts";
+import type { Attributes } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { GRACEFUL_SHUTDOWN, isTargeted, sortedCommunities, sortedHex } from "./community.ts";
 import { filterIn, hasPolicy } from "./filter.ts";
@@ -14,7 +14,7 @@ import type { AdjIn } from "./peer-kind.ts";
 import type { PeerStats } from "./peer-stats.ts";
 import { FROM_PEER, findPath, Path, type RibNode, saysSame } from "./rib.ts";
 import { otcIn } from "./roles.ts";
-import { attributesAt, HEADER, prefixAddress, prefixEnd } from "./wire.ts";
+import { attributesAt, HEADER, isIpv4Unicast, prefixAddress, prefixEnd } from "./wire.ts";
 
 /** A prefix as one number: keys of tables by neighbour. */
 export const prefixKey = (address: Ipv4, length: number): number => address * 64 + length;
@@ -51,7 +51,7 @@ export class Inbound {
     const read = readCached(b, at, attributesEnd, sender, attributesEnd < end);
     if (read.verdict === "reset") return read.answer;
     const { unreach, reach } = read;
-    if (unreach !== undefined && unreach.afi === 1 && unreach.safi === 1) {
+    if (unreach !== undefined && isIpv4Unicast(unreach)) {
       if (!isSound(b, unreach.o, unreach.end, skip)) return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK);
       if (unreach.o === unreach.end && reach === undefined && attributesEnd === end) this.#endOfRib(peer);
       this.#withdrawAll(peer, b, unreach.o, unreach.end);
@@ -59,7 +59,7 @@ export class Inbound {
     const nextHopAt = findNextHop(b, at, attributesEnd);
     const nextHop = nextHopAt < 0 ? (read.nextHop ?? 0) : u32(b, nextHopAt);
     this.#announceAll(peer, read, nextHop, b, attributesEnd, end);
-    if (reach !== undefined && reach.afi === 1 && reach.safi === 1) {
+    if (reach !== undefined && isIpv4Unicast(reach)) {
       if (!isSound(b, reach.o, reach.end, skip)) return answer(UPDATE_ERROR, UPDATE_BAD_NETWORK);
       this.#announceAll(peer, read, reach.nextHop ?? 0, b, reach.o, reach.end);
     }
@@ -245,12 +245,6 @@ export class Inbound {
   isDenied(peer: Peer, a: AdjIn): boolean {
     const node = this.#bgp.rib.find(a.address, a.length);
     return node === undefined || findPath(node, peer, FROM_PEER, a.id) === undefined;
-  }
-  /** Whether policy would change or drop what was received: for shows. */
-  isFiltered(peer: Peer, a: AdjIn): boolean {
-    const node = this.#bgp.rib.find(a.address, a.length);
-    const path = node === undefined ? undefined : findPath(node, peer, FROM_PEER, a.id);
-    return path === undefined || !sameAttributes(path.attributes, a.attributes);
   }
 }
 

@@ -1,6 +1,6 @@
 import { formatIp } from "../../core/addr.ts";
 import { LOG_INFO, type LogMessage } from "../../frr/log.ts";
-import { type Answer, answerText, CEASE, CEASE_RESET, CEASE_SHUTDOWN, shutdownMessage } from "./notification.ts";
+import { type Answer, answerText, bearsMessage, shutdownMessage } from "./notification.ts";
 import type { Peer } from "./peer.ts";
 
 /** What `bgp log-neighbor-changes` logs, in FRR's words. */
@@ -39,10 +39,9 @@ export function logEndOfRib(p: Peer): void {
 export function logNotification(p: Peer, owed: Answer, sent: boolean, hard: boolean): void {
   if (!logs(p)) return;
   const { code, subcode, data } = owed;
-  const told = code === CEASE && (subcode === CEASE_SHUTDOWN || subcode === CEASE_RESET);
   const head = (): string =>
     `%NOTIFICATION${hard ? "(Hard Reset)" : ""}: ${sent ? "sent to" : "received from"} neighbor ${formatIp(p.address)} ${code}/${subcode} (${answerText(code, subcode)})`;
-  if (told) return p.bgp.log?.say(NOTIFICATION_TEXT, () => `${head()} "${shutdownMessage(data) ?? ""}"`);
+  if (bearsMessage(owed)) return p.bgp.log?.say(NOTIFICATION_TEXT, () => `${head()} "${shutdownMessage(data) ?? ""}"`);
   const octets = (): string => [...data].map((octet) => octet.toString(16).padStart(2, "0")).join(" ");
   p.bgp.log?.say(NOTIFICATION, () => `${head()} ${data.length} bytes ${octets()}`);
 }

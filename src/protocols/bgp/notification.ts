@@ -29,9 +29,7 @@ export const OPEN_NO_CAPABILITY = 7;
 export const OPEN_ROLE_MISMATCH = 11;
 
 export const UPDATE_MALFORMED = 1;
-export const UPDATE_MISSING_WELL_KNOWN = 3;
-export const UPDATE_BAD_FLAGS = 4;
-export const UPDATE_BAD_LENGTH = 5;
+export const UPDATE_UNKNOWN_WELL_KNOWN = 2;
 export const UPDATE_BAD_OPTIONAL = 9;
 export const UPDATE_BAD_NETWORK = 10;
 
@@ -39,7 +37,6 @@ export const CEASE_MAX_PREFIXES = 1;
 export const CEASE_SHUTDOWN = 2;
 export const CEASE_DECONFIGURED = 3;
 export const CEASE_RESET = 4;
-export const CEASE_REJECTED = 5;
 export const CEASE_CHANGE = 6;
 export const CEASE_COLLISION = 7;
 /** RFC 8538 §3. */
@@ -128,13 +125,17 @@ export function innerOf(owed: Answer): Answer {
 }
 
 /** The longest shutdown message in octets (RFC 9003 §2). */
-export const SHUTDOWN_MESSAGE_MAX = 255;
+const SHUTDOWN_MESSAGE_MAX = 255;
 
 /** The data of an administrative shutdown or reset with a message (RFC 9003 §2); a longer one is cut between characters. */
 export function shutdownData(message: string): Uint8Array {
   const octets = utf8(message);
   return Uint8Array.from([octets.length, ...octets]);
 }
+
+/** Whether a NOTIFICATION may have such data. */
+export const bearsMessage = ({ code, subcode }: Answer): boolean =>
+  code === CEASE && (subcode === CEASE_SHUTDOWN || subcode === CEASE_RESET);
 
 /** The message in such data; undefined: there is none, or its length is wrong. */
 export function shutdownMessage(data: Uint8Array): string | undefined {

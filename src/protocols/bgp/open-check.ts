@@ -1,5 +1,5 @@
 import type { Capabilities } from "./capability.ts";
-import { rawCapabilities } from "./capability.ts";
+import { PARAMETER_CAPABILITIES, rawCapabilities } from "./capability.ts";
 import {
   type Answer,
   answer,
@@ -17,7 +17,6 @@ import { ROLES } from "./settings.ts";
 import type { BgpOpen } from "./wire.ts";
 
 const VERSION = 4;
-const PARAMETER_CAPABILITIES = 2;
 
 /** What is wrong with a neighbour's OPEN (§6.2, RFC 5492 §5, RFC 6286); undefined: nothing. */
 export function openFault(peer: Peer, m: BgpOpen, c: Capabilities): Answer | undefined {

@@ -4,7 +4,7 @@ import { bad, type Decoded, good } from "../../core/result.ts";
 import { PrefixList, type PrefixRule, withRule } from "../../frr/prefix-list.ts";
 import { ORF_PREFIX } from "./capability.ts";
 import type { Peer } from "./peer.ts";
-import type { BgpRefresh } from "./wire.ts";
+import { type BgpRefresh, refreshRequest } from "./wire.ts";
 
 /** Outbound route filters: a neighbour says which prefixes it wants at all (RFC 5291, RFC 5292). */
 
@@ -81,7 +81,7 @@ export function filterRefresh(rules: readonly PrefixRule[] | undefined, immediat
   if (rules === undefined) rest[4] = REMOVE_ALL;
   let at = 4;
   for (const r of rules ?? []) at = putEntry(rest, at, r);
-  return { kind: "refresh", afi: 1, subtype: 0, safi: 1, rest };
+  return refreshRequest(rest);
 }
 
 function putEntry(b: Uint8Array, o: number, r: PrefixRule): number {
@@ -125,6 +125,6 @@ export function sendFilters(peer: Peer): void {
     return peer.main.send(filterRefresh(list.rules, true));
   }
   if (peer.filtersSent) peer.main.send(filterRefresh(undefined, true));
-  else peer.main.send({ kind: "refresh", afi: 1, subtype: 0, safi: 1, rest: new Uint8Array(0) });
+  else peer.main.send(refreshRequest());
   peer.filtersSent = false;
 }

@@ -3,6 +3,7 @@ import { sendFilters } from "./outbound-filter.ts";
 import type { Peer } from "./peer.ts";
 import type { Direction, PeerSettings } from "./settings.ts";
 import type { UpdateGroup } from "./update-group.ts";
+import { refreshRequest } from "./wire.ts";
 
 /** Lists and route maps have changed, some seconds ago: what they decided is decided anew (bgpd/bgp_routemap.c:bgp_route_map_process_update). */
 export function policyChanged(bgp: Bgp, keys: readonly string[]): void {
@@ -38,6 +39,5 @@ export function softIn(bgp: Bgp, peer: Peer): void {
   if (!peer.up) return;
   if (peer.takesFilters) return sendFilters(peer);
   if (peer.settings.softReconfiguration === true) return bgp.inbound.softReconfigure(peer);
-  if (peer.capabilities?.refresh === true)
-    peer.main.send({ kind: "refresh", afi: 1, subtype: 0, safi: 1, rest: new Uint8Array(0) });
+  if (peer.capabilities?.refresh === true) peer.main.send(refreshRequest());
 }

@@ -1,6 +1,7 @@
 import type { Json } from "../../frr/json.ts";
 import { announcedTo, SOFTWARE_NAME } from "./announced.ts";
 import type { Peer } from "./peer.ts";
+import { isIpv4Unicast } from "./wire.ts";
 
 /** What both ends of an established session have announced (bgpd/bgp_vty.c:bgp_show_peer). */
 export function capabilitiesJson(p: Peer): Json {
@@ -39,7 +40,7 @@ export function capabilitiesJson(p: Peer): Json {
     addressFamiliesByPeer:
       restart === undefined
         ? undefined
-        : restart.families.some((f) => f.afi === 1 && f.safi === 1)
+        : restart.families.some(isIpv4Unicast)
           ? { ipv4Unicast: restart.families.some((f) => f.preserved) ? { preserved: true } : {} }
           : "none",
   };

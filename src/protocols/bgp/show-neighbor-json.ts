@@ -4,7 +4,7 @@ import { type Json, type JsonObject, prettyJson } from "../../frr/json.ts";
 import type { Bgp } from "./bgp.ts";
 import { downCode } from "./down.ts";
 import { hasPolicy } from "./filter.ts";
-import { answerText, shutdownMessage } from "./notification.ts";
+import { answerText, bearsMessage, shutdownMessage } from "./notification.ts";
 import type { Peer } from "./peer.ts";
 import { ROLES } from "./settings.ts";
 import { capabilitiesJson } from "./show-capabilities.ts";
@@ -12,7 +12,7 @@ import { localMode, remoteMode } from "./show-neighbors.ts";
 import { defaultSent, sentPrefixes } from "./show-summary.ts";
 import { uptime } from "./show-text.ts";
 import { roleText } from "./views.ts";
-import { KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
+import { isIpv4Unicast, KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
 
 /** `show ip bgp neighbors json`, by address (bgpd/bgp_vty.c:bgp_show_peer). Keys of FRR 8.4 and of later releases. */
 export function neighborsJson(bgp: Bgp, peers: readonly Peer[]): string {
@@ -133,7 +133,7 @@ function restart(bgp: Bgp, p: Peer): JsonObject {
   const now = bgp.os.now();
   const left = (at: Nanos | undefined): number | undefined =>
     at === undefined || at === NEVER ? undefined : seconds(at - now);
-  const unicast = remote?.families.find((f) => f.afi === 1 && f.safi === 1);
+  const unicast = remote?.families.find(isIpv4Unicast);
   return {
     gracefulRestartInfo: {
       localGrMode: localMode(p),
@@ -312,7 +312,7 @@ function reset(bgp: Bgp, p: Peer): JsonObject {
     lastErrorCodeSubcode: told === undefined ? undefined : two(told.code) + two(told.subcode),
     lastNotificationReason: told === undefined ? undefined : answerText(told.code, told.subcode),
     lastNotificationHardReset: told === undefined ? undefined : note?.hard === true,
-    lastShutdownDescription: told?.code === 6 && (told.subcode === 2 || told.subcode === 4) ? message : undefined,
+    lastShutdownDescription: told !== undefined && bearsMessage(told) ? message : undefined,
     lastResetDueTo: why,
     lastResetCode: downCode(why),
     downLastResetDueTo: since === "never" ? undefined : since,

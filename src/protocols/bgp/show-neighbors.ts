@@ -9,7 +9,7 @@ import { ROLES } from "./settings.ts";
 import { familyLines } from "./show-neighbor-family.ts";
 import { uptime } from "./show-text.ts";
 import { roleText } from "./views.ts";
-import { KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
+import { isIpv4Unicast, KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
 
 /** `show ip bgp neighbors` (bgpd/bgp_vty.c:bgp_show_peer). */
 
@@ -112,9 +112,8 @@ function longLivedLines(p: Peer): string[] {
   const both = `${ours ? "advertised" : ""}${theirs ? `${ours ? " and " : ""}received` : ""}`;
   return [`    Long-lived Graceful Restart: ${both}`, ...(theirs ? ["      Address families by peer:"] : [])];
 }
-const isUnicast = (f: { readonly afi: number; readonly safi: number }): boolean => f.afi === 1 && f.safi === 1;
 function familiesText({ families }: GracefulRestart): string {
-  const unicast = families.find(isUnicast);
+  const unicast = families.find(isIpv4Unicast);
   return unicast === undefined ? "none" : `IPv4 Unicast(${unicast.preserved ? "preserved" : "not preserved"})`;
 }
 
@@ -126,7 +125,7 @@ export const localMode = (p: Peer): string =>
 export function remoteMode(p: Peer): string {
   if (!p.up || p.restartMode === "disable") return "NotApplicable";
   const told = p.capabilities?.gracefulRestart;
-  return told === undefined ? "Disable" : told.families.some(isUnicast) ? "Restart" : "Helper";
+  return told === undefined ? "Disable" : told.families.some(isIpv4Unicast) ? "Restart" : "Helper";
 }
 
 /** What is known of restarts. */
@@ -152,7 +151,7 @@ export function restartLines(p: Peer): string[] {
 }
 
 function unicastRestartLines(p: Peer): string[] {
-  const told = p.capabilities?.gracefulRestart?.families.find(isUnicast);
+  const told = p.capabilities?.gracefulRestart?.families.find(isIpv4Unicast);
   const { restart } = p.bgp.globals;
   const yes = (on: boolean): string => (on ? "Yes" : "No");
   return [

@@ -32,12 +32,11 @@ export function summaryText(bgp: Bgp): string {
   const names = peers.map((p) => nameOf(bgp, p));
   const width = Math.max(16, ...names.map((n) => n.length + 1));
   const rows = peers.map((p, i) => `${(names[i] as string).padEnd(width)}${row(bgp, p)}\n`);
-  const multipath = bgp.globals.multipathRelax ? "" : "";
   return `
 IPv4 Unicast Summary (${bgp.isView ? "VIEW" : "VRF"} ${bgp.name}):
 BGP router identifier ${formatIp(bgp.routerId)}, local AS number ${bgp.asText(bgp.globals.as)} vrf-id 0
 BGP table version ${bgp.version}
-${multipath}RIB entries ${entries}, using ${memory(entries * NODE_BYTES)} of memory
+RIB entries ${entries}, using ${memory(entries * NODE_BYTES)} of memory
 Peers ${peers.length}, using ${memory(peers.length * PEER_BYTES)} of memory
 ${bgp.groups.size > 0 ? `Peer groups ${bgp.groups.size}, using ${bgp.groups.size * GROUP_BYTES} bytes of memory\n` : ""}
 ${"Neighbor".padEnd(width)}V         AS   MsgRcvd   MsgSent   TblVer  InQ OutQ  Up/Down State/PfxRcd   PfxSnt Desc

@@ -79,7 +79,18 @@ export interface BgpRefresh {
   /** Outbound route filters (RFC 5291), as octets. */
   readonly rest: Uint8Array;
 }
+const NO_OCTETS = new Uint8Array(0);
+
 export type BgpMessage = BgpOpen | BgpUpdate | BgpNotification | BgpKeepalive | BgpRefresh;
+
+/** The ROUTE-REFRESH that asks for all routes of IPv4 unicast again, perhaps with filters (RFC 2918 §3, RFC 5291 §4). */
+export const refreshRequest = (filters = NO_OCTETS): BgpRefresh => ({
+  kind: "refresh",
+  afi: 1,
+  subtype: 0,
+  safi: 1,
+  rest: filters,
+});
 
 /** A fault, with the NOTIFICATION that answers it. */
 export interface BgpBad extends Bad {
@@ -87,13 +98,16 @@ export interface BgpBad extends Bad {
 }
 export type BgpDecoded<T> = Good<T> | BgpBad;
 
+/** Whether a family is IPv4 unicast: AFI 1, SAFI 1 (RFC 4760 §3). */
+export const isIpv4Unicast = ({ afi, safi }: { readonly afi: number; readonly safi: number }): boolean =>
+  afi === 1 && safi === 1;
+
 /** Length and type of the message that begins at `o`, as its header says. */
 export const messageLength = (b: Uint8Array, o: number): number => u16(b, o + 16);
 export const messageType = (b: Uint8Array, o: number): number => u8(b, o + 18);
 
 const fault = (why: string, at: number, owed: Answer): BgpBad => ({ ...bad(why, at), answer: owed });
 
-const NO_OCTETS = new Uint8Array(0);
 /** Lengths that a message of a type may have at least (§6.1). */
 const SHORTEST = [0, HEADER + 10, HEADER + 4, HEADER + 2, HEADER, HEADER + 4];
 
