@@ -21,10 +21,12 @@ export type NeighborEvent =
   | "InactivityTimer"
   | "LLDown";
 
-const RANKS: ReadonlyMap<NeighborState, number> = new Map(NEIGHBOR_STATES.map((s, i) => [s, i]));
 /** -1 for one that is gone. */
-export const rank = (state: NeighborState): number => RANKS.get(state) ?? -1;
-const [TWO_WAY, EXSTART, EXCHANGE] = [3, 4, 5];
+export function rank(state: NeighborState): number {
+  // asked for every advertisement and neighbour: most are full
+  return state === "Full" ? FULL : NEIGHBOR_STATES.indexOf(state as (typeof NEIGHBOR_STATES)[number]);
+}
+const [TWO_WAY, EXSTART, EXCHANGE, FULL] = [3, 4, 5, 7];
 export const atLeast = (state: NeighborState, least: NeighborState): boolean => rank(state) >= rank(least);
 
 /** What a transition depends on besides state and event. */

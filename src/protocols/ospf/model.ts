@@ -1,5 +1,5 @@
 import type { Ipv4, Prefix } from "../../core/addr.ts";
-import type { Os, OsAlarm, RawSocket } from "../../core/os.ts";
+import type { Os, OsAlarm, RawSocket, SendOptions } from "../../core/os.ts";
 import type { RandomStream } from "../../core/rng.ts";
 import { MS, type Nanos, NEVER, S } from "../../core/time.ts";
 import { KeyChains } from "../../frr/key-chain.ts";
@@ -11,7 +11,7 @@ import type { Lsa } from "./lsa.ts";
 import type { LsaPacing, PacedQueue } from "./lsa-pacing.ts";
 import { Lsdb, type Slot } from "./lsdb.ts";
 import type { InterfaceState, NeighborState, NetworkType, SpfPace } from "./machine.ts";
-import { processAlarm, Tasks } from "./process-time.ts";
+import { ProcessAlarm, Tasks } from "./process-time.ts";
 import { RetransmissionList, Retransmissions } from "./retransmissions.ts";
 import {
   AreaSettings,
@@ -168,6 +168,8 @@ export class OspfInterface {
   /** Acknowledgements to send. */
   delayedAcks: UpdateQueue = { lsas: [], ages: [] };
   directAcks: { readonly to: Ipv4; readonly lsa: Lsa; readonly age: number }[] = [];
+  /** What every packet asks of the socket; made with the first. */
+  sendOptions: SendOptions | undefined;
   cryptSeq = 0;
   readonly counters = {
     helloIn: 0,
@@ -377,7 +379,7 @@ export class Ospf {
   }
   /** A timer, a little late as those of processes are; what it does is done to the end, events that it schedules included. */
   alarm(ring: () => void): OsAlarm {
-    return processAlarm(this, ring);
+    return new ProcessAlarm(this, ring);
   }
   /** After everything that this instant's work has scheduled before (FRR's event list). */
   later(event: () => void): void {

@@ -1,4 +1,5 @@
-import type { DatagramHandler, DatagramInfo, OsAlarm } from "../../core/os.ts";
+import type { Ipv4 } from "../../core/addr.ts";
+import type { DatagramInfo, OsAlarm } from "../../core/os.ts";
 import type { RandomStream } from "../../core/rng.ts";
 import { type Nanos, NEVER, S } from "../../core/time.ts";
 import type { ZebraInterface } from "../../frr/zapi.ts";
@@ -96,109 +97,117 @@ export class Tasks {
 }
 
 /** A timer of the process: it rings a little late, and its work waits for what is being done. */
-export function processAlarm(ospf: Ospf, ring: () => void): OsAlarm {
-  let due = false;
-  const task = (): boolean => {
-    if (!due) return false;
-    due = false;
-    ospf.run(ring);
-    return true;
-  };
-  const alarm = ospf.os.alarm(() => {
-    due = true;
-    ospf.tasks.due(task);
-  });
-  return {
-    set(at) {
-      due = false;
-      alarm.set(at);
-    },
-    get deadline() {
-      return due ? ospf.now : alarm.deadline;
-    },
-  };
+export class ProcessAlarm implements OsAlarm {
+  readonly #ospf: Ospf;
+  readonly #alarm: OsAlarm;
+  #due = false;
+
+  constructor(ospf: Ospf, ring: () => void) {
+    this.#ospf = ospf;
+    const task = (): boolean => {
+      if (!this.#due) return false;
+      this.#due = false;
+      ospf.run(ring);
+      return true;
+    };
+    this.#alarm = ospf.os.alarm(() => {
+      this.#due = true;
+      ospf.tasks.due(task);
+    });
+  }
+
+  set(at: Nanos): void {
+    this.#due = false;
+    this.#alarm.set(at);
+  }
+  get deadline(): Nanos {
+    return this.#due ? this.#ospf.now : this.#alarm.deadline;
+  }
 }
 
-const NOTHING = new Uint8Array(0);
-/** Octets that an inbox takes at first, and keeps while it is empty at most. */
-const [ROOM_LEAST, ROOM_KEPT] = [2048, 32_768];
+/** Octets of a packet that a place takes without being made for it. */
+const ROOM = 2048;
+/** Places kept for the next packets. */
+const FREE_MAX = 4096;
 
-/** A packet, in the octets of the inbox. */
-interface Waiting {
-  readonly from: number;
-  readonly end: number;
-  readonly info: DatagramInfo;
+/** What the process wants to know of a packet. */
+export type Arrival = Pick<DatagramInfo, "source" | "destination" | "ifindex">;
+
+/** A packet that waits. */
+class Place implements Arrival {
+  readonly bytes: Uint8Array;
+  length = 0;
+  source: Ipv4 = 0;
+  destination: Ipv4 = 0;
+  ifindex = 0;
+
+  constructor(room: number) {
+    this.bytes = new Uint8Array(room);
+  }
+  fill(b: Uint8Array, o: number, end: number, info: Arrival): void {
+    this.bytes.set(b.subarray(o, end));
+    this.length = end - o;
+    this.source = info.source;
+    this.destination = info.destination;
+    this.ifindex = info.ifindex;
+  }
 }
+
+type Reader = (b: Uint8Array, o: number, end: number, info: Arrival) => void;
 
 /** Packets that have arrived and are not read yet. */
 export class Inbox {
+  /** Places that are free: the simulation's processes share them, and the one left last is still in the cache. */
+  static readonly #free: Place[] = [];
   readonly #ospf: Ospf;
-  readonly #read: DatagramHandler;
+  readonly #read: Reader;
   readonly #alarm: OsAlarm;
-  #waiting: Waiting[] = [];
+  #waiting: Place[] = [];
   #octets = 0;
-  /** What has arrived, one packet behind the other, and how far it is filled: begun anew when all is read. */
-  #bytes = NOTHING;
-  #filled = 0;
 
-  constructor(ospf: Ospf, read: DatagramHandler) {
+  constructor(ospf: Ospf, read: Reader) {
     this.#ospf = ospf;
     this.#read = read;
-    this.#alarm = ospf.os.alarm(() => ospf.tasks.add(() => this.#take()));
+    const reading = (): void => this.#readSome();
+    const task = (): boolean => {
+      if (this.empty) return false;
+      ospf.run(reading);
+      if (!this.empty) this.#wake();
+      return true;
+    };
+    this.#alarm = ospf.os.alarm(() => ospf.tasks.add(task));
   }
 
-  put(b: Uint8Array, o: number, end: number, info: DatagramInfo): void {
+  put(b: Uint8Array, o: number, end: number, info: Arrival): void {
     if (this.#octets + end - o > BUFFER_MAX) return this.#ospf.drop("socket buffer full");
     this.#octets += end - o;
-    if (this.#filled > BUFFER_MAX) this.#moveUp();
-    const from = this.#filled;
-    this.#reserve(from + end - o);
-    for (let i = o; i < end; i++) this.#bytes[from + i - o] = b[i] as number;
-    this.#filled += end - o;
-    this.#waiting.push({ from, end: this.#filled, info: { ...info } });
+    const place = (end - o <= ROOM ? Inbox.#free.pop() : undefined) ?? new Place(Math.max(end - o, ROOM));
+    place.fill(b, o, end, info);
+    this.#waiting.push(place);
     if (this.#alarm.deadline === NEVER) this.#wake();
   }
   get empty(): boolean {
     return this.#waiting.length === 0;
   }
-  #empty(): void {
-    this.#filled = 0;
-    if (this.#bytes.length > ROOM_KEPT) this.#bytes = NOTHING;
-  }
   close(): void {
     this.#alarm.set(NEVER);
     this.#waiting = [];
-    this.#octets = this.#filled = 0;
-  }
-  /** What was read makes room for what comes. */
-  #moveUp(): void {
-    const gone = this.#waiting[0]?.from ?? this.#filled;
-    this.#bytes.copyWithin(0, gone, this.#filled);
-    this.#filled -= gone;
-    this.#waiting = this.#waiting.map(({ from, end, info }) => ({ from: from - gone, end: end - gone, info }));
-  }
-  #reserve(octets: number): void {
-    if (octets <= this.#bytes.length) return;
-    const more = new Uint8Array(Math.max(2 * this.#bytes.length, octets, ROOM_LEAST));
-    more.set(this.#bytes.subarray(0, this.#filled));
-    this.#bytes = more;
+    this.#octets = 0;
   }
 
   #wake(): void {
     this.#alarm.set(this.#ospf.now + WAKE_LEAST + this.#ospf.paces.int(WAKE_SPREAD));
   }
-  #take(): boolean {
-    const now = this.#waiting.splice(0, READ_AT_ONCE);
-    this.#ospf.run(() => {
-      for (const { from, end, info } of now) {
-        this.#octets -= end - from;
-        this.#ospf.tasks.read(end - from);
-        this.#read(this.#bytes, from, end, info);
-      }
-    });
-    if (this.#waiting.length > 0) this.#wake();
-    else this.#empty();
-    return now.length > 0;
+  #readSome(): void {
+    const some = this.#waiting;
+    this.#waiting = some.splice(READ_AT_ONCE);
+    for (const place of some) {
+      const { bytes, length } = place;
+      this.#octets -= length;
+      this.#ospf.tasks.read(length);
+      this.#read(bytes, 0, length, place);
+      if (bytes.length === ROOM && Inbox.#free.length < FREE_MAX) Inbox.#free.push(place);
+    }
   }
 }
 

@@ -1,5 +1,4 @@
 import { u8, u16, u32 } from "../../core/bytes.ts";
-import type { DatagramInfo } from "../../core/os.ts";
 
 import { freshSequence, verify } from "./auth.ts";
 import { covers } from "./destinations.ts";
@@ -11,6 +10,7 @@ import { compareInstances } from "./lsa.ts";
 import { DO_NOT_AGE, LSA_HEADER, LSA_OPAQUE_AS, MAX_AGE } from "./lsa-codec.ts";
 import { atLeast } from "./machine.ts";
 import type { Neighbor, Ospf, OspfInterface } from "./model.ts";
+import type { Arrival } from "./process-time.ts";
 import { receiveUpdate } from "./receive-update.ts";
 import { queueUpdate } from "./update.ts";
 import * as wire from "./wire.ts";
@@ -18,7 +18,7 @@ import * as wire from "./wire.ts";
 /** Packets that arrive (RFC 2328 §8.2; ospfd/ospf_packet.c:ospf_read_helper). What is not sound is dropped and counted. */
 
 /** The packet [o, end), without IP header. */
-export function receive(ospf: Ospf, b: Uint8Array, o: number, end: number, info: DatagramInfo): void {
+export function receive(ospf: Ospf, b: Uint8Array, o: number, end: number, info: Arrival): void {
   const { source, destination } = info;
   if (!ospf.enabled) return;
   if (isOwn(ospf, source)) return; // its own, looped back

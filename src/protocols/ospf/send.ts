@@ -56,8 +56,14 @@ export function sendPacket(oi: OspfInterface, b: Uint8Array, type: number, to: I
   if (ospf.socket === undefined) return;
   seal(oi, b, b.length - digestLength(oi));
   count(oi, type);
-  const virtual = oi.peer !== undefined;
-  const options: SendOptions = {
+  const address = oi.peer?.address ?? (oi.type === "point-to-point" ? ALL_SPF_ROUTERS : to);
+  const sent = ospf.socket.sendTo(b, address, (oi.sendOptions ??= optionsOf(oi)));
+  if (!sent.ok) ospf.drop("send", { ifname: oi.ifname, errno: sent.errno });
+}
+
+function optionsOf(oi: OspfInterface): SendOptions {
+  const virtual = oi.type === "virtual";
+  return {
     ...(virtual ? {} : { ifname: oi.ifname, dontRoute: true }),
     source: oi.address,
     tos: TOS,
@@ -66,12 +72,6 @@ export function sendPacket(oi: OspfInterface, b: Uint8Array, type: number, to: I
     multicastLoop: false, // ospfd/ospf_network.c:ospf_if_ipmulticast
     pathMtuDiscovery: "dont",
   };
-  const sent = ospf.socket.sendTo(
-    b,
-    oi.peer?.address ?? (oi.type === "point-to-point" ? ALL_SPF_ROUTERS : to),
-    options,
-  );
-  if (!sent.ok) ospf.drop("send", { ifname: oi.ifname, errno: sent.errno });
 }
 
 function count({ counters }: OspfInterface, type: number): void {
