@@ -75,6 +75,15 @@ export class AddressBook {
     return this.#indices().flatMap((i) => this.#lists.get(i) as Ifaddr[]);
   }
 
+  /** The device that has an address, the first of several; undefined: none. */
+  deviceOf(address: Ipv4): number | undefined {
+    let device: number | undefined;
+    if (this.isLocal(address))
+      for (const [ifindex, list] of this.#lists)
+        if (device === undefined || ifindex < device) for (const a of list) if (a.address === address) device = ifindex;
+    return device;
+  }
+
   /** Whether an address is one of this host's own. 127.0.0.0/8 as a whole is so by its route only. */
   isLocal(address: Ipv4): boolean {
     return this.#local.has(address);

@@ -46,7 +46,7 @@ export class AdjacencyPacing {
   /** Adjacencies that are coming up. */
   get inProgress(): number {
     let count = 0;
-    for (const n of this.#oi.neighbors.values()) if (comesUp(n.state)) count++;
+    for (const n of this.#oi.neighbors.all) if (comesUp(n.state)) count++;
     return count;
   }
   /** Whether a neighbour may begin; if not, it waits. */
@@ -97,7 +97,7 @@ export class AdjacencyPacing {
     const { now } = this.#oi.ospf;
     if (this.mode !== "dynamic" || now - this.#adjustedAt < ADJUST_EVERY) return;
     let unacknowledged = 0;
-    for (const n of this.#oi.neighbors.values()) unacknowledged += n.retransmit.size;
+    for (const n of this.#oi.neighbors.all) unacknowledged += n.retransmit.size;
     const before = this.limit;
     if (unacknowledged > this.thresholds.high) this.limit = Math.max(Math.floor(before / FACTOR), 1);
     else if (unacknowledged < this.thresholds.low) this.limit = Math.min(before + 1, LIMIT_MAX);

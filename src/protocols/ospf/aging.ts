@@ -66,10 +66,10 @@ export class Aging {
     lsdb.eachOfAll((slot) => {
       if (slot.age >= MAX_AGE) return;
       if (slot.expiresAt <= now) old.push(slot);
-      else if (slot.refreshAt <= now) due.push(slot);
+      else if (slot.refreshAt !== undefined && slot.refreshAt <= now) due.push(slot);
       else {
         if (slot.expiresAt < lsdb.expiresAt) lsdb.expiresAt = slot.expiresAt;
-        if (slot.refreshAt < ospf.nextRefreshAt) ospf.nextRefreshAt = slot.refreshAt;
+        if (slot.refreshAt !== undefined && slot.refreshAt < ospf.nextRefreshAt) ospf.nextRefreshAt = slot.refreshAt;
       }
     });
     if (area === undefined) return;

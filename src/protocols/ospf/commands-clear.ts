@@ -7,7 +7,7 @@ export function installClear(set: CommandSet<OspfDaemon>): void {
   set.add("view", "clear ip ospf neighbor [A.B.C.D$id]", (d, args) =>
     d.ospf.run(() => {
       for (const oi of d.ospf.interfaces)
-        for (const n of [...oi.neighbors.values()])
+        for (const n of oi.neighbors.all)
           if (!args.has("id") || n.routerId === args.ip("id")) d.ospf.hooks.neighborEvent(n, "KillNbr");
     }),
   );

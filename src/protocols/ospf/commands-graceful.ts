@@ -66,7 +66,7 @@ export function installShowGraceful(set: CommandSet<OspfDaemon>): void {
 
 type Helped = Neighbor & { readonly helping: Helping };
 const helped = (d: OspfDaemon): readonly Helped[] =>
-  d.ospf.interfaces.flatMap((oi) => [...oi.neighbors.values()].filter((n): n is Helped => n.helping !== undefined));
+  d.ospf.interfaces.flatMap((oi) => oi.neighbors.all.filter((n): n is Helped => n.helping !== undefined));
 const remainingS = (n: Helped): number => Math.floor(millis(n.helping.timer.deadline - n.oi.ospf.now) / 1000);
 
 function text(d: OspfDaemon, detail: boolean): string {

@@ -161,8 +161,7 @@ function installFilter(on: On): void {
     if (args.has("no")) c.settings.opaque = false;
     else unset(c.settings, "opaque");
     if (c.settings.opaque === before) return;
-    for (const oi of interfacesOf(c))
-      for (const n of [...oi.neighbors.values()]) c.daemon.ospf.hooks.neighborEvent(n, "KillNbr");
+    for (const oi of interfacesOf(c)) for (const n of oi.neighbors.all) c.daemon.ospf.hooks.neighborEvent(n, "KillNbr");
   });
 }
 

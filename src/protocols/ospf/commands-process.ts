@@ -155,8 +155,7 @@ function installBehaviour(on: On): void {
       const { ospf } = d;
       if (ospf.settings.opaque === !args.has("no")) return;
       ospf.settings.opaque = !args.has("no");
-      for (const oi of ospf.interfaces)
-        for (const n of [...oi.neighbors.values()]) ospf.hooks.neighborEvent(n, "KillNbr");
+      for (const oi of ospf.interfaces) for (const n of oi.neighbors.all) ospf.hooks.neighborEvent(n, "KillNbr");
     });
   on("[no] shutdown", (d, args) => {
     const { gracefulS, opaque } = d.ospf.settings;

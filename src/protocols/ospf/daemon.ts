@@ -259,7 +259,7 @@ export class OspfDaemon implements FrrInstance, Views {
   /** Neighbours and what they told are forgotten, and own advertisements said anew. */
   areaKindChanged(area: Area): void {
     const { ospf } = this;
-    for (const oi of area.interfaces) for (const n of [...oi.neighbors.values()]) neighborEvent(n, "KillNbr");
+    for (const oi of area.interfaces) for (const n of oi.neighbors.all) neighborEvent(n, "KillNbr");
     for (const slot of ownOf(area)) if (slot.lsa.type !== LSA_ROUTER) flush(ospf, area, slot);
     if (area.interfaces.length > 0) routerLsa(ospf, area);
     this.borders.check();
@@ -287,7 +287,7 @@ export class OspfDaemon implements FrrInstance, Views {
       return true;
     return ospf.interfaces.some((oi) => {
       if (oi.state === "Waiting" || oi.updatesScheduled || oi.ackTimer.deadline !== NEVER) return true;
-      for (const n of oi.neighbors.values()) {
+      for (const n of oi.neighbors.all) {
         if (n.retransmit.size > 0 || n.requests.size > 0 || (n.paced?.waiting.size ?? 0) > 0) return true;
         if (n.state === "Init" || n.state === "ExStart" || n.state === "Exchange" || n.state === "Loading") return true;
       }

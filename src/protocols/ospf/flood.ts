@@ -90,7 +90,7 @@ function floodArea(area: Area, slot: Slot, from: Neighbor | undefined): boolean 
 function floodInterface(oi: OspfInterface, slot: Slot, from: Neighbor | undefined): boolean {
   if (oi.lsaPacing !== undefined) return floodPaced(oi, oi.lsaPacing, slot, from);
   let wanted = false;
-  for (const n of oi.neighbors.values())
+  for (const n of oi.neighbors.all)
     if (wants(n, slot, from)) {
       retransmitTo(n, slot);
       wanted = true;
@@ -110,7 +110,7 @@ function floodInterface(oi: OspfInterface, slot: Slot, from: Neighbor | undefine
 /** The same where updates keep a distance: each neighbour has its queue, and what has left is on its list. */
 function floodPaced(oi: OspfInterface, pacing: LsaPacing, slot: Slot, from: Neighbor | undefined): boolean {
   const wanting: Neighbor[] = [];
-  for (const n of oi.neighbors.values())
+  for (const n of oi.neighbors.all)
     if (wants(n, slot, from)) wanting.push(n);
     else n.paced?.forget(slot);
   const back = from !== undefined && from.oi === oi;
@@ -189,7 +189,7 @@ export function retransmit(n: Neighbor): void {
   n.exchangeAt = now;
   const since = now - n.oi.retransmitS * S;
   const { lsaPacing, adjacencyPacing } = n.oi;
-  for (const slot of n.retransmit.slots()) {
+  for (const slot of n.retransmit.installedBy(since)) {
     if ((n.paced?.sentAt.get(slot) ?? slot.at) > since) continue;
     if (lsaPacing === undefined) queueUpdateTo(n, slot);
     else if (n.paced?.waiting.has(slot) !== true) pace(n, lsaPacing, slot, retransmitTo);
@@ -209,7 +209,7 @@ export function flush(ospf: Ospf, area: Area, slot: Slot): void {
   slot.age = MAX_AGE;
   slot.doNotAge = false;
   slot.at = ospf.now;
-  slot.refreshAt = NEVER;
+  slot.refreshAt = undefined;
   slot.flushing = true;
   flood(ospf, area, slot, undefined);
   const scope = isSystemWide(slot.lsa.type) ? undefined : area;

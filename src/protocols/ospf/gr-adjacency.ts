@@ -49,7 +49,8 @@ export function allAdjacent(ospf: Ospf): boolean {
 function transitAdjacent(ospf: Ospf, area: Area, address: Ipv4): boolean {
   if (!ospf.interfaces.some((oi) => oi.address === address))
     return isFull(neighborOf(area, (n) => n.address === address));
-  const network = area.lsdb.first(LSA_NETWORK, address)?.lsa.body;
+  const [said] = area.lsdb.of(LSA_NETWORK, address);
+  const network = said?.lsa.body;
   return (
     network?.kind === "network" &&
     network.attached.every((id) => id === ospf.routerId || isFull(neighborOf(area, (n) => n.routerId === id)))
@@ -59,6 +60,6 @@ function transitAdjacent(ospf: Ospf, area: Area, address: Ipv4): boolean {
 const isFull = (n: Neighbor | undefined): boolean => n?.state === "Full";
 
 function neighborOf(area: Area, is: (n: Neighbor) => boolean): Neighbor | undefined {
-  for (const oi of area.interfaces) for (const n of oi.neighbors.values()) if (is(n)) return n;
+  for (const oi of area.interfaces) for (const n of oi.neighbors.all) if (is(n)) return n;
   return undefined;
 }

@@ -20,7 +20,7 @@ export function tellGrace(oi: OspfInterface, reason: number, periodS: number, wi
   const { ospf, device, area } = oi;
   const planned = reason !== RestartReason.unknown && reason !== RestartReason.switchover;
   if (!device.up || !device.running || device.loopback || oi.type === "virtual") return;
-  if (planned && ![...oi.neighbors.values()].some((n) => n.state !== "Down")) return;
+  if (planned && !oi.neighbors.all.some((n) => n.state !== "Down")) return;
   const adv = ospf.routerId;
   const known = area.lsdb.findOn(oi.ifname, GRACE_ID, adv);
   const lsa = makeLsa({

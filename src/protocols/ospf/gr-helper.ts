@@ -71,7 +71,7 @@ export function receiveGrace(n: Neighbor, lsa: Lsa, age: number, withdrawn: bool
 
 /** On networks of many the restarting router tells its address: its advertisement may have come by another one. */
 const restarterOf = (n: Neighbor, { address }: Grace): Neighbor | undefined =>
-  n.oi.type === "point-to-point" ? n : [...n.oi.neighbors.values()].find((o) => o.address === address);
+  n.oi.type === "point-to-point" ? n : n.oi.neighbors.all.find((o) => o.address === address);
 
 /** §3.1. */
 function mayHelp(restarter: Neighbor, grace: Grace, age: number): boolean {
@@ -110,6 +110,6 @@ export function topologyChanged(ospf: Ospf, type: number): void {
   if (!ospf.settings.grHelper.strict || type > 7) return;
   for (const oi of ospf.interfaces) {
     if (oi.area.settings.kind === "stub" && type === 5) continue;
-    for (const n of oi.neighbors.values()) if (n.helping !== undefined) exitHelper(n, "Topology Change");
+    for (const n of oi.neighbors.all) if (n.helping !== undefined) exitHelper(n, "Topology Change");
   }
 }

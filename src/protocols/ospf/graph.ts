@@ -20,6 +20,8 @@ export class Vertex {
   /** Distance from this router, and how to go there. */
   dist = UNREACHED;
   hops: HopSet | undefined = undefined;
+  /** What it said of ways when distances were computed; null: nothing else than it says now. */
+  before: Shape | undefined | null = null;
 
   constructor(graph: Graph, network: boolean, id: Ipv4, at: number) {
     this.graph = graph;
@@ -43,8 +45,8 @@ export class Graph {
   readonly routers = new Map<Ipv4, Vertex>();
   readonly networks = new Map<Ipv4, Vertex>();
   readonly vertices: Vertex[] = [];
-  /** Vertices that say something else of ways than when distances were computed, and what they said then. */
-  changed = new Map<Vertex, Shape | undefined>();
+  /** Vertices that say something else of ways than when distances were computed. */
+  changed: Vertex[] = [];
   /** Distances have to be computed from the beginning. */
   anew = true;
   /** Ways from a router that cost nothing: they may lead round in a circle. */
@@ -68,14 +70,20 @@ export class Graph {
   /** A vertex says something new. `ways`: of ways as well. */
   says(v: Vertex, lsa: Lsa | undefined, ways: boolean): void {
     const before = v.shape;
-    if (ways && !this.changed.has(v)) this.changed.set(v, before);
+    if (ways && v.before === null) {
+      v.before = before;
+      this.changed.push(v);
+    }
     v.lsa = lsa;
     this.free += (v.shape?.free === true ? 1 : 0) - (before?.free === true ? 1 : 0);
   }
   /** Distances are computed: what says nothing any more goes. */
   computed(): void {
-    for (const v of this.changed.keys()) if (v.lsa === undefined) this.#remove(v);
-    this.changed = new Map();
+    for (const v of this.changed) {
+      v.before = null;
+      if (v.lsa === undefined) this.#remove(v);
+    }
+    this.changed = [];
     this.anew = false;
   }
   #remove(v: Vertex): void {

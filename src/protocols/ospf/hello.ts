@@ -18,7 +18,7 @@ export function sendHello(oi: OspfInterface): void {
   if (oi.passive) return;
   if (oi.peer !== undefined) return sendHelloTo(oi, oi.peer.address);
   if (!oi.nonBroadcast) return sendHelloTo(oi, ALL_SPF_ROUTERS);
-  for (const n of oi.neighbors.values()) if (n.state !== "Down" && hearsHellos(n)) sendHelloTo(oi, n.address);
+  for (const n of oi.neighbors.all) if (n.state !== "Down" && hearsHellos(n)) sendHelloTo(oi, n.address);
 }
 
 /** Who is sent hellos where nothing reaches all (RFC 2328 §9.5.1). */
@@ -31,7 +31,7 @@ function hearsHellos(n: Neighbor): boolean {
 
 export function sendHelloTo(oi: OspfInterface, to: Ipv4): void {
   const neighbors: Ipv4[] = [];
-  for (const n of oi.neighbors.values()) if (n.state !== "Down" && n.state !== "Attempt") neighbors.push(n.routerId);
+  for (const n of oi.neighbors.all) if (n.state !== "Down" && n.state !== "Attempt") neighbors.push(n.routerId);
   const hello: Hello = {
     kind: "hello",
     // ospfd/ospf_packet.c:ospf_make_hello: numbered point-to-point interfaces tell theirs as well

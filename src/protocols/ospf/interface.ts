@@ -41,7 +41,7 @@ function election(oi: OspfInterface): InterfaceState {
   const candidates: Candidate[] = [];
   const { address, priority } = oi;
   if (priority > 0) candidates.push({ address, routerId: ospf.routerId, priority, dr: oi.dr, bdr: oi.bdr });
-  for (const n of oi.neighbors.values()) {
+  for (const n of oi.neighbors.all) {
     const { address, routerId, priority, dr, bdr } = n;
     if (priority > 0 && routerId !== 0 && atLeast(n.state, "2-Way"))
       candidates.push({ address, routerId, priority, dr, bdr });
@@ -50,7 +50,7 @@ function election(oi: OspfInterface): InterfaceState {
   oi.dr = elected.dr;
   oi.bdr = elected.bdr;
   if (oi.dr !== before.dr || oi.bdr !== before.bdr || ospf.restarting !== undefined)
-    for (const n of oi.neighbors.values())
+    for (const n of oi.neighbors.all)
       if (atLeast(n.state, "2-Way")) ospf.later(() => ospf.hooks.neighborEvent(n, "AdjOK?"));
   return elected.state;
 }
@@ -146,10 +146,10 @@ export function helloTimer(oi: OspfInterface): void {
 function forget(oi: OspfInterface): void {
   const { ospf } = oi;
   detachStaticNeighbors(oi);
-  for (const n of [...oi.neighbors.values()]) ospf.hooks.neighborEvent(n, "KillNbr");
+  for (const n of oi.neighbors.all) ospf.hooks.neighborEvent(n, "KillNbr");
   oi.dr = 0;
   oi.bdr = 0;
-  oi.delayedAcks = { lsas: [], ages: [] };
+  oi.delayedAcks.clear();
   oi.directAcks = [];
   oi.updates.clear();
   oi.updatesScheduled = false;

@@ -55,20 +55,18 @@ function linksOf(oi: OspfInterface): readonly RouterLink[] {
       return [...own, ...neighborLinks(oi)];
     }
     case "virtual":
-      return [...oi.neighbors.values()]
-        .filter(full)
-        .map((n) => link(LINK_VIRTUAL, n.routerId, oi.address, linkCost(oi)));
+      return oi.neighbors.all.filter(full).map((n) => link(LINK_VIRTUAL, n.routerId, oi.address, linkCost(oi)));
     case "broadcast":
     case "non-broadcast": {
       if (oi.state === "Waiting" || oi.fullNeighbors === 0) return stub(oi);
-      const adjacent = oi.dr === oi.address || [...oi.neighbors.values()].some((n) => n.address === oi.dr && full(n));
+      const adjacent = oi.dr === oi.address || oi.neighbors.all.some((n) => n.address === oi.dr && full(n));
       return adjacent ? [link(LINK_TRANSIT, oi.dr, oi.address, linkCost(oi))] : stub(oi);
     }
   }
 }
 
 const neighborLinks = (oi: OspfInterface): RouterLink[] =>
-  [...oi.neighbors.values()].filter(full).map((n) => link(LINK_POINT_TO_POINT, n.routerId, linkData(oi), linkCost(oi)));
+  oi.neighbors.all.filter(full).map((n) => link(LINK_POINT_TO_POINT, n.routerId, linkData(oi), linkCost(oi)));
 
 /** What the links of an interface tell of it: its address, or its number when it has none of its own. */
 export const linkData = (oi: OspfInterface): Ipv4 =>
@@ -91,7 +89,7 @@ export function networkLsa(oi: OspfInterface): void {
     oi.networkLsa = undefined;
     return;
   }
-  const attached = [ospf.routerId, ...[...oi.neighbors.values()].filter(full).map((n) => n.routerId)];
+  const attached = [ospf.routerId, ...oi.neighbors.all.filter(full).map((n) => n.routerId)];
   const mask = maskOf(oi.settings.prefixSuppression ? 32 : oi.prefix.length); // RFC 6860 §2.2
   const body = { kind: "network" as const, mask, attached: attached.sort((a, b) => a - b) };
   oi.networkLsa = originate(ospf, area, { type: LSA_NETWORK, id: oi.address, options: area.options, body });

@@ -159,7 +159,7 @@ export function retunePacing(
 ): void {
   const pacing = settings?.enabled === true ? new LsaPacing(settings) : undefined;
   oi.lsaPacing = pacing;
-  for (const n of oi.neighbors.values()) {
+  for (const n of oi.neighbors.all) {
     if (n.paced === undefined) continue;
     if (pacing !== undefined) {
       n.paced.retune(pacing);

@@ -13,7 +13,7 @@ import {
   MAX_AGE,
 } from "./lsa-codec.ts";
 
-import { type Shape, sameWays, shapeOf } from "./shape.ts";
+import { type Shape, sameAttached, sameWays, shapeOf } from "./shape.ts";
 
 /** Two instances of one age or nearly, in seconds, count as the same (RFC 2328 appendix B: MaxAgeDiff). */
 const MAX_AGE_DIFF = 900;
@@ -33,9 +33,10 @@ export class Lsa {
   readonly bytes: Uint8Array;
   #body: LsaBody | undefined;
   #shape: Shape | undefined;
-  /** The instance that this one was compared with last, and whether ways were the same: all routers compare the same two. */
+  /** The instance that this one was compared with last, and what was the same: all routers compare the same two. */
   #comparedWith: Lsa | undefined;
   #sameWays = false;
+  #sameAttached = false;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -61,11 +62,19 @@ export class Lsa {
   }
   /** Whether distances are the same as with another instance. */
   leadsAs(other: Lsa): boolean {
-    if (this.#comparedWith !== other) {
-      this.#comparedWith = other;
-      this.#sameWays = sameWays(this.shape, other.shape);
-    }
+    this.#compare(other);
     return this.#sameWays;
+  }
+  /** Whether it attaches the same prefixes as another instance. */
+  attachesAs(other: Lsa): boolean {
+    this.#compare(other);
+    return this.#sameAttached;
+  }
+  #compare(other: Lsa): void {
+    if (this.#comparedWith === other) return;
+    this.#comparedWith = other;
+    this.#sameWays = sameWays(this.shape, other.shape);
+    this.#sameAttached = sameAttached(this.shape, other.shape);
   }
 
   /** Whether routes are the same with either: options and contents, not sequence number and checksum (RFC 2328 §13.2). */

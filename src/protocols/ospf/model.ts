@@ -11,6 +11,7 @@ import type { Lsa } from "./lsa.ts";
 import type { LsaPacing, PacedQueue } from "./lsa-pacing.ts";
 import { Lsdb, type Slot } from "./lsdb.ts";
 import type { InterfaceState, NeighborState, NetworkType, SpfPace } from "./machine.ts";
+import { NeighborTable } from "./neighbor-table.ts";
 import { ProcessAlarm, Tasks } from "./process-time.ts";
 import { RetransmissionList, Retransmissions } from "./retransmissions.ts";
 import {
@@ -126,10 +127,26 @@ export class StaticNeighbor {
   }
 }
 
+/** Room that a queue keeps while it is empty. */
+const ROOM_KEPT = 64;
+
 /** Instances on their way out, with the age of each. */
-export interface UpdateQueue {
-  readonly lsas: Lsa[];
-  readonly ages: number[];
+export class UpdateQueue {
+  lsas: Lsa[] = [];
+  ages: number[] = [];
+  size = 0;
+
+  add(lsa: Lsa, age: number): void {
+    this.lsas[this.size] = lsa;
+    this.ages[this.size++] = age;
+  }
+  clear(): void {
+    if (this.size > ROOM_KEPT) {
+      this.lsas = [];
+      this.ages = [];
+    }
+    this.size = 0;
+  }
 }
 
 /** One address of one interface on which OSPF runs. */
@@ -152,7 +169,7 @@ export class OspfInterface {
   cost = 0;
   passive: boolean;
   /** By address; on point-to-point interfaces by router id. */
-  readonly neighbors = new Map<Ipv4, Neighbor>();
+  readonly neighbors = new NeighborTable();
   fullNeighbors = 0;
   networkLsa: Slot | undefined;
   adjacencyPacing: AdjacencyPacing | undefined;
@@ -166,7 +183,7 @@ export class OspfInterface {
   /** Since when acknowledgements leave each second. */
   acksFrom: Nanos = NEVER;
   /** Acknowledgements to send. */
-  delayedAcks: UpdateQueue = { lsas: [], ages: [] };
+  readonly delayedAcks = new UpdateQueue();
   directAcks: { readonly to: Ipv4; readonly lsa: Lsa; readonly age: number }[] = [];
   /** What every packet asks of the socket; made with the first. */
   sendOptions: SendOptions | undefined;

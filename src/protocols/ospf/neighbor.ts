@@ -144,5 +144,5 @@ function remove(n: Neighbor): void {
   neighborSilent(n);
   clearAdjacency(n);
   n.retransmitTimer.set(NEVER);
-  for (const [key, other] of n.oi.neighbors) if (other === n) n.oi.neighbors.delete(key);
+  n.oi.neighbors.remove(n);
 }

@@ -86,7 +86,7 @@ export function asbrPath(r: Routing, id: Ipv4, only?: Area): RouterPath | undefi
   if (only !== undefined) return best;
   for (const area of r.ospf.areas.values()) {
     if (!r.examines(area)) continue;
-    for (let slot = area.lsdb.first(LSA_ASBR_SUMMARY, id); slot !== undefined; slot = slot.next) {
+    for (const slot of area.lsdb.of(LSA_ASBR_SUMMARY, id)) {
       const { body } = slot.lsa;
       const metric = body.kind === "summary" ? (body.metrics[0]?.metric ?? LS_INFINITY) : LS_INFINITY;
       const border = r.graphs.get(area)?.routers.get(slot.lsa.adv);

@@ -85,8 +85,7 @@ export const mayHear = (policy: OspfPolicy, oi: OspfInterface, source: Ipv4): bo
 /** Forgets neighbours that are not to be heard (ospfd/ospf_interface.c:ospf_intf_neighbor_filter_apply). */
 export function filterNeighbors(ospf: Ospf): void {
   for (const oi of ospf.interfaces)
-    for (const n of [...oi.neighbors.values()])
-      if (!ospf.hooks.mayHear(oi, n.address)) ospf.hooks.neighborEvent(n, "KillNbr");
+    for (const n of oi.neighbors.all) if (!ospf.hooks.mayHear(oi, n.address)) ospf.hooks.neighborEvent(n, "KillNbr");
 }
 
 /** What a change of policy sets in motion (ospfd/ospf_zebra.c:ospf_filter_update, ospf_prefix_list_update). */

@@ -50,7 +50,7 @@ function one(n: Neighbor, b: Uint8Array, o: number, end: number): boolean {
   }
   const slot = slotFor(oi, type, u32(b, o + 4), u32(b, o + 8));
   const lsa = readLsa(b, o, end, slot?.lsa);
-  if (lsa === undefined || !sound(lsa)) {
+  if (lsa === undefined || (lsa !== slot?.lsa && !sound(lsa))) {
     ospf.drop(lsa === undefined ? "advertisement checksum" : "advertisement contents", { ifname: oi.ifname, type });
     return true;
   }
@@ -65,7 +65,7 @@ function one(n: Neighbor, b: Uint8Array, o: number, end: number): boolean {
     take(n, lsa, { age, doNotAge: (u16(b, o) & DO_NOT_AGE) !== 0 }, slot);
     return true;
   }
-  if (n.state !== "Full" && n.requests.has(requestKey(type, lsa.id, lsa.adv))) {
+  if (n.requests.size > 0 && n.state !== "Full" && n.requests.has(requestKey(type, lsa.id, lsa.adv))) {
     ospf.later(() => ospf.hooks.neighborEvent(n, "BadLSReq")); // step 6
     return false;
   }
@@ -135,6 +135,6 @@ const sound = (lsa: Lsa): boolean =>
 /** Whether some neighbour is in Exchange or Loading (ospfd/ospf_neighbor.c:ospf_check_nbr_status). */
 function exchanging(ospf: Ospf): boolean {
   for (const oi of ospf.interfaces)
-    for (const n of oi.neighbors.values()) if (n.state === "Exchange" || n.state === "Loading") return true;
+    for (const n of oi.neighbors.all) if (n.state === "Exchange" || n.state === "Loading") return true;
   return false;
 }

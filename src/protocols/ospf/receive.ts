@@ -38,7 +38,10 @@ export function receive(ospf: Ospf, b: Uint8Array, o: number, end: number, info:
   dispatch(oi, b, o, o + wire.packetLength(b, o), routerId, source);
 }
 
-const isOwn = (ospf: Ospf, source: number): boolean => ospf.interfaces.some((i) => i.address === source);
+function isOwn(ospf: Ospf, source: number): boolean {
+  for (const oi of ospf.interfaces) if (oi.address === source) return true;
+  return false;
+}
 
 /** The virtual link that a packet belongs to (ospfd/ospf_packet.c:ospf_associate_packet_vl). */
 function virtualLink(
@@ -57,12 +60,18 @@ function virtualLink(
 function receiver(all: readonly OspfInterface[], source: number): OspfInterface | undefined {
   let best: OspfInterface | undefined;
   for (const oi of all) {
-    const peer = oi.device.addresses.find((a) => a.prefix.address === oi.address)?.peer;
-    const network = peer === undefined ? oi.prefix : { address: peer, length: oi.prefix.length };
-    if (oi.device.loopback || oi.unnumbered || !covers(network, source, 32)) continue;
+    if (oi.device.loopback || oi.unnumbered || !hears(oi, source)) continue;
     if (best === undefined || best.prefix.length < oi.prefix.length) best = oi;
   }
   return best ?? all.find((oi) => oi.unnumbered);
+}
+
+/** Whether a source lies in the network of an interface, or of the peer that its address has. */
+function hears({ device, prefix }: OspfInterface, source: number): boolean {
+  for (const a of device.addresses)
+    if (a.prefix.address === prefix.address && a.peer !== undefined)
+      return covers({ address: a.peer, length: prefix.length }, source, 32);
+  return covers(prefix, source, 32);
 }
 
 function unsound(oi: OspfInterface, b: Uint8Array, o: number, end: number, destination: number): string | undefined {

@@ -1,3 +1,4 @@
+import { type Nanos, NEVER } from "../../core/time.ts";
 import type { Lsdb, Slot } from "./lsdb.ts";
 
 /**
@@ -53,6 +54,8 @@ export class RetransmissionList {
   #bit = 0;
   #set: Set<Slot> | undefined;
   size = 0;
+  /** Nothing that came onto the list since it was empty was installed before. */
+  #oldestAt: Nanos = NEVER;
 
   constructor(all: Retransmissions) {
     this.#all = all;
@@ -67,9 +70,11 @@ export class RetransmissionList {
     if (this.size === 0) {
       this.#bit = this.#all.begin(this);
       this.#set = this.#bit === 0 ? new Set() : undefined;
+      this.#oldestAt = NEVER;
     } else if (this.has(slot)) return false;
     this.#set?.add(slot);
     slot.waiting |= this.#set === undefined ? this.#bit : OTHERS;
+    if (slot.at < this.#oldestAt) this.#oldestAt = slot.at;
     this.size++;
     return true;
   }
@@ -94,6 +99,10 @@ export class RetransmissionList {
         if ((slot.waiting & this.#bit) !== 0) found.push(slot);
       });
     return found;
+  }
+  /** What is on the list and was installed at `at` or before. */
+  installedBy(at: Nanos): readonly Slot[] {
+    return this.#oldestAt > at ? [] : this.slots().filter((slot) => slot.at <= at);
   }
   clear(): void {
     for (const slot of this.slots()) this.delete(slot);

@@ -195,10 +195,11 @@ export class Routing {
 
   /** What a router or network attaches: taken back as it was, put in as it is. */
   #contribute(v: Vertex, now: Lsa | undefined, ways: boolean): void {
-    const before = v.lsa?.shape.attached ?? NOTHING;
-    const after = now?.shape.attached ?? NOTHING;
+    const was = v.lsa;
     v.graph.says(v, now, ways);
-    if (sameAttached(before, after)) return;
+    if (was !== undefined && now?.attachesAs(was)) return;
+    const before = was?.shape.attached ?? NOTHING;
+    const after = now?.shape.attached ?? NOTHING;
     for (const { prefix, cost } of before) {
       const dest = this.dests.get(prefix);
       dest.detach(v, cost);
@@ -323,7 +324,7 @@ export class Routing {
       neighborHop: (link: RouterLink, neighbor: Ipv4): Hop | undefined => {
         for (const oi of area.interfaces) {
           if (linkData(oi) !== link.data || linkCost(oi) !== link.metric) continue;
-          for (const n of oi.neighbors.values()) if (n.routerId === neighbor) return hopOver(oi, n.address);
+          for (const n of oi.neighbors.all) if (n.routerId === neighbor) return hopOver(oi, n.address);
         }
         return undefined;
       },
@@ -344,14 +345,6 @@ const hopOver = (oi: OspfInterface, gateway: Ipv4): Hop => ({
 });
 
 const NOTHING: readonly Attached[] = [];
-
-const sameAttached = (a: readonly Attached[], b: readonly Attached[]): boolean =>
-  a === b ||
-  (a.length === b.length &&
-    a.every((x, i) => {
-      const y = b[i] as Attached;
-      return x.prefix.address === y.prefix.address && x.prefix.length === y.prefix.length && x.cost === y.cost;
-    }));
 
 type Placed = { readonly area: Area | undefined; readonly slot: Slot };
 function put(list: Placed[], area: Area | undefined, slot: Slot): void {

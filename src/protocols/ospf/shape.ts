@@ -74,6 +74,14 @@ export function costBack(way: Way, shape: Shape, to: { readonly id: Ipv4; readon
   return least;
 }
 
+/** Whether the same prefixes are attached. */
+export const sameAttached = ({ attached: a }: Shape, { attached: b }: Shape): boolean =>
+  a.length === b.length &&
+  a.every((x, i) => {
+    const y = b[i] as Attached;
+    return x.prefix.address === y.prefix.address && x.prefix.length === y.prefix.length && x.cost === y.cost;
+  });
+
 /** Whether distances are the same with either. */
 export function sameWays(a: Shape, b: Shape): boolean {
   return (

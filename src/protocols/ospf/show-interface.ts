@@ -43,13 +43,13 @@ function flagsOf({ device }: OspfInterface): string {
   return `<${flags.filter((f) => f !== false).join(",")}>`;
 }
 
-const adjacent = (oi: OspfInterface): number => [...oi.neighbors.values()].filter((n) => n.state === "Full").length;
-const heard = (oi: OspfInterface): number => [...oi.neighbors.values()].filter((n) => atLeast(n.state, "Init")).length;
+const adjacent = (oi: OspfInterface): number => oi.neighbors.all.filter((n) => n.state === "Full").length;
+const heard = (oi: OspfInterface): number => oi.neighbors.all.filter((n) => atLeast(n.state, "Init")).length;
 
 /** Router id of who has an address on the network. */
 function idOf(oi: OspfInterface, address: number): number | undefined {
   if (address === oi.address) return oi.ospf.routerId;
-  return [...oi.neighbors.values()].find((n) => n.address === address)?.routerId;
+  return oi.neighbors.all.find((n) => n.address === address)?.routerId;
 }
 
 function designated(oi: OspfInterface): readonly string[] {

@@ -26,7 +26,7 @@ export function installShowNeighbor(set: CommandSet<OspfDaemon>): void {
 }
 
 const all = (d: OspfDaemon): readonly Neighbor[] =>
-  d.ospf.interfaces.flatMap((oi) => [...oi.neighbors.values()].sort((a, b) => a.address - b.address));
+  d.ospf.interfaces.flatMap((oi) => [...oi.neighbors.all].sort((a, b) => a.address - b.address));
 
 const stateText = (n: Neighbor): string => `${n.state}/${roleOf(n)}`;
 const upFor = (n: Neighbor): string => spanText(n.oi.ospf.now - n.progressAt);

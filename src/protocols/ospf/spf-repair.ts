@@ -91,8 +91,8 @@ class Repair {
         if (to !== undefined) seeds.add(to);
       }
     };
-    for (const [v, before] of this.#graph.changed) {
-      put(v, before);
+    for (const v of this.#graph.changed) {
+      put(v, v.before ?? undefined);
       put(v, v.shape);
     }
     if (this.#start !== undefined) put(this.#start, this.#start.shape);

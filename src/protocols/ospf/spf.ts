@@ -12,7 +12,7 @@ import { repairPaths } from "./spf-repair.ts";
  * only what lies behind it is looked at. Returns how many vertices were.
  */
 export function shortestPaths(graph: Graph, root: Root, changed: (v: Vertex) => void): number {
-  const few = graph.changed.size * FEW < graph.vertices.length;
+  const few = graph.changed.length * FEW < graph.vertices.length;
   const looked =
     few && !graph.anew && graph.free === 0 ? repairPaths(graph, root, changed) : allPaths(graph, root, changed);
   graph.computed();

@@ -139,7 +139,7 @@ export class SegmentRouting {
 
   /** The labels that packets for a prefix get on the ways to it, by gateway; undefined: none. */
   labelsOf(prefix: Prefix): ReadonlyMap<Ipv4, number> | undefined {
-    const known = this.forwarding.get(keyOf(prefix));
+    const known = this.forwarding.size === 0 ? undefined : this.forwarding.get(keyOf(prefix));
     if (known === undefined) return undefined;
     const labels = new Map(known.ways.flatMap((w) => (w.label === undefined ? [] : [[w.gateway, w.label] as const])));
     return labels.size === 0 ? undefined : labels;
@@ -208,7 +208,7 @@ export class SegmentRouting {
   /** The neighbour with an address; 0: none. */
   #routerAt(address: Ipv4): Ipv4 {
     for (const oi of this.#ospf.interfaces)
-      for (const n of oi.neighbors.values()) if (n.address === address) return n.routerId;
+      for (const n of oi.neighbors.all) if (n.address === address) return n.routerId;
     return 0;
   }
 

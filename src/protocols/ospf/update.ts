@@ -6,7 +6,7 @@ import type { Lsa } from "./lsa.ts";
 import { LSA_HEADER } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import { atLeast, nextBeat } from "./machine.ts";
-import type { Neighbor, OspfInterface, UpdateQueue } from "./model.ts";
+import { type Neighbor, type OspfInterface, UpdateQueue } from "./model.ts";
 import { blankPacket, sendPacket } from "./send.ts";
 import { ALL_DR_ROUTERS, ALL_SPF_ROUTERS, HEADER, LS_ACK, LS_UPDATE } from "./wire.ts";
 
@@ -16,6 +16,8 @@ import { ALL_DR_ROUTERS, ALL_SPF_ROUTERS, HEADER, LS_ACK, LS_UPDATE } from "./wi
 const ACK_INTERVAL = S;
 /** Advertisements that wait for one destination, or acknowledgements on one interface, at most. */
 const QUEUE_MAX = 100_000;
+/** Destinations whose queues are kept while they are empty. */
+const DESTINATIONS_KEPT = 16;
 
 /**
  * Updates of one interface keep a distance that grows with the database, so that what comes in between leaves in one packet: FRR's ospfd, which reads up to
@@ -36,7 +38,7 @@ export function queueUpdate(oi: OspfInterface, slot: Slot): void {
 export const queueUpdateToAll = (oi: OspfInterface, slot: Slot): void => enqueue(oi, ALL_SPF_ROUTERS, slot);
 
 function eachAdjacent(oi: OspfInterface, visit: (n: Neighbor) => void): void {
-  for (const n of oi.neighbors.values()) if (atLeast(n.state, "Exchange")) visit(n);
+  for (const n of oi.neighbors.all) if (atLeast(n.state, "Exchange")) visit(n);
 }
 
 /** Sends an instance to one neighbour. */
@@ -45,11 +47,10 @@ export const queueUpdateTo = (n: Neighbor, slot: Slot): void =>
 
 function enqueue(oi: OspfInterface, to: Ipv4, slot: Slot): void {
   let queue = oi.updates.get(to);
-  if (queue === undefined) oi.updates.set(to, (queue = { lsas: [], ages: [] }));
-  if (queue.lsas.length >= QUEUE_MAX) return oi.ospf.drop("update queue full", { ifname: oi.ifname });
+  if (queue === undefined) oi.updates.set(to, (queue = new UpdateQueue()));
+  if (queue.size >= QUEUE_MAX) return oi.ospf.drop("update queue full", { ifname: oi.ifname });
   const { now } = oi.ospf;
-  queue.lsas.push(slot.lsa);
-  queue.ages.push(slot.ageTold(now, oi.transmitDelayS)); // §13.3: it grows by the transmission delay
+  queue.add(slot.lsa, slot.ageTold(now, oi.transmitDelayS)); // §13.3: it grows by the transmission delay
   if (oi.updatesScheduled) return;
   oi.updatesScheduled = true;
   const due = oi.updatedAt + updateGap(oi);
@@ -63,14 +64,15 @@ export function flushUpdates(oi: OspfInterface): void {
   oi.updatedAt = oi.ospf.now;
   for (const [to, queue] of oi.updates) {
     sendUpdates(oi, to, queue);
-    if (oi.lsaPacing !== undefined) charge(oi, to, queue.lsas.length);
+    if (oi.lsaPacing !== undefined) charge(oi, to, queue.size);
+    queue.clear();
   }
-  oi.updates.clear();
+  if (oi.updates.size > DESTINATIONS_KEPT) oi.updates.clear();
 }
 
 /** What leaves by the usual way counts for the distances that neighbours' own queues keep (ospfd/ospf_packet.c:lsu_sent_for_dst). */
 function charge(oi: OspfInterface, to: Ipv4, count: number): void {
-  for (const n of oi.neighbors.values()) {
+  for (const n of oi.neighbors.all) {
     const all = to === ALL_SPF_ROUTERS;
     const gets = to === ALL_DR_ROUTERS ? n.address === n.dr || n.address === n.bdr : all || n.address === to;
     if (gets && atLeast(n.state, "Exchange")) n.paced?.charge(count);
@@ -81,11 +83,8 @@ function charge(oi: OspfInterface, to: Ipv4, count: number): void {
 export function sendUpdatesTo(n: Neighbor, slots: readonly Slot[]): void {
   const { oi } = n;
   const { now } = oi.ospf;
-  const queue: UpdateQueue = { lsas: [], ages: [] };
-  for (const slot of slots) {
-    queue.lsas.push(slot.lsa);
-    queue.ages.push(slot.ageTold(now, oi.transmitDelayS));
-  }
+  const queue = new UpdateQueue();
+  for (const slot of slots) queue.add(slot.lsa, slot.ageTold(now, oi.transmitDelayS));
   sendUpdates(oi, oi.type === "point-to-point" ? ALL_SPF_ROUTERS : n.address, queue);
 }
 
@@ -93,11 +92,11 @@ export function sendUpdatesTo(n: Neighbor, slots: readonly Slot[]): void {
 function sendUpdates(oi: OspfInterface, to: Ipv4, queue: UpdateQueue): void {
   const max = bodyMax(oi);
   const maxLsas = oi.lsaPacing?.maxLsas ?? Number.POSITIVE_INFINITY;
-  const { lsas } = queue;
-  for (let from = 0; from < lsas.length; ) {
+  const { lsas, size } = queue;
+  for (let from = 0; from < size; ) {
     let length = 4;
     let end = from;
-    while (end < lsas.length) {
+    while (end < size) {
       const more = (lsas[end] as Lsa).length;
       if (end > from && (length + more > max || end - from >= maxLsas)) break;
       length += more;
@@ -128,11 +127,10 @@ function sendUpdate(
 
 /** Acknowledges together with others, on the interface's next beat. */
 export function delayAck(oi: OspfInterface, lsa: Lsa, age: number): void {
-  const { lsas, ages } = oi.delayedAcks;
-  if (lsas.length >= QUEUE_MAX) return oi.ospf.drop("acknowledgement queue full", { ifname: oi.ifname });
-  if (lsas.length === 0) oi.ackTimer.set(nextBeat(oi.acksFrom, ACK_INTERVAL, oi.ospf.now));
-  lsas.push(lsa);
-  ages.push(age);
+  const acks = oi.delayedAcks;
+  if (acks.size >= QUEUE_MAX) return oi.ospf.drop("acknowledgement queue full", { ifname: oi.ifname });
+  if (acks.size === 0) oi.ackTimer.set(nextBeat(oi.acksFrom, ACK_INTERVAL, oi.ospf.now));
+  acks.add(lsa, age);
 }
 
 /** Acknowledges to one neighbour, once this instant's events are done. */
@@ -144,8 +142,9 @@ export function directAck(n: Neighbor, lsa: Lsa, age: number): void {
       const acks = oi.directAcks;
       oi.directAcks = [];
       for (const to of new Set(acks.map((a) => a.to))) {
-        const its = acks.filter((a) => a.to === to);
-        sendAcks(oi, to, { lsas: its.map((a) => a.lsa), ages: its.map((a) => a.age) });
+        const its = new UpdateQueue();
+        for (const a of acks) if (a.to === to) its.add(a.lsa, a.age);
+        sendAcks(oi, to, its);
       }
     });
   // ospfd/ospf_packet.c:ospf_ls_ack_send_direct: one of several who said the same hears it for all
@@ -157,16 +156,16 @@ export function directAck(n: Neighbor, lsa: Lsa, age: number): void {
 /** The delay is over. */
 export function sendDelayedAcks(oi: OspfInterface): void {
   const acks = oi.delayedAcks;
-  oi.delayedAcks = { lsas: [], ages: [] };
-  if (oi.nonBroadcast) return eachAdjacent(oi, (n) => sendAcks(oi, n.address, acks));
   const forAll = !oi.elects || oi.state === "DR" || oi.state === "Backup";
-  sendAcks(oi, forAll ? ALL_SPF_ROUTERS : ALL_DR_ROUTERS, acks);
+  if (oi.nonBroadcast) eachAdjacent(oi, (n) => sendAcks(oi, n.address, acks));
+  else sendAcks(oi, forAll ? ALL_SPF_ROUTERS : ALL_DR_ROUTERS, acks);
+  acks.clear();
 }
 
-function sendAcks(oi: OspfInterface, to: Ipv4, { lsas, ages }: UpdateQueue): void {
+function sendAcks(oi: OspfInterface, to: Ipv4, { lsas, ages, size }: UpdateQueue): void {
   const most = Math.max(1, Math.floor(bodyMax(oi) / LSA_HEADER));
-  for (let from = 0; from < lsas.length; from += most) {
-    const end = Math.min(from + most, lsas.length);
+  for (let from = 0; from < size; from += most) {
+    const end = Math.min(from + most, size);
     const b = blankPacket(oi, LS_ACK, (end - from) * LSA_HEADER);
     let at = HEADER;
     for (let i = from; i < end; i++) {

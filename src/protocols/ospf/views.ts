@@ -62,7 +62,7 @@ const routers = (d: OspfDaemon): readonly Record<string, unknown>[] =>
 function neighbors(d: OspfDaemon): unknown {
   const table: Record<string, unknown[]> = {};
   for (const oi of d.ospf.interfaces)
-    for (const n of oi.neighbors.values()) {
+    for (const n of oi.neighbors.all) {
       const id = formatIp(n.routerId);
       (table[id] ??= []).push({ state: n.state, role: roleOf(n), priority: n.priority });
     }

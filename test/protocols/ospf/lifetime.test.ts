@@ -113,7 +113,7 @@ it.each([
   "clear ip ospf interface e21",
 ])("%s begins adjacencies anew", (command) => {
   const { lab, r1, r2, r3 } = line();
-  const changes = [...(r2.ospfd.ospf.interfaces[0]?.neighbors.values() ?? [])][0];
+  const changes = [...(r2.ospfd.ospf.interfaces[0]?.neighbors.all ?? [])][0];
   expect(full(r2)).toBe(true);
   show(r2, command);
   expect(changes?.state).toBe("Deleted");

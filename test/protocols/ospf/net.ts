@@ -78,6 +78,6 @@ export function configure(router: Router, ...lines: readonly string[]): void {
 export function neighborStates(router: Router): Record<string, string> {
   const states: Record<string, string> = {};
   for (const oi of router.ospfd.ospf.interfaces)
-    for (const n of oi.neighbors.values()) states[`${oi.ifname} ${n.routerId >>> 0}`] = n.state;
+    for (const n of oi.neighbors.all) states[`${oi.ifname} ${n.routerId >>> 0}`] = n.state;
   return states;
 }

@@ -22,8 +22,7 @@ function lan(count: number, at: string, more = "") {
 /** How many neighbours of the first router are in each state. */
 const census = (r: Router): Record<string, number> => {
   const all: Record<string, number> = {};
-  for (const oi of r.ospfd.ospf.interfaces)
-    for (const n of oi.neighbors.values()) all[n.state] = (all[n.state] ?? 0) + 1;
+  for (const oi of r.ospfd.ospf.interfaces) for (const n of oi.neighbors.all) all[n.state] = (all[n.state] ?? 0) + 1;
   return all;
 };
 const comingUp = (r: Router): number => {
@@ -61,7 +60,7 @@ describe("adjacencies that keep a pace", () => {
     expect(grown).toBeGreaterThan(1);
     configure(first, "interface e0", "ip ospf adjacency-pacing dynamic thresholds 2 1");
     const [running] = first.ospfd.ospf.interfaces;
-    for (const n of running?.neighbors.values() ?? [])
+    for (const n of running?.neighbors.all ?? [])
       first.ospfd.ospf.areas.get(0)?.lsdb.eachOfAll((slot) => n.retransmit.add(slot));
     running?.adjacencyPacing?.feedback();
     lab.run(S / 10);
@@ -137,7 +136,7 @@ describe("updates that keep a distance", () => {
     lab.run(30 * S);
     const { ospf } = first.ospfd;
     const [oi] = ospf.interfaces;
-    const [n] = oi?.neighbors.values() ?? [];
+    const [n] = oi?.neighbors.all ?? [];
     configure(first, "router ospf", "default-information originate always");
     lab.run(10 * S);
     const pacing = oi?.lsaPacing;

@@ -264,9 +264,7 @@ export class Routes {
   /** The device that has an address of this host; 0 when none has (net/ipv4/devinet.c:__ip_dev_find). */
   #homeOf(address: Ipv4): number {
     const { addresses, fib, loopback } = this.#kernel;
-    const own = addresses.isLocal(address) ? addresses.list().find((a) => a.address === address) : undefined;
-    if (own !== undefined) return own.ifindex;
-    return fib.addressType(address) === "local" ? loopback.ifindex : 0;
+    return addresses.deviceOf(address) ?? (fib.addressType(address) === "local" ? loopback.ifindex : 0);
   }
 
   #toSelf(d: Dst, target: Ipv4, source: Ipv4): void {
