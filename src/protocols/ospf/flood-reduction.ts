@@ -84,7 +84,7 @@ export class FloodReduction {
     this.#ageUnreached(ospf.lsdb, (slot) => {
       for (const graph of graphs.values())
         if ((graph.routers.get(slot.lsa.adv)?.dist ?? UNREACHED) !== UNREACHED) return true;
-      return [...ospf.areas.values()].some((a) => a.lsdb.first(LSA_ASBR_SUMMARY, slot.lsa.adv) !== undefined);
+      return [...ospf.areas.values()].some((a) => [...a.lsdb.of(LSA_ASBR_SUMMARY, slot.lsa.adv)].length > 0);
     });
   }
   #ageUnreached(lsdb: Lsdb, reached: (slot: Slot) => boolean): void {

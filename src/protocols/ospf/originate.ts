@@ -1,5 +1,5 @@
 import type { Ipv4 } from "../../core/addr.ts";
-import { NEVER, S } from "../../core/time.ts";
+import { S } from "../../core/time.ts";
 import { demandedOptions, staysYoung } from "./demand.ts";
 import { flood, flush, install, isOpaque, lsdbOf } from "./flood.ts";
 import { makeLsa } from "./lsa.ts";
@@ -59,7 +59,7 @@ export function originateIfChanged(ospf: Ospf, area: Area, origin: Origin): Slot
     const options = demandedOptions(ospf, area, origin);
     const made = makeLsa({ ...origin, options, adv: ospf.routerId, seq: known.lsa.seq });
     if (made.sameContents(known.lsa)) {
-      if (known.refreshAt === NEVER && !known.doNotAge) scheduleRefresh(ospf, known); // it came back from others
+      if (known.refreshAt === undefined && !known.doNotAge) scheduleRefresh(ospf, known); // it came back from others
       return known;
     }
   }
