@@ -39,7 +39,7 @@ export function originate(ospf: Ospf, area: Area, origin: Origin): Slot | undefi
   const doNotAge = staysYoung(ospf, area, origin.type);
   const slot = install(ospf, area, lsa, 0, { self: true, link: origin.link, known, doNotAge });
   if (slot === undefined) return undefined;
-  if (doNotAge) slot.refreshAt = NEVER;
+  if (doNotAge) slot.refreshAt = undefined;
   else scheduleRefresh(ospf, slot);
   flood(ospf, area, slot, undefined);
   ospf.os.trace("ospf.originate", { type: origin.type, id: origin.id, seq: slot.lsa.seq >>> 0 });
