@@ -1,11 +1,11 @@
-import type { Ipv4 } from "../../core/addr.ts";
+import { formatIp, type Ipv4 } from "../../core/addr.ts";
 import { CommandSet, type Said } from "../command.ts";
 import { installLog } from "../log-commands.ts";
 import { installPolicy } from "../policy.ts";
 import { tableFull } from "../refusal.ts";
 import type { RouteKind } from "../zapi.ts";
 import { INTERFACES_MAX, type Interface } from "./interfaces.ts";
-import { STATIC } from "./lsps.ts";
+import { EXPLICIT_NULL, IMPLICIT_NULL, STATIC } from "./lsps.ts";
 import { showClients, showNexthops } from "./show-clients.ts";
 import { showBrief, showInterfaces } from "./show-interface.ts";
 import { showRoute, showRoutes, showSummary } from "./show-route.ts";
@@ -52,10 +52,7 @@ function installShows(): void {
     .add("view", "show ip router-id", (z) => routerIdText(z));
 }
 
-function routerIdText(z: Zebra): string {
-  const id = [24, 16, 8, 0].map((n) => (z.routerId >>> n) & 255).join(".");
-  return `zebra:\n     router-id ${id} vrf default\n`;
-}
+const routerIdText = (z: Zebra): string => `zebra:\n     router-id ${formatIp(z.routerId)} vrf default\n`;
 
 function installGlobals(): void {
   const routerId = (z: Zebra, id: Ipv4): void => {
@@ -103,7 +100,7 @@ function installMpls(): void {
       (z, a) => {
         if (!z.lsps.enabled) return { refused: "% MPLS not turned on in kernel, ignoring command\n" };
         const [label, gateway] = [a.int("label"), a.ip("gateway")];
-        const out = a.findInt("out") ?? (a.has("explicit") ? 0 : 3);
+        const out = a.findInt("out") ?? (a.has("explicit") ? EXPLICIT_NULL : IMPLICIT_NULL);
         z.lsps.set(label, STATIC, [...others(z, label, gateway), { gateway, label: out }]);
         return undefined;
       },

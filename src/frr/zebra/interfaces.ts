@@ -5,7 +5,7 @@ import type { Nanos } from "../../core/time.ts";
 import type { ZebraAddress, ZebraInterface } from "../zapi.ts";
 
 /** What is configured of an interface. */
-export class InterfaceConfig {
+class InterfaceConfig {
   description = "";
   /** Mbit/s; 0: what the device says. */
   bandwidthMbps = 0;
@@ -204,7 +204,7 @@ function toldAddress(a: OsAddress): ZebraAddress {
 }
 
 /** lib/if.c:if_cmp_name_func: numbers in names count as numbers. */
-export function compareNames(a: string, b: string): number {
+function compareNames(a: string, b: string): number {
   const parts = (name: string): readonly string[] => name.match(/\d+|\D+/g) ?? [];
   const [x, y] = [parts(a), parts(b)];
   for (let i = 0; i < Math.min(x.length, y.length); i++) {

@@ -1,7 +1,14 @@
-import { type NetlinkMessage, type OsNexthop, type OsRouteEntry, RTPROT_KERNEL } from "../../core/netlink.ts";
+import {
+  type NetlinkMessage,
+  type OsNexthop,
+  type OsRouteEntry,
+  RTPROT_KERNEL,
+  TABLE_MAIN,
+} from "../../core/netlink.ts";
 import type { Os } from "../../core/os.ts";
 import type { RouteKind, ZebraNexthop } from "../zapi.ts";
 import type { Interfaces } from "./interfaces.ts";
+import { IMPLICIT_NULL } from "./lsps.ts";
 import type { KernelImage, Nexthop, RibNode, RouteEntry, RouteFacts } from "./rib.ts";
 
 /** The metric of all routes that zebra puts into the kernel (zebra/rt_netlink.h:NL_DEFAULT_ROUTE_METRIC). */
@@ -9,7 +16,7 @@ const METRIC = 20;
 /** Ways of one route, at most (configure --enable-multipath=256). */
 const MULTIPATH_MAX = 256;
 const RTPROT_REDIRECT = 1;
-const IMPLICIT_NULL = 3;
+const RTPROT_ZEBRA = 11;
 const NO_LABELS: readonly number[] = [];
 /** zebra/rt_netlink.h: who made a route, by its kind. */
 const PROTOCOLS: ReadonlyMap<RouteKind, number> = new Map([
@@ -17,20 +24,11 @@ const PROTOCOLS: ReadonlyMap<RouteKind, number> = new Map([
   ["ospf", 188],
   ["bgp", 186],
 ]);
-/** Who makes routes as daemons like this one do. */
+/** Who makes routes as daemons like this one do (zebra/rt_netlink.c:is_selfroute): zebra, and FRR's protocols by their numbers there. */
 export const OWN: ReadonlySet<number> = new Set([
+  RTPROT_ZEBRA,
   ...PROTOCOLS.values(),
-  11,
-  187,
-  189,
-  190,
-  191,
-  192,
-  193,
-  194,
-  195,
-  197,
-  198,
+  ...[187, 189, 190, 191, 192, 193, 194, 195, 197, 198],
 ]);
 
 /** Makes the kernel's route for a prefix what the selected route says, if zebra is to make it. Returns whether the kernel has it then. */
@@ -57,7 +55,7 @@ function imageOf(os: Os, e: RouteEntry, table: number, interfaces: Interfaces): 
   const way = os.route.way({
     table,
     metric: METRIC,
-    protocol: PROTOCOLS.get(kind) ?? 11,
+    protocol: PROTOCOLS.get(kind) ?? RTPROT_ZEBRA,
     scope: 0,
     source,
     ...(nowhere === undefined
@@ -81,17 +79,17 @@ const osHop = (way: Nexthop, interfaces: Interfaces): OsNexthop => ({
 });
 
 /** Whether a route of the kernel is one that zebra learns: not its own, nor one that follows from an address. */
-export const isForeign = (r: OsRouteEntry): boolean =>
+const isForeign = (r: OsRouteEntry): boolean =>
   !OWN.has(r.protocol) &&
   r.protocol !== RTPROT_KERNEL &&
   r.protocol !== RTPROT_REDIRECT &&
   (r.type === "unicast" || r.type === "blackhole" || r.type === "unreachable" || r.type === "prohibit");
 
 /** Whether a route was put into the kernel by a daemon like this one. */
-export const isOwn = (r: OsRouteEntry): boolean => OWN.has(r.protocol);
+const isOwn = (r: OsRouteEntry): boolean => OWN.has(r.protocol);
 
 /** A route of the kernel as zebra keeps it: the highest octet of the metric is its distance (zebra/rt_netlink.c:netlink_route_change_read_unicast). */
-export function kernelFacts(r: OsRouteEntry, interfaces: Interfaces): RouteFacts {
+function kernelFacts(r: OsRouteEntry, interfaces: Interfaces): RouteFacts {
   const nowhere = r.type === "unicast" ? undefined : r.type === "blackhole" ? "blackhole" : "reject";
   return {
     kind: "kernel",
@@ -132,7 +130,7 @@ export function learnRoutes(
   let known = new Map<string, OsRouteEntry>();
   const keyOf = (r: OsRouteEntry): string => `${r.prefix.address}/${r.prefix.length} ${r.metric} ${r.tos}`;
   const take = (r: OsRouteEntry): void => {
-    if (r.table !== 254 || !isForeign(r)) return;
+    if (r.table !== TABLE_MAIN || !isForeign(r)) return;
     known.set(keyOf(r), r);
     add(r, kernelFacts(r, interfaces));
   };
@@ -146,7 +144,7 @@ export function learnRoutes(
       else take(m.route);
     },
     scan: () => {
-      const found = new Map(os.route.list(254).flatMap((r) => (isForeign(r) ? [[keyOf(r), r]] : [])));
+      const found = new Map(os.route.list(TABLE_MAIN).flatMap((r) => (isForeign(r) ? [[keyOf(r), r]] : [])));
       for (const [key, r] of known) if (!found.has(key)) remove(r, kernelFacts(r, interfaces));
       for (const [key, r] of found) if (!sameRoute(known.get(key), r)) add(r, kernelFacts(r, interfaces));
       known = found;

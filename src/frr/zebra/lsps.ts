@@ -7,8 +7,9 @@ import type { RibTable } from "./rib.ts";
 
 /** Labels and their ways out, the best of which the kernel has (zebra/zebra_mpls.c). */
 
-/** Nothing takes the label's place (RFC 3032 §2.1). */
-const IMPLICIT_NULL = 3;
+/** The label that only says IPv4, and the one that says that nothing takes a label's place (RFC 3032 §2.1). */
+export const EXPLICIT_NULL = 0;
+export const IMPLICIT_NULL = 3;
 const LABELS_MAX = 1 << 20;
 
 /** Whose a way is: configured ones are better than those of OSPF (zebra/zebra_mpls.c:lsp_distance). */
@@ -160,4 +161,4 @@ export class Lsps {
 
 /** A label as FRR prints it (lib/mpls.c:label2str). */
 export const labelText = (label: number): string =>
-  label === IMPLICIT_NULL ? "implicit-null" : label === 0 ? "IPv4 Explicit Null" : String(label);
+  label === IMPLICIT_NULL ? "implicit-null" : label === EXPLICIT_NULL ? "IPv4 Explicit Null" : String(label);

@@ -1,7 +1,7 @@
 import { formatIp, formatPrefix } from "../../core/addr.ts";
+import { uptimeText } from "../uptime.ts";
 import type { ZebraNexthop } from "../zapi.ts";
 import type { Client, Watched } from "./clients.ts";
-import { uptime } from "./show-route.ts";
 import type { Zebra } from "./zebra.ts";
 
 /** `show ip nht` (zebra/zebra_rnh.c:print_rnh). */
@@ -39,7 +39,7 @@ const descriptor = (c: Client): number => 14 + c.id;
 export function showClients(zebra: Zebra): string {
   const now = zebra.os.now();
   const rows = zebra.clients.all().map((c) => {
-    const time = (at: number): string => uptime(now - at).padStart(12);
+    const time = (at: number): string => uptimeText(now - at).padStart(12);
     const counts = `${String(c.added).padStart(10)}/${String(c.removed).padEnd(10)}`;
     const { kind, instance = 0 } = c.client;
     const name = instance === 0 ? kind : `${kind}[${instance}:0]`;

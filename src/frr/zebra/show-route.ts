@@ -1,7 +1,7 @@
 import { formatIp, formatPrefix, networkOf, type Prefix } from "../../core/addr.ts";
-import { type Nanos, S } from "../../core/time.ts";
 import { type Json, prettyJson } from "../json.ts";
 import type { Args } from "../pattern.ts";
+import { uptimeText } from "../uptime.ts";
 import type { RouteKind } from "../zapi.ts";
 import { labelText } from "./lsps.ts";
 import type { Nexthop, RibNode, RibTable, RouteEntry } from "./rib.ts";
@@ -78,16 +78,6 @@ export function showSummary(zebra: Zebra): string {
 }
 const ORDER = ["kernel", "connected", "local", "static", "ospf", "ebgp", "ibgp"];
 
-/** A span as FRR prints it: `01:02:03`, `2d03h04m`, `1w2d03h` (lib/monotime.h:frrtime_to_interval). */
-export function uptime(span: Nanos): string {
-  const t = Math.floor(span / S);
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const [d, h, m, s] = [Math.floor(t / 86_400), Math.floor(t / 3600) % 24, Math.floor(t / 60) % 60, t % 60];
-  if (d === 0) return `${two(h)}:${two(m)}:${two(s)}`;
-  if (d < 7) return `${d}d${two(h)}h${two(m)}m`;
-  return `${two(Math.floor(d / 7))}w${d % 7}d${two(h)}h`;
-}
-
 function shown(node: RibNode, e: RouteEntry, w: Wanted): boolean {
   if (e.removed || (w.fib && !e.selected) || (w.kind !== undefined && e.kind !== w.kind)) return false;
   if (w.instance !== undefined && e.facts.instance !== w.instance) return false;
@@ -149,7 +139,7 @@ const instanceOf = ({ facts: { instance } }: RouteEntry): string => (instance ==
 
 /** The lines of a route: the first next hop beside the prefix, the others below. */
 function entryLines(zebra: Zebra, node: RibNode, e: RouteEntry): string {
-  const age = uptime(zebra.os.now() - e.since);
+  const age = uptimeText(zebra.os.now() - e.since);
   const plain = (e.kind === "connected" || e.kind === "local") && e.facts.distance === 0 && e.facts.metric === 0;
   const distance = plain ? "" : ` [${e.facts.distance}/${e.facts.metric}]`;
   const hops = e.nexthops.flatMap((h) => [{ h, level: 0 }, ...h.resolved.map((r) => ({ h: r, level: 1 }))]);
@@ -211,7 +201,7 @@ function detail(zebra: Zebra, node: RibNode, e: RouteEntry): string {
   const lines = [
     `Routing entry for ${formatPrefix(node.prefix)}`,
     known.join(", "),
-    `  Last update ${uptime(zebra.os.now() - e.since)} ago`,
+    `  Last update ${uptimeText(zebra.os.now() - e.since)} ago`,
     ...hops,
   ];
   return `${lines.join("\n")}\n\n`;
@@ -275,7 +265,7 @@ function entryJson(zebra: Zebra, node: RibNode, e: RouteEntry): Json {
     internalNextHopNum: hops.length,
     internalNextHopActiveNum: e.nexthops.flatMap((h) => [h, ...h.resolved]).filter((h) => h.active).length,
     internalNextHopFibInstalledNum: zebra.release === "8.4" ? undefined : installedHops(e),
-    uptime: uptime(zebra.os.now() - e.since),
+    uptime: uptimeText(zebra.os.now() - e.since),
     nexthops: hops,
   };
 }

@@ -7,9 +7,12 @@ import type { RawAttribute } from "./wire.ts";
 /** What a path says of itself, but for its next hop, which the RIB keeps beside it: so neighbours of one speaker share their attributes. */
 
 export const ORIGIN_IGP = 0;
-export const ORIGIN_EGP = 1;
 export const ORIGIN_INCOMPLETE = 2;
-const ORIGINS: readonly string[] = ["0", "1", "2"];
+/** The names of IGP, EGP and INCOMPLETE in shows, in commands, and in tables (bgpd/bgp_attr.c: bgp_origin_long_str, bgp_origin_str). */
+export const ORIGIN_NAMES: readonly string[] = ["IGP", "EGP", "incomplete"];
+export const ORIGIN_WORDS: readonly string[] = ["igp", "egp", "incomplete"];
+export const ORIGIN_CODES: readonly string[] = ["i", "e", "?"];
+const DIGITS: readonly string[] = ["0", "1", "2"];
 
 export interface Aggregator {
   readonly as: number;
@@ -166,7 +169,7 @@ export const sameAttributes = (a: Attributes, b: Attributes): boolean =>
 
 /** All but the path. */
 function keyOf(f: AttributeFields): string {
-  let key = ORIGINS[f.origin] ?? `${f.origin}`;
+  let key = DIGITS[f.origin] ?? `${f.origin}`;
   if (f.med !== undefined) key += `|m${f.med}`;
   if (f.localPref !== undefined) key += `|p${f.localPref}`;
   if (f.atomicAggregate) key += "|a";

@@ -1,6 +1,7 @@
 import { networkOf, type Prefix } from "../../core/addr.ts";
 import type { CommandSet, Said } from "../../frr/command.ts";
 import type { Args } from "../../frr/pattern.ts";
+import { ORIGIN_WORDS } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { both } from "./commands-process.ts";
 import type { BgpDaemon } from "./daemon.ts";
@@ -41,8 +42,6 @@ export function network(a: Args): Prefix {
   return { address: networkOf(address, length), length };
 }
 
-const ORIGINS = ["igp", "egp", "incomplete"];
-
 function aggregate(bgp: Bgp, a: Args): Said {
   const origin = a.find("origin");
   if (a.has("summary-only") && a.has("suppress"))
@@ -54,7 +53,7 @@ function aggregate(bgp: Bgp, a: Args): Said {
     matchingMedOnly: a.has("matching-MED-only"),
     routeMap: a.find("map"),
     suppressMap: a.find("suppress"),
-    origin: origin === undefined ? undefined : ORIGINS.indexOf(origin),
+    origin: origin === undefined ? undefined : ORIGIN_WORDS.indexOf(origin),
   });
   if (a.has("as-set") && bgp.globals.rejectAsSets) return "Ignoring as-set because `bgp reject-as-sets` is enabled.\n";
 }

@@ -56,7 +56,8 @@ export class Peer implements PathSource {
   establishedAt: Nanos = -1;
   resetAt: Nanos = -1;
   readonly downs = new Downs();
-  established = 0;
+  /** How many there have been. */
+  sessions = 0;
   dropped = 0;
   /** `local-as … dual-as`: the neighbour has refused the other number, so the real one is shown to it. */
   realAs = false;
@@ -108,7 +109,7 @@ export class Peer implements PathSource {
     this.#identify();
   }
   /** Whether IPv4 unicast is spoken with it. */
-  get active(): boolean {
+  get activated(): boolean {
     return this.settings.activate ?? this.bgp.globals.defaultIpv4Unicast;
   }
   /** The session that messages to it take: ours, or the one that has won. */
@@ -175,7 +176,7 @@ export class Peer implements PathSource {
   /** Whether it may have a session at all. */
   get #admitted(): boolean {
     if (this.as === 0 && this.settings.remoteAs === undefined) return false;
-    return !this.isShut && !this.prefixLimit.exceeded && this.active;
+    return !this.isShut && !this.prefixLimit.exceeded && this.activated;
   }
   /** Begins, where it may. */
   start(): void {
@@ -211,7 +212,7 @@ export class Peer implements PathSource {
   }
   /** Something is about to end its session, or keeps it down. */
   blame(why: DownReason): void {
-    this.downs.blame(why, this.established, this.establishedAt >= 0, this.now());
+    this.downs.blame(why, this.sessions, this.establishedAt >= 0, this.now());
   }
   /** The session is lost, as if TCP had said so. */
   fail(why: DownReason): void {
@@ -251,7 +252,7 @@ export class Peer implements PathSource {
       this.bgp.reachPeer(this);
     }
     if (this.reachable && this.bgp.routerId !== 0) return true;
-    if (this.established === 0) this.resetAt = this.now();
+    if (this.sessions === 0) this.resetAt = this.now();
     this.blame(this.reachable ? "Router ID is missing" : "Waiting for NHT");
     return false;
   }
@@ -271,7 +272,7 @@ export class Peer implements PathSource {
     this.blame(sent ? reasonOf(owed) : "BGP Notification received");
   }
   sessionEstablished(): void {
-    this.established++;
+    this.sessions++;
     this.failures = 0;
     this.establishedAt = this.now();
     this.lastNotification = undefined;

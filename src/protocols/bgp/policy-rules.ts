@@ -3,6 +3,7 @@ import { type Args, parseAs } from "../../frr/pattern.ts";
 import type { MatchRule, SetRule } from "../../frr/route-map.ts";
 import { byPrefixList, commonMatches, commonSets, newMetric } from "../../frr/route-map-rules.ts";
 import { AS_SEQUENCE, makePath } from "./as-path.ts";
+import { ORIGIN_WORDS } from "./attributes.ts";
 import { parseCommunity, parseExtended, parseLarge, sortedCommunities, sortedHex } from "./community.ts";
 import type { BgpDaemon } from "./daemon.ts";
 import { COMM_LIST_SETS } from "./policy-comm-lists.ts";
@@ -24,8 +25,6 @@ const common = {
     r.nextHopSet = "address";
   },
 };
-
-const ORIGINS = ["igp", "egp", "incomplete"];
 
 /** A list of the daemon's own, found through the route: clauses are compiled before they know whose they are. */
 const listsOf = (r: Route): BgpDaemon["lists"] | undefined => r.lists;
@@ -57,7 +56,7 @@ export const MATCHES: readonly MatchRule<Route>[] = [
   {
     name: "origin",
     pattern: "<egp|igp|incomplete>$value",
-    compile: (value) => (r) => r.attributes.origin === ORIGINS.indexOf(value),
+    compile: (value) => (r) => r.attributes.origin === ORIGIN_WORDS.indexOf(value),
   },
   {
     name: "source-protocol",
@@ -110,7 +109,7 @@ export const SETS: readonly SetRule<Route>[] = [
   {
     name: "origin",
     pattern: "<egp|igp|incomplete>$value",
-    compile: (value) => (r) => r.change({ origin: ORIGINS.indexOf(value) }),
+    compile: (value) => (r) => r.change({ origin: ORIGIN_WORDS.indexOf(value) }),
   },
   {
     name: "as-path prepend",

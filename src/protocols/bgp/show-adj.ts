@@ -1,6 +1,6 @@
 import { formatIp, formatPrefix, type Ipv4, type Prefix } from "../../core/addr.ts";
 import { type Json, prettyJson } from "../../frr/json.ts";
-import type { Attributes } from "./attributes.ts";
+import { type Attributes, ORIGIN_CODES, ORIGIN_NAMES } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import type { Peer } from "./peer.ts";
 import { FROM_PEER } from "./rib.ts";
@@ -8,9 +8,6 @@ import { pathJson } from "./show-prefix.ts";
 import { withoutOwn } from "./show-table.ts";
 
 /** `show ip bgp neighbors X advertised-routes|received-routes json` (bgpd/bgp_route.c:peer_adj_routes). */
-
-const ORIGIN_NAMES = ["IGP", "EGP", "incomplete"];
-const ORIGIN_CODES = ["i", "e", "?"];
 
 export function advertisedJson(bgp: Bgp, p: Peer): string {
   const group = p.updateGroup;

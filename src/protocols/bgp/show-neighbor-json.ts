@@ -9,9 +9,9 @@ import type { Peer } from "./peer.ts";
 import { ROLES } from "./settings.ts";
 import { capabilitiesJson } from "./show-capabilities.ts";
 import { localMode, remoteMode } from "./show-neighbors.ts";
-import { defaultSent, sentPrefixes } from "./show-summary.ts";
+import { defaultSent } from "./show-summary.ts";
 import { uptime } from "./show-text.ts";
-import { roleText } from "./views.ts";
+import { roleText, sentPrefixes } from "./views.ts";
 import { isIpv4Unicast, KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE } from "./wire.ts";
 
 /** `show ip bgp neighbors json`, by address (bgpd/bgp_vty.c:bgp_show_peer). Keys of FRR 8.4 and of later releases. */
@@ -48,8 +48,8 @@ function neighborJson(bgp: Bgp, p: Peer): Json {
     minBtwnAdvertisementRunsTimerMsecs: (p.settings.advertisementIntervalS ?? 0) * 1000,
     updateSource:
       typeof p.settings.updateSource === "number" ? formatIp(p.settings.updateSource) : p.settings.updateSource,
-    addressFamilyInfo: p.active ? { ipv4Unicast: family(bgp, p) } : {},
-    connectionsEstablished: p.established,
+    addressFamilyInfo: p.activated ? { ipv4Unicast: family(bgp, p) } : {},
+    connectionsEstablished: p.sessions,
     connectionsDropped: p.dropped,
     ...reset(bgp, p),
     ...connection(bgp, p),

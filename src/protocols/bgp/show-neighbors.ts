@@ -51,7 +51,7 @@ export function neighborText(bgp: Bgp, p: Peer): string {
     "",
     ...familyLines(bgp, p),
     "",
-    `  Connections established ${p.established}; dropped ${p.dropped}`,
+    `  Connections established ${p.sessions}; dropped ${p.dropped}`,
     ...resetLines(bgp, p),
     ...connectionLines(bgp, p),
   ];

@@ -1,6 +1,6 @@
 import { formatIp, formatPrefix, type Ipv4 } from "../../core/addr.ts";
 import { type Json, prettyJson } from "../../frr/json.ts";
-import type { Attributes } from "./attributes.ts";
+import { type Attributes, ORIGIN_NAMES } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { communitiesText, communityJson, extendedsText, largesText, NO_ADVERTISE, NO_EXPORT } from "./community.ts";
 import type { Peer } from "./peer.ts";
@@ -9,8 +9,6 @@ import { ordered } from "./show-table.ts";
 import { ctime } from "./show-text.ts";
 
 /** `show ip bgp PREFIX`: everything about the paths to a prefix (bgpd/bgp_route.c:route_vty_out_detail). */
-
-const ORIGIN_NAMES = ["IGP", "EGP", "incomplete"];
 
 export function prefixText(bgp: Bgp, node: RibNode, wanted: (p: Path) => boolean = () => true): string {
   const paths = ordered(node);

@@ -6,7 +6,7 @@ import { hasPolicy } from "./filter.ts";
 import type { Peer } from "./peer.ts";
 import { treeSize } from "./show-table.ts";
 import { uptime } from "./show-text.ts";
-import { stateText } from "./views.ts";
+import { sentPrefixes, stateText } from "./views.ts";
 
 /** `show ip bgp summary` (bgpd/bgp_vty.c:bgp_show_summary). */
 
@@ -17,16 +17,14 @@ const PEER_BYTES = 741_464;
 const GROUP_BYTES = 64;
 
 const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
-export const sentPrefixes = (p: Peer): number => (p.joining ? 0 : (p.updateGroup?.out.size ?? 0));
 /** Whether it was sent the default route of `default-originate`. */
 export const defaultSent = (p: Peer): boolean => {
   const node = p.updateGroup?.defaultNode;
   return !p.joining && node !== undefined && p.updateGroup?.tells(node) === true;
 };
-const isKnown = (p: Peer): boolean => p.active;
 
 export function summaryText(bgp: Bgp): string {
-  const peers = bgp.sortedPeers().filter(isKnown);
+  const peers = bgp.sortedPeers().filter((p) => p.activated);
   if (peers.length === 0) return `% No BGP neighbors found in ${bgp.isView ? "VIEW" : "VRF"} ${bgp.name}\n`;
   const entries = treeSize(bgp);
   const names = peers.map((p) => nameOf(bgp, p));
@@ -68,14 +66,14 @@ function row(bgp: Bgp, p: Peer): string {
   return [
     `4${column(p.as, 11)}${column(sum(p.counters.received), 10)}${column(sum(p.counters.sent), 10)}`,
     `${column(0, 9)}${column(0, 5)}${column(p.updateGroup?.queued ?? 0, 5)}`,
-    `${column(p.established === 0 ? "never" : uptime(since, bgp.os.now()), 9)}${column(state, 13)}${column(sent, 9)}`,
+    `${column(p.sessions === 0 ? "never" : uptime(since, bgp.os.now()), 9)}${column(state, 13)}${column(sent, 9)}`,
     ` ${p.settings.description ?? "N/A"}`,
   ].join("");
 }
 
 /** `family`: of that one alone; else of all, each under its name. */
 export function summaryJson(bgp: Bgp, family: boolean): string {
-  const peers = bgp.sortedPeers().filter(isKnown);
+  const peers = bgp.sortedPeers().filter((p) => p.activated);
   if (peers.length === 0) return "{\n}\n";
   const summary = ipv4Unicast(bgp, peers);
   return prettyJson(family ? summary : { ipv4Unicast: summary });
@@ -133,14 +131,14 @@ function peerJson(bgp: Bgp, p: Peer): Json {
     tableVersion: 0,
     outq: p.updateGroup?.queued ?? 0,
     inq: 0,
-    peerUptime: p.established === 0 ? "never" : uptime(since, now),
-    peerUptimeMsec: p.established === 0 ? 0 : Math.floor((now - since) / S) * 1000,
+    peerUptime: p.sessions === 0 ? "never" : uptime(since, now),
+    peerUptimeMsec: p.sessions === 0 ? 0 : Math.floor((now - since) / S) * 1000,
     peerUptimeEstablishedEpoch: p.up ? Math.floor(p.establishedAt / S) : undefined,
     pfxRcd: p.accepted,
     pfxSnt: sentPrefixes(p),
     state: stateText(p),
     peerState: p.isShut ? "Admin" : p.prefixLimit.exceeded ? "PfxCt" : policyState(bgp, p),
-    connectionsEstablished: p.established,
+    connectionsEstablished: p.sessions,
     connectionsDropped: p.dropped,
     desc: p.settings.description,
     idType: "ipv4",

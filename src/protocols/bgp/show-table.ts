@@ -1,15 +1,12 @@
 import { formatIp, formatPrefix, type Ipv4, maskOf, type Prefix } from "../../core/addr.ts";
 import { type Json, type JsonObject, plainJson } from "../../frr/json.ts";
-import type { Attributes } from "./attributes.ts";
+import { type Attributes, ORIGIN_CODES, ORIGIN_NAMES } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import type { Peer } from "./peer.ts";
 import type { AdjIn } from "./peer-kind.ts";
 import { comparePrefixes, FROM_PEER, type Path, type RibNode } from "./rib.ts";
 
 /** `show ip bgp`: the table, a line for each path (bgpd/bgp_route.c:route_vty_out). */
-
-const ORIGIN_CODES = ["i", "e", "?"];
-const ORIGIN_NAMES = ["IGP", "EGP", "incomplete"];
 
 /** What stands above every table. */
 export function tableHead(bgp: Bgp): string {

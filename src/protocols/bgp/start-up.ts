@@ -82,7 +82,7 @@ export class StartUp {
     const { updateDelay: d } = this.#bgp.globals;
     const waiting = this.#wait.deadline !== NEVER || d?.establishS === d?.delayS;
     for (const peer of this.#bgp.peers.values()) {
-      const counts = peer.up || (waiting && !peer.isShut && peer.active);
+      const counts = peer.up || (waiting && !peer.isShut && peer.activated);
       if (counts && !this.#complete.has(peer)) return;
     }
     this.#end();

@@ -1,13 +1,11 @@
 import { formatIp, formatPrefix, parseIp } from "../../core/addr.ts";
 import type { ViewQuery } from "../../frr/views.ts";
-import type { Attributes } from "./attributes.ts";
+import { type Attributes, ORIGIN_NAMES } from "./attributes.ts";
 import type { Bgp } from "./bgp.ts";
 import { communitiesText } from "./community.ts";
 import type { BgpDaemon } from "./daemon.ts";
 import type { Peer } from "./peer.ts";
 import { FROM_PEER, type Path, type RibNode } from "./rib.ts";
-
-const ORIGINS = ["IGP", "EGP", "incomplete"];
 
 /** What programs are told: see `Views`. Undefined: there is no such view, or no such neighbour. */
 export function viewOf(d: BgpDaemon, what: string, query: ViewQuery): unknown {
@@ -47,13 +45,14 @@ export function stateText(peer: Peer): string {
 /** The words of `show bgp neighbors`. */
 export const roleText = (peer: Peer): string => ROLE_TEXT[peer.role];
 
-const sentTo = (peer: Peer): number => (peer.joining ? 0 : (peer.updateGroup?.out.size ?? 0));
+/** How many prefixes a neighbour has been told of. */
+export const sentPrefixes = (peer: Peer): number => (peer.joining ? 0 : (peer.updateGroup?.out.size ?? 0));
 
 const neighbor = (peer: Peer): unknown => ({
   state: stateText(peer),
   remote_as: peer.as,
   received: peer.accepted,
-  sent: sentTo(peer),
+  sent: sentPrefixes(peer),
 });
 
 function counts(bgp: Bgp): { readonly routes: number; readonly paths: number } {
@@ -101,7 +100,7 @@ function attributesView(bgp: Bgp, a: Attributes): Record<string, unknown> {
   return {
     as_path: bgp.asText(a.asPath),
     as_path_len: a.asPath.hops,
-    origin: ORIGINS[a.origin],
+    origin: ORIGIN_NAMES[a.origin],
     ...(a.med === undefined ? {} : { med: a.med }),
     ...(a.localPref === undefined ? {} : { local_pref: a.localPref }),
     ...(a.communities.length === 0 ? {} : { communities: communitiesText(a.communities) }),
