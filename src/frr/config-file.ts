@@ -51,6 +51,10 @@ export class ConfigReader {
       session.configure();
       return undefined;
     }
+    if (line === "exit-link-params") {
+      if (session.mode === "link-params") session.exit();
+      return undefined;
+    }
     if (/^exit-(address-family|vrf|vnc|ldp-if|route-policy)$/.test(line)) {
       if (session.mode.startsWith("address-family")) session.exit();
       return undefined;

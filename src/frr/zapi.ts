@@ -1,4 +1,5 @@
 import type { Ipv4, Prefix } from "../core/addr.ts";
+import type { ActiveLinkParams } from "./link-params.ts";
 
 /** What zebra and the daemons say to each other (lib/zclient.h). zebra is found as local service `zserv`; it may not run yet. */
 export interface Zserv {
@@ -104,6 +105,8 @@ export interface ZebraInterface {
   readonly pointToPoint: boolean;
   readonly multicast: boolean;
   readonly addresses: readonly ZebraAddress[];
+  /** What traffic engineering knows of it, where it is to know something. */
+  readonly linkParams?: ActiveLinkParams;
 }
 export interface ZebraAddress {
   readonly prefix: Prefix;

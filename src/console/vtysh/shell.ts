@@ -159,6 +159,10 @@ export class VtyShell {
       if (first === "end") session.end();
       else if (first === "exit" || first === "quit") session.exit();
       if (first === "end" || first === "exit" || first === "quit") return said("");
+      if (first === "exit-link-params" && session.mode === "link-params") {
+        session.exit();
+        return said("");
+      }
       if (/^exit-(address-family|vrf)$/.test(first)) {
         if (session.mode.startsWith("address-family")) session.exit();
         return said("");

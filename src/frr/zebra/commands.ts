@@ -4,6 +4,7 @@ import { installLog } from "../log-commands.ts";
 import { installPolicy } from "../policy.ts";
 import { tableFull } from "../refusal.ts";
 import type { RouteKind } from "../zapi.ts";
+import { installLinkParams } from "./commands-link-params.ts";
 import { INTERFACES_MAX, type Interface } from "./interfaces.ts";
 import { EXPLICIT_NULL, IMPLICIT_NULL, STATIC } from "./lsps.ts";
 import { showClients, showNexthops } from "./show-clients.ts";
@@ -32,6 +33,7 @@ installShows();
 installGlobals();
 installMpls();
 installInterface();
+installLinkParams(commands);
 
 function installShows(): void {
   commands

@@ -2,6 +2,7 @@ import { broadcastOf, formatPrefix, type Ipv4, isLoopback, networkOf, type Prefi
 import { strerror } from "../../core/errno.ts";
 import type { Os, OsAddress, OsLink } from "../../core/os.ts";
 import type { Nanos } from "../../core/time.ts";
+import { activeParams, type LinkParams } from "../link-params.ts";
 import type { ZebraAddress, ZebraInterface } from "../zapi.ts";
 
 /** What is configured of an interface. */
@@ -14,6 +15,8 @@ class InterfaceConfig {
   /** Undefined: as the device is. */
   multicast: boolean | undefined = undefined;
   addresses: readonly Prefix[] = [];
+  /** Undefined: traffic engineering knows nothing of it. */
+  linkParams: LinkParams | undefined = undefined;
 }
 
 /** An interface as zebra knows it: the kernel's facts, and what is configured. It may be configured before it is there. */
@@ -47,11 +50,14 @@ export class Interface {
   told(): ZebraInterface | undefined {
     const { link } = this;
     if (link === undefined) return undefined;
+    const { linkParams } = this.config;
+    const bandwidthMbps = this.config.bandwidthMbps || this.speedMbps;
     return {
+      ...(linkParams === undefined ? {} : { linkParams: activeParams(linkParams, this.config.bandwidthMbps) }),
       ifname: this.ifname,
       ifindex: link.ifindex,
       mtuBytes: link.mtuBytes,
-      bandwidthMbps: this.config.bandwidthMbps || this.speedMbps,
+      bandwidthMbps,
       up: link.up,
       running: link.carrier || !this.config.linkDetect,
       loopback: this.loopback,

@@ -1,6 +1,7 @@
 import { formatIp, formatMac } from "../../core/addr.ts";
 import type { Nanos } from "../../core/time.ts";
 import { type Json, prettyJson } from "../json.ts";
+import { activeParams, linkParamsText } from "../link-params.ts";
 import { addressText, type Interface } from "./interfaces.ts";
 import type { Zebra } from "./zebra.ts";
 
@@ -64,6 +65,7 @@ function interfaceText(i: Interface): string {
     "  Interface Slave Type None",
     "  protodown: off ",
     ...(link.kind === "veth" ? [`  Parent interface: ${i.ifname}`] : []),
+    ...(config.linkParams === undefined ? [] : linkParamsText(activeParams(config.linkParams, config.bandwidthMbps))),
   );
   return `${lines.join("\n")}\n`;
 }

@@ -1,4 +1,5 @@
 import { formatIp, formatPrefix } from "../../core/addr.ts";
+import { writeLinkParams } from "../link-params.ts";
 import type { ConfigBlock } from "../vty.ts";
 import type { Interface } from "./interfaces.ts";
 import type { Zebra } from "./zebra.ts";
@@ -23,13 +24,14 @@ export function writeZebraConfig(zebra: Zebra): readonly ConfigBlock[] {
 
 /** zebra/interface.c:if_config_write. */
 function interfaceBlock({ ifname, config }: Interface): readonly ConfigBlock[] {
-  const { description, bandwidthMbps, shutdown, linkDetect, multicast, addresses } = config;
+  const { description, bandwidthMbps, shutdown, linkDetect, multicast, addresses, linkParams } = config;
   const lines = [
     ...(description === "" ? [] : [` description ${description}`]),
     ...(bandwidthMbps === 0 ? [] : [` bandwidth ${bandwidthMbps}`]),
     ...(linkDetect ? [] : [" no link-detect"]),
     ...(multicast === undefined ? [] : [` multicast ${multicast ? "enable" : "disable"}`]),
     ...addresses.map((a) => ` ip address ${formatPrefix(a)}`),
+    ...(linkParams === undefined ? [] : [writeLinkParams(linkParams)]),
     ...(shutdown ? [" shutdown"] : []),
   ];
   return lines.length === 0 ? [] : [{ section: "interface", head: `interface ${ifname}`, lines, end: "exit" }];

@@ -8,6 +8,7 @@ import { installGraceful } from "./commands-graceful.ts";
 import { setPassive, updatePassive } from "./commands-interface.ts";
 import { installSegmentRouting } from "./commands-sr.ts";
 import { installSummaryCommands } from "./commands-summary.ts";
+import { installTrafficEngineering } from "./commands-te.ts";
 import { installVirtualLinks } from "./commands-virtual.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { chooseRouterId, updateCost, updateInterfaces } from "./interfaces.ts";
@@ -53,6 +54,7 @@ export function installProcessCommands(set: CommandSet<OspfDaemon>): void {
   installAreaCommands(on);
   installNeighbors(on);
   installSegmentRouting(on);
+  installTrafficEngineering(on);
   installSummaryCommands(on);
   installVirtualLinks(on);
   installGraceful(on);

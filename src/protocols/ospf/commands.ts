@@ -9,6 +9,7 @@ import { installInterfaceCommands } from "./commands-interface.ts";
 import { installProcessCommands } from "./commands-process.ts";
 import { installShowSegmentRouting } from "./commands-sr.ts";
 import { installShowSummary } from "./commands-summary.ts";
+import { installShowTrafficEngineering } from "./commands-te.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { OSPF_RULES } from "./policy.ts";
 import { installShowDatabase } from "./show-database.ts";
@@ -48,6 +49,7 @@ function build(): CommandSet<OspfDaemon> {
   installShowSummary(set);
   installShowGraceful(set);
   installShowSegmentRouting(set);
+  installShowTrafficEngineering(set);
   installClear(set);
   return set;
 }

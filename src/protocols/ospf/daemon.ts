@@ -33,6 +33,7 @@ import { Routing } from "./routing.ts";
 import { selfOriginated } from "./self.ts";
 import { ProcessSettings } from "./settings.ts";
 import { SegmentRouting } from "./sr.ts";
+import { TrafficEngineering } from "./te.ts";
 import { flushUpdates, sendDelayedAcks } from "./update.ts";
 import { viewOf } from "./views.ts";
 import { VirtualLinks } from "./virtual-links.ts";
@@ -59,6 +60,7 @@ export class OspfDaemon implements FrrInstance, Views {
   readonly installer: RouteInstaller;
   readonly sr: SegmentRouting;
   readonly reduction: FloodReduction;
+  readonly te: TrafficEngineering;
   readonly graceful: GracefulRestart;
   routing!: Routing;
   borders!: Borders;
@@ -84,12 +86,14 @@ export class OspfDaemon implements FrrInstance, Views {
     );
     this.installer = new RouteInstaller(this.ospf, this.sr);
     this.aging = new Aging(this.ospf);
+    this.te = new TrafficEngineering(this.ospf);
     this.reduction = new FloodReduction(this.ospf, () => this.routing);
     this.graceful = new GracefulRestart(this);
     this.#inbox = new Inbox(this.ospf, (b, o, end, info) => receive(this.ospf, b, o, end, info));
     this.#linkNews = new LinkNews(this.ospf, (device) => {
       this.ospf.devices.set(device.ifname, device);
       updateInterfaces(this.ospf);
+      this.te.schedule();
     });
     this.#stubTimer = this.ospf.alarm(() => this.updateStubRouter());
     this.#assemble();
@@ -222,6 +226,7 @@ export class OspfDaemon implements FrrInstance, Views {
       ospf.settings = new ProcessSettings();
       this.updateStubRouter();
       this.sr.reset();
+      this.te.reset();
       ospf.abr = ospf.asbr = ospf.stopping = false;
       this.externals.subscribe();
       this.#assemble();
@@ -369,7 +374,10 @@ export class OspfDaemon implements FrrInstance, Views {
       ddTimer,
       requestTimer,
       retransmitTimer: retransmit,
-      routerLsa: (area) => routerLsa(this.ospf, area),
+      routerLsa: (area) => {
+        routerLsa(this.ospf, area);
+        this.te.schedule();
+      },
       networkLsa,
       contentsChanged: (area, slot) => {
         this.routing.changed(area, slot);
@@ -381,6 +389,7 @@ export class OspfDaemon implements FrrInstance, Views {
       },
       selfOriginated: (area, slot) =>
         this.sr.claimed(area, slot) ||
+        this.te.claimed(area, slot) ||
         this.ospf.restarting !== undefined ||
         selfOriginated(this.ospf, this.borders, this.externals, area, slot),
       withdrawn: (area, slot) => this.aging.withdrawn(area, slot),

@@ -4,8 +4,9 @@ import type { Json } from "../../frr/json.ts";
 import { RESTART_REASONS } from "./gr-helper.ts";
 import type { Lsa } from "./lsa.ts";
 import { LSA_HEADER } from "./lsa-codec.ts";
+import { OPAQUE_INTER_AS, OPAQUE_TE, teJson, teText } from "./te-tlv.ts";
 
-/** Opaque advertisements at length (ospfd/ospf_opaque.c:show_opaque_info_detail); contents other than of grace advertisements as octets. */
+/** Opaque advertisements at length (ospfd/ospf_opaque.c:show_opaque_info_detail); contents other than of grace and traffic engineering advertisements as octets. */
 
 const [GRACE, TYPE_MAX] = [3, 8];
 const NAMES: ReadonlyMap<number, string> = new Map([
@@ -20,18 +21,20 @@ const NAMES: ReadonlyMap<number, string> = new Map([
 ]);
 const nameOf = (type: number): string =>
   NAMES.get(type) ?? (type < TYPE_MAX ? "Unknown" : type < 128 ? "Unassigned" : "Private/Experimental");
+const isTe = (type: number): boolean => type === OPAQUE_TE || type === OPAQUE_INTER_AS;
 const opaqueOf = ({ id, length }: Lsa) => ({ type: id >>> 24, id: id & 0xff_ffff, octets: length - LSA_HEADER });
 
 export function opaqueText(lsa: Lsa): string {
   const { type, id, octets } = opaqueOf(lsa);
   const head = `  Opaque-Type ${type} (${nameOf(type)})\n  Opaque-ID   0x${id.toString(16)}\n  Opaque-Info: ${octets} octets of data\n`;
-  return `${head}${type === GRACE ? graceText(lsa) : `  ${hex(lsa.bytes, LSA_HEADER, lsa.length, " ")}\n`}\n`;
+  return `${head}${type === GRACE ? graceText(lsa) : isTe(type) ? teText(lsa.bytes, LSA_HEADER, lsa.length) : `  ${hex(lsa.bytes, LSA_HEADER, lsa.length, " ")}\n`}\n`;
 }
 
 export function opaqueJson(lsa: Lsa): { readonly [key: string]: Json } {
   const { type, id, octets } = opaqueOf(lsa);
   const head = { opaqueType: nameOf(type), opaqueId: id, opaqueLength: octets, opaqueLengthValid: true };
   if (type === GRACE) return { ...head, opaqueValues: {} };
+  if (isTe(type)) return { ...head, opaqueValues: teJson(lsa.bytes, LSA_HEADER, lsa.length) };
   return { ...head, opaqueInformation: hex(lsa.bytes, LSA_HEADER, lsa.length) };
 }
 

@@ -5,6 +5,7 @@ import { areaText } from "./area-id.ts";
 import { PERIOD_S } from "./commands-graceful.ts";
 import { writePacing } from "./commands-pacing.ts";
 import { writeSegmentRouting } from "./commands-sr.ts";
+import { writeTrafficEngineering } from "./commands-te.ts";
 import type { OspfDaemon } from "./daemon.ts";
 import { type Area, HELLO_DELAY_S } from "./model.ts";
 import {
@@ -129,6 +130,7 @@ function processLines(d: OspfDaemon): readonly string[] {
     ...flag(s.forwardingSelf, "forwarding-address-self"),
     ...flag(s.shutdown, "shutdown"),
     ...flag(!s.opaque, "no capability opaque"),
+    ...writeTrafficEngineering(d.te),
     ...writeSegmentRouting(d.sr),
   ];
 }
