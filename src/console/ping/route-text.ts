@@ -1,6 +1,6 @@
 import { formatIp } from "../../core/addr.ts";
 import { u8, u32 } from "../../core/bytes.ts";
-import { IPOPT_EOL, IPOPT_NOP, IPOPT_RR } from "../../protocols/ipv4/wire.ts";
+import { IPOPT_EOL, IPOPT_NOP, IPOPT_RR } from "../../protocols/ipv4/option-values.ts";
 
 /** The IP options of replies as `ping.c:pr_options` prints them; it remembers the route of the reply before. */
 export class RouteText {

@@ -1,7 +1,8 @@
 import { type Ipv4, isMulticast } from "../../core/addr.ts";
 import { type Outcome, type Refused, strerror } from "../../core/errno.ts";
 import type { Os, RawSocket } from "../../core/os.ts";
-import { IPOPT_NOP, IPOPT_RR, IPPROTO_ICMP } from "../../protocols/ipv4/wire.ts";
+import { IPOPT_NOP, IPOPT_RR } from "../../protocols/ipv4/option-values.ts";
+import { IPPROTO_ICMP } from "../../protocols/ipv4/wire.ts";
 import type { PingOptions } from "./api.ts";
 
 /** The socket of a ping and the source address that its requests will carry, or the line that says why there is none. */

@@ -1,4 +1,5 @@
 import { pseudoHeader } from "../../core/checksum.ts";
+import { IPOPT_EOL, IPOPT_LSRR, IPOPT_NOP, IPOPT_SSRR } from "../../protocols/ipv4/option-values.ts";
 import * as ipv4 from "../../protocols/ipv4/wire.ts";
 import type { Printer } from "./printer.ts";
 
@@ -16,10 +17,10 @@ function finalDestination(p: Printer, ip: number): number {
   const end = ip + ipv4.headerLength(p.b, ip);
   for (let at = ip + ipv4.HEADER; at < end; ) {
     const type = p.u8(at);
-    if (type === ipv4.IPOPT_EOL) break;
-    const bytes = type === ipv4.IPOPT_NOP ? 1 : p.u8(at + 1);
-    if ((bytes < 2 && type !== ipv4.IPOPT_NOP) || at + bytes > end) break;
-    if ((type === ipv4.IPOPT_SSRR || type === ipv4.IPOPT_LSRR) && bytes >= 7) return p.u32(at + bytes - 4);
+    if (type === IPOPT_EOL) break;
+    const bytes = type === IPOPT_NOP ? 1 : p.u8(at + 1);
+    if ((bytes < 2 && type !== IPOPT_NOP) || at + bytes > end) break;
+    if ((type === IPOPT_SSRR || type === IPOPT_LSRR) && bytes >= 7) return p.u32(at + bytes - 4);
     at += bytes;
   }
   return ipv4.dst(p.b, ip);

@@ -1,3 +1,13 @@
+import {
+  IPOPT_EOL,
+  IPOPT_LSRR,
+  IPOPT_NOP,
+  IPOPT_RA,
+  IPOPT_RR,
+  IPOPT_SECURITY,
+  IPOPT_SSRR,
+  IPOPT_TIMESTAMP,
+} from "../../protocols/ipv4/option-values.ts";
 import * as ipv4 from "../../protocols/ipv4/wire.ts";
 import { shouldBe } from "./checksum.ts";
 import { printIcmp } from "./icmp.ts";
@@ -76,14 +86,14 @@ function printHeader(p: Printer, o: number, header: number): boolean {
 }
 
 const OPTIONS: ReadonlyMap<number, string> = new Map([
-  [ipv4.IPOPT_EOL, "EOL"],
-  [ipv4.IPOPT_NOP, "NOP"],
-  [ipv4.IPOPT_TIMESTAMP, "timestamp"],
-  [ipv4.IPOPT_SECURITY, "security"],
-  [ipv4.IPOPT_RR, "RR"],
-  [ipv4.IPOPT_SSRR, "SSRR"],
-  [ipv4.IPOPT_LSRR, "LSRR"],
-  [ipv4.IPOPT_RA, "RA"],
+  [IPOPT_EOL, "EOL"],
+  [IPOPT_NOP, "NOP"],
+  [IPOPT_TIMESTAMP, "timestamp"],
+  [IPOPT_SECURITY, "security"],
+  [IPOPT_RR, "RR"],
+  [IPOPT_SSRR, "SSRR"],
+  [IPOPT_LSRR, "LSRR"],
+  [IPOPT_RA, "RA"],
   [82, "traceroute"],
 ]);
 
@@ -95,9 +105,9 @@ function printOptions(p: Printer, at: number, bytes: number): boolean {
     if (o > at) p.out(",");
     const type = p.u8(o);
     p.out(OPTIONS.get(type) ?? `unknown ${type}`);
-    if (type === ipv4.IPOPT_EOL) return true;
+    if (type === IPOPT_EOL) return true;
     let length = 1;
-    if (type !== ipv4.IPOPT_NOP) {
+    if (type !== IPOPT_NOP) {
       length = p.u8(o + 1);
       if (length < 2 || length > end - o) {
         p.out(` [bad length ${length}]`);
@@ -105,10 +115,10 @@ function printOptions(p: Printer, at: number, bytes: number): boolean {
       }
     }
     if (!p.has(o, length)) return false;
-    if (type === ipv4.IPOPT_TIMESTAMP) printTimestamps(p, o, length);
-    else if (type === ipv4.IPOPT_RR || type === ipv4.IPOPT_SSRR || type === ipv4.IPOPT_LSRR) printRoute(p, o, length);
-    else if (type === ipv4.IPOPT_RA && length < 4) p.out(` [bad length ${length}]`);
-    else if (type === ipv4.IPOPT_RA && p.u16(o + 2) !== 0) p.out(` value ${p.u16(o + 2)}`);
+    if (type === IPOPT_TIMESTAMP) printTimestamps(p, o, length);
+    else if (type === IPOPT_RR || type === IPOPT_SSRR || type === IPOPT_LSRR) printRoute(p, o, length);
+    else if (type === IPOPT_RA && length < 4) p.out(` [bad length ${length}]`);
+    else if (type === IPOPT_RA && p.u16(o + 2) !== 0) p.out(` value ${p.u16(o + 2)}`);
     o += length;
   }
   return true;

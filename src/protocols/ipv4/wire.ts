@@ -1,8 +1,18 @@
 import { i32, setU8, setU16, setU32, u8, u16, u32 } from "../../core/bytes.ts";
 import { complement16, fold16, sum16, updateChecksum } from "../../core/checksum.ts";
 import { bad, type Decoded, good } from "../../core/result.ts";
+import {
+  IPOPT_COPIED,
+  IPOPT_EOL,
+  IPOPT_LSRR,
+  IPOPT_NOP,
+  IPOPT_SSRR,
+  type Ipv4Option,
+  optionLength,
+  parseOptions,
+} from "./option-values.ts";
 
-/** IPv4 headers and their options (RFC 791); DSCP and ECN (RFC 2474, RFC 3168). */
+/** IPv4 headers (RFC 791), with what is done to options in place; DSCP and ECN (RFC 2474, RFC 3168). */
 
 /** A header with every bit as received. `optionsRaw` is what gets encoded; `options` is a reading of it. */
 export interface Ipv4Header {
@@ -27,24 +37,6 @@ export interface Ipv4Header {
   /** Where in `optionsRaw` the option stands that cannot be read; -1 when all can. */
   readonly optionsFault: number;
 }
-
-/** One option. An option of a known type but a length that does not fit it is `unknown`: no octet is lost. */
-export type Ipv4Option =
-  | { readonly kind: "eol" | "nop" }
-  /** `pointer` counts from 1 at the type octet; `route` holds addresses. */
-  | { readonly kind: "rr" | "lsrr" | "ssrr"; readonly pointer: number; readonly route: readonly number[] }
-  /** `flag` 0: `words` are timestamps (ms since midnight UT); 1 and 3: addresses and timestamps by turns. */
-  | {
-      readonly kind: "timestamp";
-      readonly pointer: number;
-      readonly overflow: number;
-      readonly flag: number;
-      readonly words: readonly number[];
-    }
-  | { readonly kind: "routerAlert"; readonly value: number }
-  | { readonly kind: "streamId"; readonly id: number }
-  | { readonly kind: "security"; readonly data: Uint8Array }
-  | { readonly kind: "unknown"; readonly type: number; readonly data: Uint8Array };
 
 /** The verdict of a `verify`: `unverified` when not all bytes are at hand, `not_present` when the sender left it out. */
 export type ChecksumStatus = "good" | "bad" | "unverified" | "not_present";
@@ -92,18 +84,6 @@ export const ECN_NOT_ECT = 0;
 export const ECN_ECT_1 = 1;
 export const ECN_ECT_0 = 2;
 export const ECN_CE = 3;
-
-export const IPOPT_EOL = 0;
-export const IPOPT_NOP = 1;
-export const IPOPT_RR = 7;
-export const IPOPT_TIMESTAMP = 68;
-export const IPOPT_SECURITY = 130;
-export const IPOPT_LSRR = 131;
-export const IPOPT_SID = 136;
-export const IPOPT_SSRR = 137;
-export const IPOPT_RA = 148; // RFC 2113
-/** The bit of an option type that has it copied into every fragment. */
-export const IPOPT_COPIED = 0x80;
 
 /** What `validHeader` finds, in the order of `net/ipv4/ip_input.c:ip_rcv_core`. */
 export const HEADER_OK = 0;
@@ -294,41 +274,6 @@ export function encode(h: Ipv4Header, b: Uint8Array, o: number): void {
   b.set(h.optionsRaw, o + HEADER);
 }
 
-/** The options in an option area, as far as they can be read, and the place where they cannot (RFC 791 §3.1). */
-export function parseOptions(raw: Uint8Array): Pick<Ipv4Header, "options" | "optionsFault"> {
-  const options: Ipv4Option[] = [];
-  for (let at = 0; at < raw.length; ) {
-    const type = u8(raw, at);
-    if (type <= IPOPT_NOP) {
-      options.push({ kind: type === IPOPT_EOL ? "eol" : "nop" });
-      if (type === IPOPT_EOL) break;
-      at++;
-      continue;
-    }
-    const length = optionLength(raw, at, raw.length);
-    if (length === 0) return { options, optionsFault: at };
-    options.push(parseOption(raw, at, length));
-    at += length;
-  }
-  return { options, optionsFault: -1 };
-}
-
-/** The option area for `options`: padded with zeros to a multiple of 4. No more than 40 octets fit a header. */
-export function encodeOptions(options: readonly Ipv4Option[]): Uint8Array {
-  const octets = options.flatMap(optionOctets);
-  return Uint8Array.from({ length: (octets.length + 3) & ~3 }, (_, i) => octets[i] ?? 0);
-}
-
-/** The type octet of an option. */
-export const optionType = (option: Ipv4Option): number =>
-  option.kind === "unknown" ? option.type : TYPES[option.kind];
-
-/** The option area of all fragments but the first: only options marked for copying (RFC 791 §3.2). */
-export function copiedOptions(raw: Uint8Array): Uint8Array {
-  const copied = parseOptions(raw).options.filter((option) => (optionType(option) & IPOPT_COPIED) !== 0);
-  return encodeOptions(copied);
-}
-
 /**
  * Overwrites with no-operations the options that only the first fragment carries; the header keeps its length. The
  * checksum is the caller's (`net/ipv4/ip_options.c:ip_options_fragment`).
@@ -366,75 +311,6 @@ export function finalDst(b: Uint8Array, o: number): number {
   if (length < 7 || u8(b, at + 2) < 4 || u8(b, at + 2) + 3 > length) return dst(b, o); // RFC 791 §3.1: route exhausted
   return u32(b, at + length - 4);
 }
-
-/** The length octet of the option at `at`, in a list of IP or TCP; 0 when it is missing, below 2 or beyond `end`. */
-export function optionLength(b: Uint8Array, at: number, end: number): number {
-  if (end - at < 2) return 0;
-  const length = u8(b, at + 1);
-  return length < 2 || length > end - at ? 0 : length;
-}
-
-const TYPES = {
-  eol: IPOPT_EOL,
-  nop: IPOPT_NOP,
-  rr: IPOPT_RR,
-  lsrr: IPOPT_LSRR,
-  ssrr: IPOPT_SSRR,
-  timestamp: IPOPT_TIMESTAMP,
-  routerAlert: IPOPT_RA,
-  streamId: IPOPT_SID,
-  security: IPOPT_SECURITY,
-} as const;
-const ROUTES: Readonly<Record<number, "rr" | "lsrr" | "ssrr">> = {
-  [IPOPT_RR]: "rr",
-  [IPOPT_LSRR]: "lsrr",
-  [IPOPT_SSRR]: "ssrr",
-};
-
-/** The option of `length` octets at `at`, all of them within `raw`. */
-function parseOption(raw: Uint8Array, at: number, length: number): Ipv4Option {
-  const type = u8(raw, at);
-  const route = ROUTES[type];
-  if (route && length >= 3 && (length & 3) === 3) {
-    return { kind: route, pointer: u8(raw, at + 2), route: words(raw, at + 3, at + length) };
-  }
-  if (type === IPOPT_TIMESTAMP && length >= 4 && (length & 3) === 0) {
-    const octet = u8(raw, at + 3);
-    const stamps = { pointer: u8(raw, at + 2), overflow: octet >> 4, flag: octet & 15 };
-    return { kind: "timestamp", ...stamps, words: words(raw, at + 4, at + length) };
-  }
-  if (type === IPOPT_RA && length === 4) return { kind: "routerAlert", value: u16(raw, at + 2) };
-  if (type === IPOPT_SID && length === 4) return { kind: "streamId", id: u16(raw, at + 2) };
-  const data = raw.slice(at + 2, at + length);
-  return type === IPOPT_SECURITY ? { kind: "security", data } : { kind: "unknown", type, data };
-}
-
-function optionOctets(option: Ipv4Option): readonly number[] {
-  const tlv = (...value: readonly number[]): number[] => [optionType(option), 2 + value.length, ...value];
-  switch (option.kind) {
-    case "eol":
-    case "nop":
-      return [optionType(option)];
-    case "rr":
-    case "lsrr":
-    case "ssrr":
-      return tlv(option.pointer, ...option.route.flatMap(octets32));
-    case "timestamp":
-      return tlv(option.pointer, (option.overflow << 4) | option.flag, ...option.words.flatMap(octets32));
-    case "routerAlert":
-      return tlv(option.value >> 8, option.value & 255);
-    case "streamId":
-      return tlv(option.id >> 8, option.id & 255);
-    case "security":
-    case "unknown":
-      return tlv(...option.data);
-  }
-}
-
-/** The 32-bit words of [from, end). */
-const words = (b: Uint8Array, from: number, end: number): number[] =>
-  Array.from({ length: (end - from) >> 2 }, (_, i) => u32(b, from + 4 * i));
-const octets32 = (word: number): number[] => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255];
 
 function changeAddress(b: Uint8Array, o: number, at: number, address: number): void {
   setU16(b, o + 10, updateChecksum32(u16(b, o + 10), i32(b, at), address));

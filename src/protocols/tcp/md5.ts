@@ -1,8 +1,10 @@
 import { setU16, setU32, u8 } from "../../core/bytes.ts";
 import { md5 } from "../../core/md5.ts";
-import { IPPROTO_TCP, optionLength } from "../ipv4/wire.ts";
+import { optionLength } from "../ipv4/option-values.ts";
+import { IPPROTO_TCP } from "../ipv4/wire.ts";
 import type { TcpSigner } from "./host.ts";
-import { dataOffset, HEADER, TCPOPT_MD5SIG, TCPOPT_NOP } from "./wire.ts";
+import { TCPOPT_MD5SIG, TCPOPT_NOP } from "./option-values.ts";
+import { dataOffset, HEADER } from "./wire.ts";
 
 const DIGEST = 16;
 /** Two no-operations and the option, as Linux aligns it. */

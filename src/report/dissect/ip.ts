@@ -1,15 +1,6 @@
 import { formatIp } from "../../core/addr.ts";
 import { ETHERTYPE_IPV4 } from "../../protocols/ethernet/wire.ts";
 import {
-  checksum,
-  decode,
-  dst,
-  encode,
-  encodedLength,
-  flagsAndOffset,
-  HEADER,
-  headerLength,
-  IP_OFFMASK,
   IPOPT_EOL,
   IPOPT_LSRR,
   IPOPT_NOP,
@@ -19,10 +10,21 @@ import {
   IPOPT_SID,
   IPOPT_SSRR,
   IPOPT_TIMESTAMP,
+  optionType,
+} from "../../protocols/ipv4/option-values.ts";
+import {
+  checksum,
+  decode,
+  dst,
+  encode,
+  encodedLength,
+  flagsAndOffset,
+  HEADER,
+  headerLength,
+  IP_OFFMASK,
   IPPROTO_IPIP,
   type Ipv4Header,
   id,
-  optionType,
   protocol,
   src,
   tos,

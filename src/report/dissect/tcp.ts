@@ -1,6 +1,7 @@
 import { hex, u8 } from "../../core/bytes.ts";
 import { fold16, sum16 } from "../../core/checksum.ts";
 import { type ChecksumStatus, IPPROTO_TCP } from "../../protocols/ipv4/wire.ts";
+import { optionKind, parseOptions } from "../../protocols/tcp/option-values.ts";
 import {
   ack,
   checksum,
@@ -11,8 +12,6 @@ import {
   encodedLength,
   flags,
   HEADER,
-  optionKind,
-  parseOptions,
   seq,
   sport,
   urgent,

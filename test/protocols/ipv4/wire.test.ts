@@ -2,6 +2,16 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { formatIp, parseIp } from "../../../src/core/addr.ts";
 import { hex } from "../../../src/core/bytes.ts";
+import {
+  copiedOptions,
+  encodeOptions,
+  IPOPT_COPIED,
+  IPOPT_RA,
+  IPOPT_RR,
+  type Ipv4Option,
+  optionType,
+  parseOptions,
+} from "../../../src/protocols/ipv4/option-values.ts";
 import * as ipv4 from "../../../src/protocols/ipv4/wire.ts";
 import { staysInside } from "../../harness/bounds.ts";
 import { roundTrips, survivesGarbage, survivesMutation } from "../../harness/codec.ts";
@@ -12,7 +22,7 @@ const word = fc.nat(0xffff);
 const octet = fc.nat(255);
 const address = fc.nat(0xffff_ffff);
 const octets = (min: number, max: number) => fc.uint8Array({ minLength: min, maxLength: max });
-const option: fc.Arbitrary<ipv4.Ipv4Option> = fc.oneof(
+const option: fc.Arbitrary<Ipv4Option> = fc.oneof(
   fc.record({ kind: fc.constant("nop" as const) }),
   fc.record({
     kind: fc.constantFrom("rr" as const, "lsrr" as const, "ssrr" as const),
@@ -33,13 +43,13 @@ const option: fc.Arbitrary<ipv4.Ipv4Option> = fc.oneof(
 );
 /** Lists that fit a header; every option that does not fit is left out. */
 const options = fc.array(option, { maxLength: 6 }).map((list) => {
-  const fit: ipv4.Ipv4Option[] = [];
-  for (const o of list) if (ipv4.encodeOptions([...fit, o]).length <= ipv4.OPTIONS_MAX) fit.push(o);
+  const fit: Ipv4Option[] = [];
+  for (const o of list) if (encodeOptions([...fit, o]).length <= ipv4.OPTIONS_MAX) fit.push(o);
   return fit;
 });
 const optionArea = fc.oneof(
   fc.constant(new Uint8Array(0)),
-  options.map(ipv4.encodeOptions),
+  options.map(encodeOptions),
   fc.nat(10).chain((n) => octets(4 * n, 4 * n)),
 );
 const header: fc.Arbitrary<ipv4.Ipv4Header> = fc
@@ -56,7 +66,7 @@ const header: fc.Arbitrary<ipv4.Ipv4Header> = fc
     dst: address,
     optionsRaw: optionArea,
   })
-  .map((h) => ({ ...h, ...ipv4.parseOptions(h.optionsRaw) }));
+  .map((h) => ({ ...h, ...parseOptions(h.optionsRaw) }));
 
 const bytesOf = (h: ipv4.Ipv4Header): Uint8Array => {
   const b = new Uint8Array(ipv4.encodedLength(h)).fill(0xa5);
@@ -216,12 +226,12 @@ it("reads headers whose data is cut off, and finds the end of what is there", ()
 it("writes the options that it reads, padded with the end of the list", () =>
   fc.assert(
     fc.property(options, (list) => {
-      const raw = ipv4.encodeOptions(list);
-      const read = ipv4.parseOptions(raw);
+      const raw = encodeOptions(list);
+      const read = parseOptions(raw);
       expect(raw.length % 4).toBe(0);
       expect(read.optionsFault).toBe(-1);
       expect(read.options.filter((o) => o.kind !== "eol")).toEqual(list);
-      expect(ipv4.encodeOptions(read.options)).toEqual(raw);
+      expect(encodeOptions(read.options)).toEqual(raw);
     }),
   ));
 
@@ -229,7 +239,7 @@ it("reads every kind of option", () => {
   const raw = from(
     "07 07 04 0a 00 00 01 83 03 04 89 03 04 44 08 09 13 00 00 00 2a 94 04 00 00 88 04 00 07 82 03 aa 52 02 01 00",
   );
-  const read = ipv4.parseOptions(raw);
+  const read = parseOptions(raw);
   expect(read.options).toEqual([
     { kind: "rr", pointer: 4, route: [0x0a000001] },
     { kind: "lsrr", pointer: 4, route: [] },
@@ -242,11 +252,11 @@ it("reads every kind of option", () => {
     { kind: "nop" },
     { kind: "eol" },
   ]);
-  expect(read.options.map(ipv4.optionType)).toEqual([7, 131, 137, 68, 148, 136, 130, 82, 1, 0]);
+  expect(read.options.map(optionType)).toEqual([7, 131, 137, 68, 148, 136, 130, 82, 1, 0]);
 });
 
 it("keeps malformed option lists as they are, and says where they break", () => {
-  const read = (text: string) => ipv4.parseOptions(from(text));
+  const read = (text: string) => parseOptions(from(text));
   expect(read("01 07 27 04")).toEqual({ options: [{ kind: "nop" }], optionsFault: 1 });
   expect(read("44 01 05 00")).toEqual({ options: [], optionsFault: 0 });
   expect(read("01 01 01 94")).toMatchObject({ optionsFault: 3 });
@@ -256,12 +266,12 @@ it("keeps malformed option lists as they are, and says where they break", () => 
 
 it("copies into later fragments only what is marked for it", () => {
   const raw = from("07 07 04 0a 00 00 01 83 07 04 0a 00 00 02 01 94 04 00 00 44 04 05 00 00");
-  expect(hex(ipv4.copiedOptions(raw))).toBe("83:07:04:0a:00:00:02:94:04:00:00:00");
+  expect(hex(copiedOptions(raw))).toBe("83:07:04:0a:00:00:02:94:04:00:00:00");
   const b = datagram(raw);
   ipv4.blankUncopiedOptions(b, 0);
   expect(hex(b, 20, 44)).toBe("01:01:01:01:01:01:01:83:07:04:0a:00:00:02:01:94:04:00:00:01:01:01:01:00");
-  expect(ipv4.findOption(b, 0, ipv4.IPOPT_RA)).toBe(35);
-  expect(ipv4.findOption(b, 0, ipv4.IPOPT_RR)).toBe(-1);
+  expect(ipv4.findOption(b, 0, IPOPT_RA)).toBe(35);
+  expect(ipv4.findOption(b, 0, IPOPT_RR)).toBe(-1);
 });
 
 it("finds and blanks options in any option area without leaving it", () =>
@@ -269,14 +279,14 @@ it("finds and blanks options in any option area without leaving it", () =>
     fc.property(optionArea, octet, (raw, type) => {
       const b = datagram(raw);
       const before = b.slice();
-      const { options } = ipv4.parseOptions(raw);
+      const { options } = parseOptions(raw);
       const at = ipv4.findOption(b, 0, type);
-      expect(at >= 0).toBe(options.some((o) => ipv4.optionType(o) === type));
+      expect(at >= 0).toBe(options.some((o) => optionType(o) === type));
       ipv4.blankUncopiedOptions(b, 0);
       expect(b.slice(0, 20)).toEqual(before.slice(0, 20));
       expect(b.slice(20 + raw.length)).toEqual(before.slice(20 + raw.length));
-      const kept = options.filter((o) => (ipv4.optionType(o) & ipv4.IPOPT_COPIED) !== 0);
-      const left = ipv4.parseOptions(b.slice(20, 20 + raw.length)).options;
+      const kept = options.filter((o) => (optionType(o) & IPOPT_COPIED) !== 0);
+      const left = parseOptions(b.slice(20, 20 + raw.length)).options;
       expect(left.filter((o) => o.kind !== "nop" && o.kind !== "eol")).toEqual(kept);
     }),
   ));
@@ -312,7 +322,7 @@ itNeeds(haveShared)("captures: headers read as tshark reads them and come back b
     const lengths = { ver: 4, hlen: 20 + rest.optionsRaw.length, len, frag_offset: fragmentOffset / 8 };
     const csum_status = ipv4.verify(bytes, at, end);
     expect(want, name).toMatchObject({ ...lengths, tos, id, flags, df, mf, ttl, proto, csum, src, dst, csum_status });
-    const types = rest.options.map(ipv4.optionType);
+    const types = rest.options.map(optionType);
     expect(want["options"], name).toEqual(types.length ? types : undefined);
     const b = bytesOf(got.value);
     expect(b, name).toEqual(bytes.slice(at, at + b.length));

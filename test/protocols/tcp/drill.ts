@@ -8,18 +8,16 @@ import { Cubic } from "../../../src/protocols/tcp/congestion/cubic.ts";
 import { TcpConnection } from "../../../src/protocols/tcp/connection.ts";
 import type { TcpHost, TcpPath, TcpUser } from "../../../src/protocols/tcp/host.ts";
 import { readSegment } from "../../../src/protocols/tcp/input.ts";
+import { encodeOptions, type SackBlock, type TcpOption } from "../../../src/protocols/tcp/option-values.ts";
 import { TcpDefaults, type TcpSettings } from "../../../src/protocols/tcp/settings.ts";
 import { stateName, type TcpState } from "../../../src/protocols/tcp/state.ts";
 import {
   decode,
   encode,
   encodedLength,
-  encodeOptions,
   HEADER,
-  type SackBlock,
   seal,
   type TcpHeader,
-  type TcpOption,
   verify,
 } from "../../../src/protocols/tcp/wire.ts";
 

@@ -11,7 +11,7 @@ import {
   portWord,
   stampOffset,
 } from "../../../src/protocols/tcp/isn.ts";
-import type { TcpOption } from "../../../src/protocols/tcp/wire.ts";
+import type { TcpOption } from "../../../src/protocols/tcp/option-values.ts";
 import { Drill, PLAIN, SYN_OPTIONS } from "./drill.ts";
 
 const kinds = (options: readonly TcpOption[]): string => options.map((o) => o.kind).join(" ");

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { hex } from "../../../src/core/bytes.ts";
 import { sum16 } from "../../../src/core/checksum.ts";
+import { encodeOptions, optionKind, parseOptions, type TcpOption } from "../../../src/protocols/tcp/option-values.ts";
 import * as tcp from "../../../src/protocols/tcp/wire.ts";
 import { staysInside } from "../../harness/bounds.ts";
 import { roundTrips, survivesGarbage, survivesMutation } from "../../harness/codec.ts";
@@ -13,7 +14,7 @@ const word = fc.nat(0xffff);
 const long = fc.nat(0xffff_ffff);
 const octets = (min: number, max: number) => fc.uint8Array({ minLength: min, maxLength: max });
 const is = <K extends string>(kind: K) => fc.constant(kind);
-const option: fc.Arbitrary<tcp.TcpOption> = fc.oneof(
+const option: fc.Arbitrary<TcpOption> = fc.oneof(
   fc.record({ kind: fc.constantFrom("nop" as const, "sackPermitted" as const) }),
   fc.record({ kind: is("mss"), mss: word }),
   fc.record({ kind: is("windowScale"), shift: octet }),
@@ -28,13 +29,13 @@ const option: fc.Arbitrary<tcp.TcpOption> = fc.oneof(
 );
 /** Lists that fit a header; every option that does not fit is left out. */
 const options = fc.array(option, { maxLength: 6 }).map((list) => {
-  const fit: tcp.TcpOption[] = [];
-  for (const o of list) if (tcp.encodeOptions([...fit, o]).length <= tcp.OPTIONS_MAX) fit.push(o);
+  const fit: TcpOption[] = [];
+  for (const o of list) if (encodeOptions([...fit, o]).length <= tcp.OPTIONS_MAX) fit.push(o);
   return fit;
 });
 const optionArea: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc.constant(new Uint8Array(0)),
-  options.map(tcp.encodeOptions),
+  options.map(encodeOptions),
   fc.nat(10).chain((n) => octets(4 * n, 4 * n)),
 );
 const header: fc.Arbitrary<tcp.TcpHeader> = fc
@@ -49,7 +50,7 @@ const header: fc.Arbitrary<tcp.TcpHeader> = fc
     urgent: word,
     optionsRaw: optionArea,
   })
-  .map((h) => ({ ...h, ...tcp.parseOptions(h.optionsRaw) }));
+  .map((h) => ({ ...h, ...parseOptions(h.optionsRaw) }));
 const bytesOf = (h: tcp.TcpHeader): Uint8Array => {
   const b = new Uint8Array(tcp.encodedLength(h)).fill(0xa5);
   tcp.encode(h, b, 0);
@@ -156,17 +157,17 @@ it("keeps the checksum right when ports, addresses and sequence numbers change",
 it("writes the options that it reads, padded with the end of the list", () =>
   fc.assert(
     fc.property(options, (list) => {
-      const raw = tcp.encodeOptions(list);
-      const read = tcp.parseOptions(raw);
+      const raw = encodeOptions(list);
+      const read = parseOptions(raw);
       expect(raw.length % 4).toBe(0);
       expect(read.optionsFault).toBe(-1);
       expect(read.options.filter((o) => o.kind !== "eol")).toEqual(list);
-      expect(tcp.encodeOptions(read.options)).toEqual(raw);
+      expect(encodeOptions(read.options)).toEqual(raw);
     }),
   ));
 
 it("reads every kind of option", () => {
-  const read = (text: string) => tcp.parseOptions(from(text)).options;
+  const read = (text: string) => parseOptions(from(text)).options;
   expect(read("02 04 05 b4 04 02 08 0a 00 00 00 01 80 00 00 02 01 03 03 07")).toEqual([
     { kind: "mss", mss: 1460 },
     { kind: "sackPermitted" },
@@ -194,11 +195,11 @@ it("reads every kind of option", () => {
     { kind: "mptcp", data: Uint8Array.of(0x20, 0x81) },
     { kind: "unknown", type: 254, data: Uint8Array.of(0xf9, 0x89) },
   ]);
-  expect(read("00 02 04 05").map(tcp.optionKind)).toEqual([0]);
+  expect(read("00 02 04 05").map(optionKind)).toEqual([0]);
 });
 
 it("keeps options of odd lengths as unknown, and lists that break as they are", () => {
-  const read = (text: string) => tcp.parseOptions(from(text));
+  const read = (text: string) => parseOptions(from(text));
   for (const text of [
     "02 03 05",
     "03 02",
@@ -238,7 +239,7 @@ it("writes timestamps and SACK blocks for data segments", () =>
       const raw = new Uint8Array(12 + 4 + 8 * count);
       tcp.writeTimestamps(raw, 0, tsval, tsecr);
       expect(tcp.writeSack(raw, 12, Int32Array.from(edges), count)).toBe(4 + 8 * count);
-      const { options, optionsFault } = tcp.parseOptions(raw);
+      const { options, optionsFault } = parseOptions(raw);
       const blocks = Array.from({ length: count }, (_, i) => ({ left: edges[2 * i], right: edges[2 * i + 1] }));
       expect(optionsFault).toBe(-1);
       expect(options.filter((o) => o.kind !== "nop")).toEqual([
@@ -252,8 +253,8 @@ it("reads received options without a list, as decode reads them with one", () =>
   fc.assert(
     fc.property(optionArea, fc.nat(0xfff), (raw, flags) => {
       const got = received(raw, flags);
-      const last = <K extends tcp.TcpOption["kind"]>(kind: K) =>
-        tcp.parseOptions(raw).options.findLast((o): o is Extract<tcp.TcpOption, { kind: K }> => o.kind === kind);
+      const last = <K extends TcpOption["kind"]>(kind: K) =>
+        parseOptions(raw).options.findLast((o): o is Extract<TcpOption, { kind: K }> => o.kind === kind);
       const syn = (flags & tcp.TCP_SYN) !== 0;
       const shift = last("windowScale")?.shift;
       expect(got.mss).toBe(syn ? (last("mss")?.mss ?? 0) : 0);
@@ -264,9 +265,9 @@ it("reads received options without a list, as decode reads them with one", () =>
       expect(got.cookieBytes).toBe(syn ? (last("fastOpen")?.cookie.length ?? -1) : -1);
       const b = carrying(raw, flags);
       if (got.sackBlocks > 0) {
-        const sacks = tcp.parseOptions(raw).options.filter((o) => o.kind === "sack" && o.blocks.length > 0);
+        const sacks = parseOptions(raw).options.filter((o) => o.kind === "sack" && o.blocks.length > 0);
         expect(hex(b, got.sackAt, got.sackAt + 8 * got.sackBlocks)).toBe(
-          hex(tcp.encodeOptions(sacks.slice(-1)), 2, 2 + 8 * got.sackBlocks),
+          hex(encodeOptions(sacks.slice(-1)), 2, 2 + 8 * got.sackBlocks),
         );
       }
     }),
@@ -299,14 +300,14 @@ itNeeds(haveShared)("captures: headers read as tshark reads them and come back b
     const read = { sport, dport, seq, ack, hlen, flags, win, csum, urg, payload_len: wireEnd - at - hlen, csum_status };
     expect(want, name).toMatchObject(read);
     expect(want["options_hex"], name).toBe(rest.optionsRaw.length ? hex(rest.optionsRaw) : undefined);
-    const kinds = rest.options.map(tcp.optionKind);
+    const kinds = rest.options.map(optionKind);
     expect(want["option_kinds"], name).toEqual(kinds.length ? kinds : undefined);
     for (const o of rest.options) {
       if (o.kind === "mss") expect(want["mss"], name).toBe(o.mss);
       if (o.kind === "windowScale") expect(want["wscale"], name).toBe(o.shift);
       if (o.kind === "timestamps") expect(want, name).toMatchObject({ tsval: o.tsval, tsecr: o.tsecr });
     }
-    expect(tcp.encodeOptions(rest.options), name).toEqual(rest.optionsRaw);
+    expect(encodeOptions(rest.options), name).toEqual(rest.optionsRaw);
     const b = bytesOf(got.value);
     expect(b, name).toEqual(bytes.slice(at, at + b.length));
     if (csum_status !== "good") continue;

@@ -2,9 +2,6 @@ import type { Ipv4 } from "../../../core/addr.ts";
 import { u8, u32 } from "../../../core/bytes.ts";
 import {
   encodeOptions,
-  findOption,
-  HEADER,
-  headerLength,
   IPOPT_EOL,
   IPOPT_LSRR,
   IPOPT_NOP,
@@ -12,8 +9,8 @@ import {
   IPOPT_SSRR,
   IPOPT_TIMESTAMP,
   type Ipv4Option,
-  src as srcOf,
-} from "../../../protocols/ipv4/wire.ts";
+} from "../../../protocols/ipv4/option-values.ts";
+import { findOption, HEADER, headerLength, src as srcOf } from "../../../protocols/ipv4/wire.ts";
 
 /** What an answer without options carries. */
 export const NO_OPTIONS = new Uint8Array(0);

@@ -3,9 +3,6 @@ import { setU8, setU32, u8, u32 } from "../../../core/bytes.ts";
 import type { Packet } from "../../../core/packet.ts";
 import { MS } from "../../../core/time.ts";
 import {
-  dst as dstOf,
-  HEADER,
-  headerLength,
   IPOPT_EOL,
   IPOPT_LSRR,
   IPOPT_NOP,
@@ -13,9 +10,8 @@ import {
   IPOPT_RR,
   IPOPT_SSRR,
   IPOPT_TIMESTAMP,
-  src as srcOf,
-  tos as tosOf,
-} from "../../../protocols/ipv4/wire.ts";
+} from "../../../protocols/ipv4/option-values.ts";
+import { dst as dstOf, HEADER, headerLength, src as srcOf, tos as tosOf } from "../../../protocols/ipv4/wire.ts";
 import type { Kernel } from "../kernel.ts";
 import type { NetDevice } from "../netdev.ts";
 import { DST_LOCAL, type Dst, TOS_ROUTING } from "./dst.ts";

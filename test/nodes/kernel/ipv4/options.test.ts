@@ -4,7 +4,8 @@ import { PACKET_BROADCAST } from "../../../../src/core/packet.ts";
 import { MS, S } from "../../../../src/core/time.ts";
 import type { Kernel } from "../../../../src/nodes/kernel/kernel.ts";
 import { message } from "../../../../src/protocols/icmp/wire.ts";
-import { encodeOptions, type Ipv4Option, validHeader } from "../../../../src/protocols/ipv4/wire.ts";
+import { encodeOptions, type Ipv4Option } from "../../../../src/protocols/ipv4/option-values.ts";
+import { validHeader } from "../../../../src/protocols/ipv4/wire.ts";
 import {
   allDrops,
   chain,

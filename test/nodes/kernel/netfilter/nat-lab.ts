@@ -9,6 +9,7 @@ import { type Netfilter, netfilter } from "../../../../src/nodes/kernel/netfilte
 import type { RuleSpec, TableName } from "../../../../src/nodes/kernel/netfilter/rule.ts";
 import { ICMP_ECHO, ICMP_ECHOREPLY, message } from "../../../../src/protocols/icmp/wire.ts";
 import { isFragment } from "../../../../src/protocols/ipv4/wire.ts";
+import { encodeOptions, type TcpOption } from "../../../../src/protocols/tcp/option-values.ts";
 import * as tcp from "../../../../src/protocols/tcp/wire.ts";
 import * as udp from "../../../../src/protocols/udp/wire.ts";
 import { device, encodeMessage, ip, Lab, must, route, type Seen, send, watch } from "../../../harness/kernels.ts";
@@ -73,14 +74,14 @@ export interface TcpFields {
   readonly seq?: number;
   readonly ack?: number;
   readonly window?: number;
-  readonly options?: readonly tcp.TcpOption[];
+  readonly options?: readonly TcpOption[];
   readonly payload?: Uint8Array;
   readonly ttl?: number;
 }
 
 /** Sends a TCP segment from a raw socket. */
 export function sendTcp(kernel: Kernel, sport: number, to: string, dport: number, f: TcpFields): void {
-  const options = tcp.encodeOptions(f.options ?? []);
+  const options = encodeOptions(f.options ?? []);
   const payload = f.payload ?? new Uint8Array(0);
   const header = 20 + options.length;
   const b = new Uint8Array(header + payload.length);

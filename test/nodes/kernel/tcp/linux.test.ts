@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { MS } from "../../../../src/core/time.ts";
-import { optionKind, type TcpOption } from "../../../../src/protocols/tcp/wire.ts";
+import { optionKind, type TcpOption } from "../../../../src/protocols/tcp/option-values.ts";
 import { connect, type End, type Pair, pair, pattern, type Seen, watch } from "./hosts.ts";
 
 /** Conversations between two real Linux hosts (golden/record-linux.py, Linux 6.18), held here by two simulated ones. */

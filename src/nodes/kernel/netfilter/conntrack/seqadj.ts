@@ -1,5 +1,6 @@
 import { setU32, u8, u32 } from "../../../../core/bytes.ts";
 import type { Packet } from "../../../../core/packet.ts";
+import { TCPOPT_EOL, TCPOPT_NOP, TCPOPT_SACK } from "../../../../protocols/tcp/option-values.ts";
 import {
   ack,
   adjustChecksum32,
@@ -8,9 +9,6 @@ import {
   setAck,
   setSeq,
   HEADER as TCP_HEADER,
-  TCPOPT_EOL,
-  TCPOPT_NOP,
-  TCPOPT_SACK,
 } from "../../../../protocols/tcp/wire.ts";
 import { after, before } from "./tcp-window.ts";
 

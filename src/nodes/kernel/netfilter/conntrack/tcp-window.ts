@@ -1,17 +1,12 @@
 import { i32, u8 } from "../../../../core/bytes.ts";
 import {
-  dataOffset,
-  TCP_ACK,
-  TCP_FIN,
-  TCP_RST,
-  TCP_SYN,
   TCPOPT_EOL,
   TCPOPT_NOP,
   TCPOPT_SACK,
   TCPOPT_SACK_PERM,
   TCPOPT_WINDOW,
-  WINDOW_SCALE_MAX,
-} from "../../../../protocols/tcp/wire.ts";
+} from "../../../../protocols/tcp/option-values.ts";
+import { dataOffset, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, WINDOW_SCALE_MAX } from "../../../../protocols/tcp/wire.ts";
 import {
   B_FLAGS,
   B_LAST_DIR,

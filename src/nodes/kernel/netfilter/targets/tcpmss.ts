@@ -11,6 +11,7 @@ import {
   src,
   totalLength,
 } from "../../../../protocols/ipv4/wire.ts";
+import { TCPOPT_MSS, TCPOPT_NOP } from "../../../../protocols/tcp/option-values.ts";
 import {
   adjustChecksum16,
   dataOffset,
@@ -18,8 +19,6 @@ import {
   HEADER as TCP_HEADER,
   HEADER_MAX as TCP_HEADER_MAX,
   TCP_SYN,
-  TCPOPT_MSS,
-  TCPOPT_NOP,
 } from "../../../../protocols/tcp/wire.ts";
 import { DST_ERROR } from "../../ipv4/dst.ts";
 import { isFor } from "../matches/tcpudp.ts";
