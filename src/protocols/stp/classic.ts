@@ -1,42 +1,19 @@
-import { type Nanos, NEVER, S } from "../../core/time.ts";
-import type { Effect, Event, PortBase, PortConfig, PortState, StateBase, Vector } from "./state.ts";
-import { compareVectors, sameBridge, TICK, toTicks, vectorOf } from "./state.ts";
+import { type Nanos, NEVER } from "../../core/time.ts";
+import { detectChange, generate, setTopologyChange, transmit, transmitTcn } from "./classic-messages.ts";
+import {
+  type Bridge,
+  type ClassicState,
+  isDesignated,
+  isRoot,
+  type Port,
+  type Run,
+  setState,
+} from "./classic-state.ts";
+import type { Effect, Event, PortConfig, Vector } from "./state.ts";
+import { compareVectors, sameBridge, TICK, vectorOf } from "./state.ts";
 import { type BridgeId, type ConfigBpdu, compareBridgeIds, FLAG_TC, FLAG_TC_ACK } from "./wire.ts";
 
 /** Classic spanning tree as Linux's bridge runs it itself: IEEE 802.1D-1998 §8, `net/bridge/br_stp.c` and its neighbours. */
-
-export interface ClassicPort extends PortBase {
-  /** When the designated information was new: now minus its message age. */
-  readonly designatedAt: Nanos;
-  /** The designated information is lost then. */
-  readonly messageAgeAt: Nanos;
-  /** Listening ends, then learning. */
-  readonly forwardDelayAt: Nanos;
-  /** No configuration message before then. */
-  readonly holdAt: Nanos;
-  /** A message was held back. */
-  readonly configPending: boolean;
-  /** The next message acknowledges a topology change. */
-  readonly topologyChangeAck: boolean;
-}
-export interface ClassicState extends StateBase {
-  readonly mode: "stp";
-  readonly ports: readonly ClassicPort[];
-  /** A change seen here that the root has not acknowledged, or that the root is telling. */
-  readonly topologyChangeDetected: boolean;
-  readonly helloAt: Nanos;
-  readonly tcnAt: Nanos;
-  readonly topologyChangeAt: Nanos;
-}
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type Port = Mutable<ClassicPort>;
-/** A copy of the state that belongs to one step, its ports too. */
-type Bridge = Mutable<Omit<ClassicState, "ports">> & { ports: Port[] };
-
-/** Most configuration messages on a port: one a second (§8.10.2, `BR_HOLD_TIME`). */
-const HOLD: Nanos = S;
-const NOTHING = new Uint8Array(0);
 
 /** One event; the effects are added to `out`. */
 export function classicStep(state: ClassicState, event: Event, out: Effect[]): ClassicState {
@@ -50,13 +27,6 @@ export const classicDeadline = (s: ClassicState): Nanos =>
     (soonest, p) => Math.min(soonest, p.messageAgeAt, p.forwardDelayAt, p.holdAt),
     Math.min(s.helloAt, s.tcnAt, s.topologyChangeAt),
   );
-
-/** One step at work: the copied state, the time, the effects so far. */
-interface Run {
-  readonly s: Bridge;
-  readonly at: Nanos;
-  readonly out: Effect[];
-}
 
 function take(r: Run, event: Event): void {
   const port = r.s.ports.find((p) => "port" in event && p.number === event.port);
@@ -87,17 +57,6 @@ function take(r: Run, event: Event): void {
     case "tick":
       tick(r);
   }
-}
-
-function isRoot(r: Run): boolean {
-  return sameBridge(r.s.root, r.s.config.id);
-}
-function isDesignated(r: Run, p: Port): boolean {
-  return sameBridge(p.designated.bridge, r.s.config.id) && p.designated.port === p.id;
-}
-function setState(r: Run, p: Port, state: PortState): void {
-  p.state = state;
-  r.out.push({ kind: "state", port: p.number, state });
 }
 
 // br_stp_if.c: the bridge and its ports go up and down
@@ -303,67 +262,6 @@ function receiveTcn(r: Run, p: Port): void {
   detectChange(r);
   p.topologyChangeAck = true;
   transmit(r, p);
-}
-
-/** Configuration messages on every designated port (§8.6.4). */
-function generate(r: Run): void {
-  for (const p of r.s.ports) if (p.state !== "disabled" && isDesignated(r, p)) transmit(r, p);
-}
-
-function transmit(r: Run, p: Port): void {
-  const { s, at } = r;
-  if (p.holdAt !== NEVER) {
-    p.configPending = true;
-    return;
-  }
-  const root = s.ports.find((q) => q.number === s.rootPort);
-  const age = root ? at - root.designatedAt + TICK : 0; // one unit more than received: br_stp.c:MESSAGE_AGE_INCR
-  if (age >= s.times.maxAge) return;
-  const bpdu: ConfigBpdu = {
-    kind: "config",
-    version: 0,
-    flags: (s.topologyChange ? FLAG_TC : 0) | (p.topologyChangeAck ? FLAG_TC_ACK : 0),
-    root: s.root,
-    rootCost: s.rootCost,
-    bridge: s.config.id,
-    port: p.id,
-    messageAge: toTicks(age),
-    maxAge: toTicks(s.times.maxAge),
-    helloTime: toTicks(s.times.hello),
-    forwardDelay: toTicks(s.times.forwardDelay),
-    rest: NOTHING,
-  };
-  r.out.push({ kind: "send", port: p.number, bpdu });
-  p.topologyChangeAck = p.configPending = false;
-  p.holdAt = at + HOLD;
-}
-
-function transmitTcn(r: Run): void {
-  if (r.s.rootPort === 0) return;
-  r.out.push({ kind: "send", port: r.s.rootPort, bpdu: { kind: "tcn", version: 0, rest: NOTHING } });
-}
-
-// Topology changes (§8.6.14)
-
-function detectChange(r: Run): void {
-  const { s } = r;
-  if (!s.up) return;
-  r.out.push({ kind: "topology-change" });
-  if (isRoot(r)) {
-    setTopologyChange(r, true);
-    s.topologyChangeAt = r.at + s.config.times.forwardDelay + s.config.times.maxAge;
-  } else if (!s.topologyChangeDetected) {
-    transmitTcn(r);
-    s.tcnAt = r.at + s.config.times.hello;
-  }
-  s.topologyChangeDetected = true;
-}
-
-/** Addresses age after twice the forward delay while the topology changes (br_stp.c:__br_set_topology_change). */
-function setTopologyChange(r: Run, on: boolean): void {
-  if (r.s.topologyChange === on) return;
-  r.s.topologyChange = on;
-  r.out.push({ kind: "ageing", time: on ? 2 * r.s.times.forwardDelay : undefined });
 }
 
 // br_stp_timer.c

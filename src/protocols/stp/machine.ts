@@ -1,6 +1,7 @@
 import type { Machine } from "../../core/machine.ts";
 import { type Nanos, NEVER } from "../../core/time.ts";
-import { type ClassicPort, type ClassicState, classicDeadline, classicStep } from "./classic.ts";
+import { classicDeadline, classicStep } from "./classic.ts";
+import type { ClassicPort, ClassicState } from "./classic-state.ts";
 import { rapidDeadline, rapidStep } from "./rstp.ts";
 import type { RapidPort, RapidState } from "./rstp-state.ts";
 import { type Config, type Effect, type Event, PORTS_MAX, type Role, sameBridge } from "./state.ts";

@@ -61,3 +61,8 @@ const NEXT = Uint8Array.from(TABLE.join(""), (letter) => LETTERS.indexOf(letter)
 
 export const nextState = (direction: number, set: number, state: number): number =>
   NEXT[(direction * SETS + set) * STATES + state] as number;
+
+/** Whether the flow is closing: it may make room for others (`tcp_can_early_drop`). */
+export function isClosing(state: number): boolean {
+  return state >= FIN_WAIT && state <= CLOSE;
+}
