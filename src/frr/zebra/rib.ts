@@ -175,6 +175,8 @@ export class RibNode {
   first: RouteEntry | undefined = undefined;
   /** What zebra has put into the kernel for it; undefined: nothing. */
   inKernel: KernelImage | undefined = undefined;
+  /** It is to be looked at again. */
+  queued = false;
 
   constructor(table: number, prefix: Prefix) {
     this.table = table;

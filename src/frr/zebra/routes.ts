@@ -35,7 +35,7 @@ export class Routes {
   readonly #os: Os;
   readonly #around: RouteSurroundings;
   readonly #applyDelayS: number;
-  readonly #dirty = new Set<RibNode>();
+  #dirty: RibNode[] = [];
   readonly #hold: OsAlarm;
   readonly #apply: OsAlarm;
   #applying: { readonly at: Nanos; readonly node: RibNode }[] = [];
@@ -56,7 +56,7 @@ export class Routes {
   }
 
   get busy(): boolean {
-    return this.#dirty.size > 0 || this.#applying.length > 0;
+    return this.#dirty.length > 0 || this.#applying.length > 0;
   }
   /** Nothing is chosen or applied any longer; the kernel keeps what it has. */
   stop(): void {
@@ -139,7 +139,8 @@ export class Routes {
   }
 
   #queue(node: RibNode): void {
-    this.#dirty.add(node);
+    if (!node.queued) this.#dirty.push(node);
+    node.queued = true;
     if (this.#hold.deadline === NEVER) this.#hold.set(this.#os.now() + PROCESS_HOLD);
   }
 
@@ -147,8 +148,11 @@ export class Routes {
   #process(): void {
     this.#hold.set(NEVER);
     const queues: RibNode[][] = Array.from({ length: RANKS }, () => []);
-    for (const node of this.#dirty) (queues[rankOf(node)] as RibNode[]).push(node);
-    this.#dirty.clear();
+    for (const node of this.#dirty) {
+      node.queued = false;
+      (queues[rankOf(node)] as RibNode[]).push(node);
+    }
+    this.#dirty = [];
     let changed = false;
     let followed = false;
     const grounds: RibNode[] = [];

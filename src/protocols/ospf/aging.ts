@@ -5,6 +5,7 @@ import { MAX_AGE } from "./lsa-codec.ts";
 import type { Lsdb, Slot } from "./lsdb.ts";
 import type { Area, Ospf } from "./model.ts";
 import { refresh } from "./originate.ts";
+import { isAwaited } from "./retransmissions.ts";
 
 /** How long an advertisement that is withdrawn stays at least (ospfd/ospfd.h:OSPF_LSA_MAXAGE_REMOVE_DELAY_DEFAULT). */
 const REMOVE_DELAY = 60 * S;
@@ -83,7 +84,7 @@ export class Aging {
     for (const [slot, area] of [...this.#withdrawn]) {
       if (slot.age < MAX_AGE)
         this.#withdrawn.delete(slot); // it came again
-      else if (slot.waiting === 0) {
+      else if (!isAwaited(slot)) {
         this.#withdrawn.delete(slot);
         ospf.retransmissions.forget(slot);
         (isSystemWide(slot.lsa.type) ? ospf.lsdb : area?.lsdb)?.remove(slot);

@@ -150,11 +150,10 @@ export function makeLsa(make: LsaMake): Lsa {
 
 /** Adv, id, sequence number and checksum, mixed. */
 const keyOf = (b: Uint8Array, o: number): number =>
-  (Math.imul(i32(b, o + 8), 0x9e3779b1) ^
-    Math.imul(i32(b, o + 4), 0x85ebca6b) ^
-    Math.imul(i32(b, o + 12), 0xc2b2ae35) ^
-    Math.imul(i32(b, o + 16), 0x27d4eb2f)) >>>
-  0;
+  Math.imul(i32(b, o + 8), 0x9e3779b1) ^
+  Math.imul(i32(b, o + 4), 0x85ebca6b) ^
+  Math.imul(i32(b, o + 12), 0xc2b2ae35) ^
+  Math.imul(i32(b, o + 16), 0x27d4eb2f);
 
 function equals(lsa: Lsa, b: Uint8Array, o: number, end: number): boolean {
   const { bytes } = lsa;

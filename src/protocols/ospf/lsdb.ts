@@ -17,7 +17,7 @@ export class Slot {
   #atNs = 0;
   /** This router's own. */
   self: boolean;
-  /** Who has not acknowledged this instance yet: kept by `Retransmissions`. 0: nobody. */
+  /** Who has not acknowledged this instance yet: kept by `Retransmissions`. */
   waiting = 0;
   /** This instance says something else than the one before, or is the first. */
   changed = true;

@@ -355,7 +355,7 @@ export class Ospf {
   readonly byIndex = new Map<number, OspfInterface[]>();
   /** Externals and other advertisements of the whole system. */
   readonly lsdb = new Lsdb();
-  readonly retransmissions = new Retransmissions(() => [...[...this.areas.values()].map((a) => a.lsdb), this.lsdb]);
+  readonly retransmissions = new Retransmissions();
   abr = false;
   asbr = false;
   startedAt: Nanos = 0;
