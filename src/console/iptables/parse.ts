@@ -1,18 +1,16 @@
-import type { MatchSpec } from "../../nodes/kernel/netfilter/matches/matches.ts";
-import type { AddressSpec, NameSpec, RuleSpec } from "../../nodes/kernel/netfilter/rule.ts";
-import type { TargetSpec } from "../../nodes/kernel/netfilter/targets/targets.ts";
-import { parseAddresses } from "./addresses.ts";
+import type { NameSpec, RuleSpec } from "../../nodes/kernel/netfilter/rule.ts";
 import { BadArgument, OtherFamily, problem, Told } from "./exit.ts";
 import { Getopt, type LongOption } from "./getopt.ts";
-import { isAny, parseInterface } from "./interfaces.ts";
+import { parseInterface } from "./interfaces.ts";
 import type { MatchKind, TargetKind } from "./kind.ts";
 import { GLOBAL, type Key, LETTERS, type Loaded } from "./long-options.ts";
 import { CHAIN_NAME_MAX, checkChainName, checkTargetName, tooLong } from "./names.ts";
 import { whole } from "./numbers.ts";
 import { type At, Given, idOf, type Option } from "./option.ts";
 import { parseProtocol, protocolName } from "./protocols.ts";
-import { isTargetNotBuilt, isVerdictName, matchKind, targetKind } from "./registry.ts";
+import { isTargetNotBuilt, matchKind, targetKind } from "./registry.ts";
 import { addCommand, bringsRule, type Command, checkFlags, type Flag, type Request } from "./request.ts";
+import { addressesOf, headOf, inverted, matchesOf, RuleDraft, targetOf } from "./rule-draft.ts";
 
 const RULE_NUMBER_MAX = 0x7fff_ffff;
 /** Matches of one rule, at most. */
@@ -33,8 +31,6 @@ class Parser {
   readonly #fixedTable: string | undefined;
   readonly #commands: Command[] = [];
   readonly #flags = new Set<Flag>();
-  readonly #matches: Loaded[] = [];
-  #target: Loaded | undefined;
   #long: readonly LongOption<Key>[] = GLOBAL;
   #invert = false;
   #table: string;
@@ -42,14 +38,8 @@ class Parser {
   #number = 0;
   #newName: string | undefined;
   #policy: string | undefined;
-  #protocol: { readonly text: string; readonly number: number; readonly invert: boolean } | undefined;
+  readonly #rule = new RuleDraft();
   #protocolLoaded = false;
-  #sources: { readonly text: string; readonly invert: boolean } | undefined;
-  #destinations: { readonly text: string; readonly invert: boolean } | undefined;
-  #in: NameSpec | undefined;
-  #out: NameSpec | undefined;
-  #fragment: { readonly invert?: boolean } | undefined;
-  #jump: { readonly name: string; readonly goto: boolean } | undefined;
   #counters: readonly [number, number] = [0, 0];
   readonly #warn: (text: string) => void;
 
@@ -150,33 +140,33 @@ class Parser {
         const text = value.toLowerCase();
         const number = parseProtocol(text);
         if (number === 0 && invert) throw problem("rule would never match protocol");
-        this.#protocol = { text, number, invert };
+        this.#rule.protocol = { text, number, invert };
         return;
       }
       case "s":
         this.#flag("s");
-        this.#sources = { text: value, invert };
+        this.#rule.sources = { text: value, invert };
         return;
       case "d":
         this.#flag("d");
-        this.#destinations = { text: value, invert };
+        this.#rule.destinations = { text: value, invert };
         return;
       case "i":
-        this.#in = this.#device("i", value);
+        this.#rule.in = this.#device("i", value);
         return;
       case "o":
-        this.#out = this.#device("o", value);
+        this.#rule.out = this.#device("o", value);
         return;
       case "f":
         this.#flag("f");
-        this.#fragment = inverted(invert);
+        this.#rule.fragment = inverted(invert);
         return;
       case "j":
         this.#flag("j");
         return this.#jumpTo(value);
       case "g":
         this.#flag("j");
-        this.#jump = { name: checkTargetName(value), goto: true };
+        this.#rule.jump = { name: checkTargetName(value), goto: true };
         return;
       case "m":
         return this.#match(value);
@@ -257,16 +247,16 @@ class Parser {
   }
 
   #loadMatch(kind: MatchKind): void {
-    if (this.#matches.length >= MATCHES_MAX) throw problem(`more than ${MATCHES_MAX} matches in one rule`);
-    this.#matches.push(this.#load(kind));
+    if (this.#rule.matches.length >= MATCHES_MAX) throw problem(`more than ${MATCHES_MAX} matches in one rule`);
+    this.#rule.matches.push(this.#load(kind));
   }
 
   #jumpTo(name: string): void {
     checkTargetName(name);
-    this.#jump = { name, goto: false };
+    this.#rule.jump = { name, goto: false };
     if (isTargetNotBuilt(name)) throw problem(`Couldn't load target \`${name}':No such file or directory\n`);
     const kind = targetKind(name);
-    if (kind !== undefined) this.#target = this.#load(kind);
+    if (kind !== undefined) this.#rule.target = this.#load(kind);
   }
 
   /** Its options come before those of what was loaded earlier. */
@@ -287,8 +277,8 @@ class Parser {
 
   /** An option that nobody knows may be one of the protocol's match (iptables/xshared.c:load_proto). */
   #loadProtocol(): boolean {
-    if (this.#protocol === undefined || this.#protocolLoaded) return false;
-    const { text, number } = this.#protocol;
+    if (this.#rule.protocol === undefined || this.#protocolLoaded) return false;
+    const { text, number } = this.#rule.protocol;
     const kind = matchKind(whole(text, 255) === undefined ? text : protocolName(number));
     if (kind === undefined) return false;
     this.#protocolLoaded = true;
@@ -303,8 +293,8 @@ class Parser {
     const at: At = {
       extension: loaded.kind.name,
       option: named.name,
-      protocol: this.#protocol?.number ?? 0,
-      protocolInverted: this.#protocol?.invert === true,
+      protocol: this.#rule.protocol?.number ?? 0,
+      protocolInverted: this.#rule.protocol?.invert === true,
       next: () => (words.hasArgument ? words.take() : undefined),
       warn: this.#warn,
     };
@@ -314,15 +304,15 @@ class Parser {
   // --- the end -------------------------------------------------------------------------------------------------
 
   #finish(): Request {
-    if (this.#table === "nat" && (this.#policy === "DROP" || this.#jump?.name === "DROP"))
+    if (this.#table === "nat" && (this.#policy === "DROP" || this.#rule.jump?.name === "DROP"))
       throw problem('\nThe "nat" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n');
-    const head = this.#head();
-    const matches = this.#matches.map((each) => built<MatchSpec>(each, head));
-    const target = this.#buildTarget(head);
+    const head = headOf(this.#rule);
+    const matches = matchesOf(this.#rule, head);
+    const target = targetOf(this.#rule, head);
     if (this.#words.at < this.#words.args.length) throw problem("unknown arguments found on commandline");
     if (this.#commands.length === 0) throw problem("no command specified");
     if (this.#invert) throw problem("nothing appropriate following !");
-    const addresses = this.#addresses();
+    const addresses = addressesOf(this.#rule);
     if (this.#commands[0] === "R" && addresses.length !== 1)
       throw problem("Replacement rule does not specify a unique address");
     checkFlags(this.#commands, this.#flags);
@@ -350,42 +340,6 @@ class Parser {
     };
   }
 
-  /** Everything but addresses, matches and target. */
-  #head(): RuleSpec {
-    const protocol = this.#protocol;
-    const fragment = this.#fragment;
-    return {
-      ...(this.#in !== undefined && !isAny(this.#in) && { in: this.#in }),
-      ...(this.#out !== undefined && !isAny(this.#out) && { out: this.#out }),
-      ...(protocol !== undefined &&
-        protocol.number !== 0 && { protocol: { number: protocol.number, ...inverted(protocol.invert) } }),
-      ...(fragment !== undefined && { fragment }),
-    };
-  }
-
-  #buildTarget(head: RuleSpec): TargetSpec | undefined {
-    if (this.#target !== undefined) return built<TargetSpec>(this.#target, head);
-    if (this.#jump === undefined) return undefined;
-    const { name, goto } = this.#jump;
-    if (goto) return { kind: "goto", chain: name };
-    return isVerdictName(name) ? { kind: name } : { kind: "jump", chain: name };
-  }
-
-  #addresses(): readonly Pick<RuleSpec, "source" | "destination">[] {
-    const read = (given: { readonly text: string; readonly invert: boolean } | undefined) =>
-      given === undefined ? [undefined] : parseAddresses(given.text).map((a) => addressSpec(a, given.invert));
-    const [sources, destinations] = [read(this.#sources), read(this.#destinations)];
-    const many = sources.length > 1 || destinations.length > 1;
-    if (many && (this.#sources?.invert === true || this.#destinations?.invert === true))
-      throw problem("! not allowed with multiple source or destination IP addresses");
-    return sources.flatMap((source) =>
-      destinations.map((destination) => ({
-        ...(source !== undefined && { source }),
-        ...(destination !== undefined && { destination }),
-      })),
-    );
-  }
-
   #checkChain(): void {
     const chain = this.#chain;
     if (chain === undefined) return;
@@ -397,18 +351,6 @@ class Parser {
       throw problem(`Can't use -i with ${chain}\n`);
   }
 }
-
-function built<T>({ kind, given }: Loaded, head: RuleSpec): T {
-  const spec = kind.build(given, head);
-  given.check(kind.name, kind.options);
-  return spec as T;
-}
-
-const inverted = (invert: boolean): { readonly invert?: true } => (invert ? { invert: true } : {});
-
-/** An address with a mask of 0 asks for nothing. */
-const addressSpec = (address: Omit<AddressSpec, "invert">, invert: boolean): AddressSpec | undefined =>
-  address.mask === 0 && !invert ? undefined : { ...address, ...inverted(invert) };
 
 function ruleNumber(text: string): number {
   const number = whole(text, RULE_NUMBER_MAX);
