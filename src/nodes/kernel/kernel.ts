@@ -19,6 +19,7 @@ import { AddressBook, type AddressChange } from "./addresses.ts";
 import { Arp } from "./arp.ts";
 import type { Cpu } from "./cpu.ts";
 import { LoopbackDevice } from "./dev/loopback.ts";
+import { DeviceTable } from "./device-table.ts";
 import { Fib } from "./fib/fib.ts";
 import { KernelFibHost } from "./fib-host.ts";
 import { DeviceConf, InDevice, NeighParms } from "./in-device.ts";
@@ -40,11 +41,6 @@ const UNKNOWN_TYPE = dropReason("unknown ethertype");
 const TOO_SHORT = dropReason("frame too short");
 const NO_VLAN = dropReason("no VLAN device for this tag");
 const POWERED_OFF = dropReason("node is powered off");
-
-/** Devices of one node, at most. */
-const DEVICES_MAX = 65_536;
-/** IFNAMSIZ without the closing zero. */
-const NAME_MAX = 15;
 
 /** What a device tells those who watch it. */
 export type DeviceEvent = "registered" | "unregistered" | "up" | "down" | "carrier" | "address" | "mtu" | "renamed";
@@ -70,12 +66,7 @@ export class Kernel {
   #drops: Float64Array | null = null;
   /** Makes this node's hashes differ from its neighbours', or equal-cost choices would line up along a path. */
   readonly hashSeed: number;
-  readonly #devices: (NetDevice | undefined)[] = [undefined];
-  readonly #byName = new Map<string, NetDevice>();
-  /** The search for a free number begins here: numbers are not given out again before all were. */
-  #nextIndex = 2;
-  /** Lowest number that may be free, by name pattern (`eth%d`). */
-  readonly #nextOfName = new Map<string, number>();
+  readonly #devices = new DeviceTable();
   /** netfilter and ebtables, once somebody asked for them: `netfilter(kernel)`, `bridgeHooks(kernel)`. */
   firewall: Netfilter | null = null;
   bridgeFirewall: BridgeHooks | null = null;
@@ -148,14 +139,14 @@ export class Kernel {
   // --- devices -------------------------------------------------------------------------------------------------
 
   /** Every device, by ifindex. */
-  *devices(): Generator<NetDevice> {
-    for (const dev of this.#devices) if (dev !== undefined) yield dev;
+  devices(): Generator<NetDevice> {
+    return this.#devices.all();
   }
   device(name: string): NetDevice | undefined {
-    return this.#byName.get(name);
+    return this.#devices.find(name);
   }
   deviceByIndex(ifindex: number): NetDevice | undefined {
-    return this.#devices[ifindex];
+    return this.#devices.at(ifindex);
   }
 
   /**
@@ -163,10 +154,10 @@ export class Kernel {
    * the index.
    */
   register<D extends NetDevice>(name: string, make: (name: string, ifindex: number) => D): Outcome<D> {
-    const final = this.#freeName(name);
+    const final = this.#devices.nameFor(name);
     if (final === undefined) return refused("EINVAL", `"${name}" not a valid ifname`);
-    if (this.#byName.has(final)) return refused("EEXIST");
-    const ifindex = this.#freeIndex();
+    if (this.#devices.find(final) !== undefined) return refused("EEXIST");
+    const ifindex = this.#devices.freeIndex();
     if (ifindex === 0) return refused("ENOSPC");
     const dev = make(final, ifindex);
     this.#install(dev);
@@ -175,7 +166,7 @@ export class Kernel {
 
   /** Takes a device down and away, with everything that hangs on it. */
   unregister(dev: NetDevice): void {
-    if (this.#devices[dev.ifindex] !== dev) return;
+    if (this.#devices.at(dev.ifindex) !== dev) return;
     this.setUp(dev, false);
     dev.vlans?.lowerRemoved();
     this.#forget(dev);
@@ -189,7 +180,7 @@ export class Kernel {
   }
   /** Takes in a device that another namespace let go, under a name that is free here. It keeps its number if it can. */
   adopt(dev: NetDevice, name: string): Outcome {
-    const ifindex = this.#devices[dev.ifindex] === undefined ? dev.ifindex : this.#freeIndex();
+    const ifindex = this.#devices.at(dev.ifindex) === undefined ? dev.ifindex : this.#devices.freeIndex();
     if (ifindex === 0) return refused("ENOSPC");
     dev.name = name;
     dev.moved(this, ifindex);
@@ -200,13 +191,10 @@ export class Kernel {
   /** `ip link set NAME name NEW`. */
   rename(dev: NetDevice, name: string): Outcome {
     if (name === dev.name) return done;
-    const final = this.#freeName(name);
+    const final = this.#devices.nameFor(name);
     if (final === undefined) return refused("EINVAL", `"${name}" not a valid ifname`);
-    if (this.#byName.has(final)) return refused("EEXIST");
-    this.#byName.delete(dev.name);
-    this.#nextOfName.clear();
-    dev.name = final;
-    this.#byName.set(final, dev);
+    if (this.#devices.find(final) !== undefined) return refused("EEXIST");
+    this.#devices.rename(dev, final);
     this.addresses.deviceRenamed(dev.ifindex, final);
     this.notify(dev, "renamed");
     return done;
@@ -401,42 +389,12 @@ export class Kernel {
     this.notify(dev, "unregistered");
     this.neigh.flushDevice(dev);
     this.fib.deviceRemoved(dev.ifindex);
-    this.#devices[dev.ifindex] = undefined;
-    this.#byName.delete(dev.name);
-    this.#nextOfName.clear();
+    this.#devices.remove(dev);
     this.ipv4.routes.invalidate();
   }
 
-  /** net/core/dev.c:dev_index_reserve: the next number that no device has; 0 when there are too many. */
-  #freeIndex(): number {
-    for (let tried = 1; tried < DEVICES_MAX; tried++) {
-      const ifindex = this.#nextIndex;
-      this.#nextIndex = ifindex + 1 < DEVICES_MAX ? ifindex + 1 : 1;
-      if (this.#devices[ifindex] === undefined) return ifindex;
-    }
-    return 0;
-  }
-
   #install(dev: NetDevice): void {
-    this.#devices[dev.ifindex] = dev;
-    this.#byName.set(dev.name, dev);
+    this.#devices.add(dev);
     this.notify(dev, "registered");
-  }
-
-  /** The name that a device gets that is to be called `name`; undefined when it cannot be (net/core/dev.c:dev_valid_name). */
-  #freeName(name: string): string | undefined {
-    if (name.length === 0 || name.length > NAME_MAX || /[\s/:]/.test(name) || name === "." || name === "..")
-      return undefined;
-    if (name.includes("%")) {
-      if (!/^[^%]*%d[^%]*$/.test(name)) return undefined; // net/core/dev.c:__dev_alloc_name
-      for (let i = this.#nextOfName.get(name) ?? 0; i < DEVICES_MAX; i++) {
-        const candidate = name.replace("%d", String(i));
-        if (this.#byName.has(candidate)) continue;
-        this.#nextOfName.set(name, i);
-        return candidate.length <= NAME_MAX ? candidate : undefined;
-      }
-      return undefined;
-    }
-    return name;
   }
 }
