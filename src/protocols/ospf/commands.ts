@@ -17,6 +17,7 @@ import { installShowInterface } from "./show-interface.ts";
 import { installShowNeighbor } from "./show-neighbor.ts";
 import { installShowProcess } from "./show-process.ts";
 import { installShowRoute } from "./show-route.ts";
+import { installShowTed } from "./show-ted.ts";
 
 /** Operational commands may name one of several processes: `show ip ospf 2 neighbor`. Each says of itself which one it is. */
 class OspfCommands extends CommandSet<OspfDaemon> {
@@ -50,6 +51,7 @@ function build(): CommandSet<OspfDaemon> {
   installShowGraceful(set);
   installShowSegmentRouting(set);
   installShowTrafficEngineering(set);
+  installShowTed(set);
   installClear(set);
   return set;
 }

@@ -8,7 +8,8 @@ import { type ActiveLinkParams, CLASSES, LOSS_PRECISION } from "../../frr/link-p
 
 export const OPAQUE_TE = 1;
 export const OPAQUE_INTER_AS = 6;
-const [ROUTER_ADDRESS, LINK] = [1, 2] as const;
+const ROUTER_ADDRESS = 1;
+export const LINK = 2;
 
 /** A link as it is told. */
 export interface TeLink {

@@ -69,7 +69,7 @@ export class TrafficEngineering {
       multiaccess,
       id,
       local: oi.address,
-      remote: multiaccess ? undefined : (full?.address ?? oi.address),
+      remote: multiaccess ? undefined : full?.address,
       params,
     };
   }
