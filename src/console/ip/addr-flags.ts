@@ -1,5 +1,5 @@
 import { NEVER } from "../../core/time.ts";
-import type { Ifaddr } from "../../nodes/kernel/addresses.ts";
+import type { Ifaddr } from "../../nodes/kernel/address-routes.ts";
 
 /** A flag of addresses (`IFA_F_…`) under iproute2's name. */
 export interface AddressFlag {

@@ -1,6 +1,6 @@
 import { formatIp, maskOf } from "../../core/addr.ts";
 import { NEVER, S } from "../../core/time.ts";
-import type { Ifaddr } from "../../nodes/kernel/addresses.ts";
+import type { Ifaddr } from "../../nodes/kernel/address-routes.ts";
 import { scopeName, scopeNumber } from "../../nodes/kernel/fib/names.ts";
 import type { NetDevice } from "../../nodes/kernel/netdev.ts";
 import { ADDRESS_FLAGS, type FlagFilter, flagsOf, PERMANENT, readFlagFilter, wantsPrimary } from "./addr-flags.ts";

@@ -1,7 +1,8 @@
 import { broadcastOf, type Ipv4, isLoopback, networkOf } from "../../core/addr.ts";
 import { refused } from "../../core/errno.ts";
+import type { Ifaddr } from "../../nodes/kernel/address-routes.ts";
 import { covers } from "../../nodes/kernel/address-routes.ts";
-import type { AddressSpec, Ifaddr } from "../../nodes/kernel/addresses.ts";
+import type { AddressSpec } from "../../nodes/kernel/addresses.ts";
 import { scopeNumber } from "../../nodes/kernel/fib/names.ts";
 import { SCOPE_GLOBAL, SCOPE_HOST } from "../../nodes/kernel/fib/route.ts";
 import { ADDRESS_FLAGS, readFlag } from "./addr-flags.ts";

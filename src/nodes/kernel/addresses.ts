@@ -2,11 +2,10 @@ import { type Ipv4, isLoopback, LIMITED_BROADCAST } from "../../core/addr.ts";
 import { done, type Outcome, refused } from "../../core/errno.ts";
 import { type Nanos, NEVER } from "../../core/time.ts";
 import { addRoutes, changeMetric, covers, type Ifaddr, removeRoutes, sameSubnet } from "./address-routes.ts";
-import type { Fib, FibHost } from "./fib/fib.ts";
+import type { Fib } from "./fib/fib.ts";
+import type { FibHost } from "./fib/host.ts";
 import { LOOPBACK_IFINDEX } from "./fib/host.ts";
 import { SCOPE_GLOBAL, SCOPE_HOST, SCOPE_LINK, TABLE_LOCAL } from "./fib/route.ts";
-
-export type { Ifaddr } from "./address-routes.ts";
 
 export const ADDRESSES_MAX = 65_536;
 

@@ -4,9 +4,9 @@ import type { Nanos } from "../../../core/time.ts";
 import type { Kernel } from "../kernel.ts";
 import type { NetDevice } from "../netdev.ts";
 import { BridgeDevice } from "./bridge.ts";
-import type { FdbEntry } from "./bridge-fdb.ts";
 import { BridgePort } from "./bridge-port.ts";
 import { addDeviceMac, deleteDeviceMac, deviceMacs, isEthernet } from "./device-fdb.ts";
+import type { FdbEntry } from "./fdb-entry.ts";
 import { VxlanDevice } from "./vxlan.ts";
 import type { VxlanFdbOptions } from "./vxlan-fdb.ts";
 

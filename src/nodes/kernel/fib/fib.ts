@@ -21,9 +21,6 @@ import { type AddMode, badPrefix, type FibTable, type Place } from "./table.ts";
 import { TableSet } from "./tables.ts";
 import type { RouteWay } from "./way.ts";
 
-export type { FibDevice, FibHost } from "./host.ts";
-export type { Flow } from "./rules.ts";
-
 export const ROUTES_MAX = 1_048_576;
 
 /** A route came, went, or took another's place. */

@@ -1,6 +1,7 @@
 import { type Ipv4, isLoopback, isMulticast, LIMITED_BROADCAST, lengthOfMask, maskOf } from "../../../core/addr.ts";
 import { done, type Outcome, refused } from "../../../core/errno.ts";
-import type { AddressSpec, Ifaddr } from "../addresses.ts";
+import type { Ifaddr } from "../address-routes.ts";
+import type { AddressSpec } from "../addresses.ts";
 import { GreDevice } from "../dev/gre.ts";
 import { SCOPE_GLOBAL, SCOPE_HOST } from "../fib/route.ts";
 import type { Kernel } from "../kernel.ts";

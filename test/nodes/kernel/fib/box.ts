@@ -1,7 +1,8 @@
 import { broadcastOf, formatIp, parseIp, parsePrefix } from "../../../../src/core/addr.ts";
 import { type Outcome, strerror } from "../../../../src/core/errno.ts";
-import { AddressBook, type AddressHost, type Ifaddr } from "../../../../src/nodes/kernel/addresses.ts";
-import { Fib, type Flow } from "../../../../src/nodes/kernel/fib/fib.ts";
+import type { Ifaddr } from "../../../../src/nodes/kernel/address-routes.ts";
+import { AddressBook, type AddressHost } from "../../../../src/nodes/kernel/addresses.ts";
+import { Fib } from "../../../../src/nodes/kernel/fib/fib.ts";
 import {
   protocolName,
   protocolNumber,
@@ -11,7 +12,7 @@ import {
   tableNumber,
 } from "../../../../src/nodes/kernel/fib/names.ts";
 import type { MetricName, NextHopSpec, Route, RouteSpec, RouteType } from "../../../../src/nodes/kernel/fib/route.ts";
-import type { Rule, RuleAction, RuleSpec } from "../../../../src/nodes/kernel/fib/rules.ts";
+import type { Flow, Rule, RuleAction, RuleSpec } from "../../../../src/nodes/kernel/fib/rules.ts";
 import { FibResult } from "../../../../src/nodes/kernel/fib/search.ts";
 import type { AddMode } from "../../../../src/nodes/kernel/fib/table.ts";
 

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { maskOf, networkOf, parsePrefix } from "../../../../src/core/addr.ts";
-import { Fib, type FibHost, type Flow, type RouteChange } from "../../../../src/nodes/kernel/fib/fib.ts";
+import { Fib, type RouteChange } from "../../../../src/nodes/kernel/fib/fib.ts";
+import type { FibHost } from "../../../../src/nodes/kernel/fib/host.ts";
 import type { Route, RouteSpec, RouteType } from "../../../../src/nodes/kernel/fib/route.ts";
-import type { Rule, RuleSpec } from "../../../../src/nodes/kernel/fib/rules.ts";
+import type { Flow, Rule, RuleSpec } from "../../../../src/nodes/kernel/fib/rules.ts";
 import { FibResult } from "../../../../src/nodes/kernel/fib/search.ts";
 import { cases } from "../../../harness/shared.ts";
 

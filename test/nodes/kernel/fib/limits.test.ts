@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parsePrefix } from "../../../../src/core/addr.ts";
-import { Fib, type FibHost } from "../../../../src/nodes/kernel/fib/fib.ts";
+import { Fib } from "../../../../src/nodes/kernel/fib/fib.ts";
+import type { FibHost } from "../../../../src/nodes/kernel/fib/host.ts";
 import type { RouteSpec } from "../../../../src/nodes/kernel/fib/route.ts";
 import { RULES_MAX } from "../../../../src/nodes/kernel/fib/rules.ts";
 import { TABLES_MAX } from "../../../../src/nodes/kernel/fib/tables.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Fib, type FibHost } from "../../../../src/nodes/kernel/fib/fib.ts";
+import { Fib } from "../../../../src/nodes/kernel/fib/fib.ts";
+import type { FibHost } from "../../../../src/nodes/kernel/fib/host.ts";
 import type { NextHop, Route } from "../../../../src/nodes/kernel/fib/route.ts";
 import { cases } from "../../../harness/shared.ts";
 
