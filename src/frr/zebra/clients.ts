@@ -136,7 +136,8 @@ export class Clients {
     return [...this.#watched.values()].sort((a, b) => a.address - b.address);
   }
   of(session: number): Client | undefined {
-    return this.#clients.find((c) => c.id === session);
+    for (const c of this.#clients) if (c.id === session) return c;
+    return undefined;
   }
 
   connect(client: ZebraClient): ZebraSession {
@@ -193,23 +194,27 @@ export class Clients {
   }
   routeNotify(session: number, prefix: Prefix, installed: boolean): void {
     const c = this.of(session);
-    if (c?.client.routeNotify !== undefined) this.#tell(c, (client) => client.routeNotify?.(prefix, installed));
+    if (c?.client.routeNotify !== undefined) this.#notify(c, prefix, installed);
+  }
+
+  #notify(c: Client, prefix: Prefix, installed: boolean): void {
+    this.#tell(c, (client) => client.routeNotify?.(prefix, installed));
   }
 
   /** The selected route of a prefix is another one, or has changed (zebra/redistribute.c:redistribute_update, redistribute_delete). */
   selected(node: RibNode, old: RouteEntry | undefined, now: RouteEntry | undefined): void {
     if (node.table !== this.#host.main.id || isLoopback(node.prefix.address)) return;
-    for (const c of this.#clients) {
-      if (c.redistributes.size === 0) continue;
-      const wants = (e: RouteEntry | undefined): e is RouteEntry =>
-        e !== undefined && e.facts.session !== c.id && wanted(c, node.prefix, e.facts);
-      if (wants(now)) {
-        const told = toldOf(node.prefix, now);
-        this.#tell(c, (client) => client.redistributed(told));
-      } else if (wants(old)) {
-        const told = toldOf(node.prefix, old);
-        this.#tell(c, (client) => client.unredistributed(told));
-      }
+    for (const c of this.#clients) if (c.redistributes.size > 0) this.#tellSelected(c, node, old, now);
+  }
+  #tellSelected(c: Client, node: RibNode, old: RouteEntry | undefined, now: RouteEntry | undefined): void {
+    const wants = (e: RouteEntry | undefined): e is RouteEntry =>
+      e !== undefined && e.facts.session !== c.id && wanted(c, node.prefix, e.facts);
+    if (wants(now)) {
+      const told = toldOf(node.prefix, now);
+      this.#tell(c, (client) => client.redistributed(told));
+    } else if (wants(old)) {
+      const told = toldOf(node.prefix, old);
+      this.#tell(c, (client) => client.unredistributed(told));
     }
   }
 
