@@ -62,10 +62,11 @@ export class ConfigReader {
     if (withoutEffect(line)) return undefined;
     const words = line.split(/\s+/);
     const got = session.line(words);
+    if (got.status === "ok" || LOG.test(line)) {
+      this.output += got.output;
+      return undefined;
+    }
     switch (got.status) {
-      case "ok":
-        this.output += got.output;
-        return undefined;
       case "ambiguous":
         return `"${line}" is ambiguous`;
       case "refused":
@@ -113,6 +114,8 @@ const WITHOUT_EFFECT = new RegExp(
     "no ipv6 forwarding",
   ].join("|")})$`,
 );
+/** A log that is not to be had, or that this release does not know, stops no daemon: FRR says so and goes on. */
+const LOG = /^(no )?log\b/;
 const IPV6_ADDRESS = /(^|\s)[0-9a-f]{0,4}:[0-9a-f]{0,4}:[0-9a-f:.]*(\/\d+)?(\s|$)/i;
 const MAC = /(^|\s)([0-9a-f]{2}:){5}[0-9a-f]{2}(\s|$)/i;
 

@@ -27,8 +27,7 @@ export function installLog<Root extends Logs>(set: CommandSet<Root>): void {
 }
 
 const levelOf = (args: Args): LogLevel => {
-  const level = args.find("level");
-  const at = LOG_LEVELS.findIndex((name) => name === level);
+  const at = (LOG_LEVELS as readonly string[]).indexOf(args.find("level") ?? "");
   return at < 0 ? LOG_DEBUG : (at as LogLevel);
 };
 

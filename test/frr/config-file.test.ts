@@ -27,6 +27,7 @@ const TEXT = `frr version 8.4.4
 hostname r1
 domainname example.org
 service integrated-vtysh-config
+log trap warnings
 no ipv6 forwarding
 !
 interface eth0
