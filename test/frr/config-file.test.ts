@@ -27,9 +27,8 @@ const TEXT = `frr version 8.4.4
 hostname r1
 domainname example.org
 service integrated-vtysh-config
-log trap warnings
 no ipv6 forwarding
-!
+log trap warnings
 interface eth0
  description the :: way
  ip address 10.0.0.1/24
