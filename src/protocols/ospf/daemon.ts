@@ -34,7 +34,7 @@ import { selfOriginated } from "./self.ts";
 import { ProcessSettings } from "./settings.ts";
 import { SegmentRouting } from "./sr.ts";
 import { TrafficEngineering } from "./te.ts";
-import { flushUpdates, sendDelayedAcks } from "./update.ts";
+import { sendDelayedAcks, sendWaiting } from "./update.ts";
 import { viewOf } from "./views.ts";
 import { VirtualLinks } from "./virtual-links.ts";
 import { IPPROTO_OSPF } from "./wire.ts";
@@ -370,7 +370,7 @@ export class OspfDaemon implements FrrInstance, Views {
       helloReply: (n) => sendHelloTo(n.oi, n.address),
       pollTimer,
       ackTimer: sendDelayedAcks,
-      updateTimer: flushUpdates,
+      updateTimer: () => sendWaiting(this.ospf),
       ddTimer,
       requestTimer,
       retransmitTimer: retransmit,

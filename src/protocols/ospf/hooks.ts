@@ -31,7 +31,7 @@ export interface Hooks {
   helloReply(n: Neighbor): void;
   pollTimer(s: StaticNeighbor): void;
   ackTimer(oi: OspfInterface): void;
-  updateTimer(oi: OspfInterface): void;
+  updateTimer(): void;
   ddTimer(n: Neighbor): void;
   requestTimer(n: Neighbor): void;
   retransmitTimer(n: Neighbor): void;

@@ -153,6 +153,5 @@ function forget(oi: OspfInterface): void {
   oi.directAcks = [];
   oi.updates.clear();
   oi.updatesScheduled = false;
-  oi.updateTimer.set(NEVER);
   oi.cryptSeq = 0;
 }

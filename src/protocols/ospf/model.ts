@@ -179,7 +179,6 @@ export class OspfInterface {
   /** Updates to send, by destination; sent once all events of this instant are done. */
   readonly updates = new Map<Ipv4, UpdateQueue>();
   updatesScheduled = false;
-  updatedAt: Nanos = Number.NEGATIVE_INFINITY;
   /** Since when acknowledgements leave each second. */
   acksFrom: Nanos = NEVER;
   /** Acknowledgements to send. */
@@ -203,7 +202,6 @@ export class OspfInterface {
   readonly helloTimer: OsAlarm;
   readonly waitTimer: OsAlarm;
   readonly ackTimer: OsAlarm;
-  readonly updateTimer: OsAlarm;
   /** While this router restarts and says so here, before its first hello: how often it has. */
   readonly graceTimer: OsAlarm;
   graceSent = 0;
@@ -227,7 +225,6 @@ export class OspfInterface {
     this.helloTimer = ospf.alarm(() => ospf.hooks.helloTimer(this));
     this.waitTimer = ospf.alarm(() => ospf.hooks.interfaceEvent(this, "WaitTimer"));
     this.ackTimer = ospf.alarm(() => ospf.hooks.ackTimer(this));
-    this.updateTimer = ospf.alarm(() => ospf.hooks.updateTimer(this));
     this.graceTimer = ospf.alarm(() => ospf.hooks.graceTimer(this));
   }
 
@@ -374,6 +371,11 @@ export class Ospf {
   /** Why this router helped a restarting one no longer, last. */
   lastHelperExit: string | undefined;
   readonly tasks: Tasks;
+  /** Interfaces that have updates to send. */
+  updating: OspfInterface[] = [];
+  /** When updates were sent last, and when they are sent next. */
+  updatedAt: Nanos = Number.NEGATIVE_INFINITY;
+  readonly updateTimer: OsAlarm;
   readonly dropped = new Map<string, number>();
   /** Received in updates (`rx_lsa_count`). */
   advertisements = 0;
@@ -389,6 +391,7 @@ export class Ospf {
     this.rng = os.rng(name);
     this.paces = os.rng(`${name} paces`);
     this.tasks = new Tasks(this);
+    this.updateTimer = this.alarm(() => hooks.updateTimer());
   }
 
   get now(): Nanos {

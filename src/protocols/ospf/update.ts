@@ -6,7 +6,7 @@ import type { Lsa } from "./lsa.ts";
 import { LSA_HEADER } from "./lsa-codec.ts";
 import type { Slot } from "./lsdb.ts";
 import { atLeast, nextBeat } from "./machine.ts";
-import { type Neighbor, type OspfInterface, UpdateQueue } from "./model.ts";
+import { type Neighbor, type Ospf, type OspfInterface, UpdateQueue } from "./model.ts";
 import { blankPacket, sendPacket } from "./send.ts";
 import { ALL_DR_ROUTERS, ALL_SPF_ROUTERS, HEADER, LS_ACK, LS_UPDATE } from "./wire.ts";
 
@@ -20,11 +20,12 @@ const QUEUE_MAX = 100_000;
 const DESTINATIONS_KEPT = 16;
 
 /**
- * Updates of one interface keep a distance that grows with the database, so that what comes in between leaves in one packet: FRR's ospfd, which reads up to
- * twenty packets before it sends, gathers as much while it floods much (ospfd/ospf_packet.c:ospf_read). In a small network nothing waits.
+ * Between the updates that a router sends lies a time that grows with the database, so that what comes in between leaves in one packet: FRR's ospfd, which reads up
+ * to twenty packets before it sends, gathers as much while it floods much (ospfd/ospf_packet.c:ospf_read). It is at most what reading a full packet takes; in a
+ * small network nothing waits.
  */
 const GAP_EACH = 10_000;
-const GAP_MAX = 2 * MS;
+const GAP_MAX = MS / 2;
 const updateGap = (oi: OspfInterface): Nanos => Math.min(oi.area.lsdb.size * GAP_EACH, GAP_MAX);
 
 /** Sends an instance to all who are adjacent on an interface, once this instant's events are done. */
@@ -53,15 +54,23 @@ function enqueue(oi: OspfInterface, to: Ipv4, slot: Slot): void {
   queue.add(slot.lsa, slot.ageTold(now, oi.transmitDelayS)); // §13.3: it grows by the transmission delay
   if (oi.updatesScheduled) return;
   oi.updatesScheduled = true;
-  const due = oi.updatedAt + updateGap(oi);
-  if (due <= now) oi.ospf.later(() => flushUpdates(oi));
-  else oi.updateTimer.set(due);
+  const { ospf } = oi;
+  if (ospf.updating.push(oi) > 1) return;
+  const due = ospf.updatedAt + updateGap(oi);
+  if (due <= now) ospf.later(() => sendWaiting(ospf));
+  else ospf.updateTimer.set(due);
 }
 
-/** Sends what waits. */
-export function flushUpdates(oi: OspfInterface): void {
+/** Sends what waits on all interfaces. */
+export function sendWaiting(ospf: Ospf): void {
+  const { updating } = ospf;
+  ospf.updating = [];
+  ospf.updatedAt = ospf.now;
+  for (const oi of updating) if (oi.updatesScheduled) flushUpdates(oi);
+}
+
+function flushUpdates(oi: OspfInterface): void {
   oi.updatesScheduled = false;
-  oi.updatedAt = oi.ospf.now;
   for (const [to, queue] of oi.updates) {
     sendUpdates(oi, to, queue);
     if (oi.lsaPacing !== undefined) charge(oi, to, queue.size);
