@@ -5,10 +5,10 @@ import { LINK_POINT_TO_POINT, LSA_ROUTER, type RouterLink } from "../src/protoco
 import { shortestPaths } from "../src/protocols/ospf/spf.ts";
 import { type Built, bgpClos, ospfGrid } from "./routing-workload.ts";
 
-/** One run in a process of its own: `routing-child.ts ospf SIDE`, or `routing-child.ts bgp PREFIXES`. Prints its figures as JSON. */
-const [kind, size = 0] = [process.argv[2], Number(process.argv[3])];
+/** One run in a process of its own: `routing-child.ts ospf WIDTH HEIGHT`, or `routing-child.ts bgp PREFIXES`. Prints its figures as JSON. */
+const [kind, size, height] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 const begun = performance.now();
-const built = kind === "ospf" ? ospfGrid(size) : bgpClos(size);
+const built = kind === "ospf" ? ospfGrid(size, height) : bgpClos(size);
 built.net.untilConverged();
 const seconds = (performance.now() - begun) / 1000;
 const { user, system } = process.cpuUsage();
@@ -20,7 +20,7 @@ const answer = {
   cpu_s: (user + system) / 1e6,
   simulated_s: built.net.now / 1e9,
   rss_max_mb: process.resourceUsage().maxRSS / 1024,
-  ...(kind === "ospf" ? { ...ospfFigures(built, seconds), ...pathTimes(size) } : {}),
+  ...(kind === "ospf" ? { ...ospfFigures(built, seconds), ...pathTimes(size, height) } : {}),
 };
 process.stdout.write(`${JSON.stringify(answer)}\n`);
 
@@ -68,7 +68,7 @@ function ospfFigures(net: Built, wall: number): Record<string, number> {
 }
 
 /** How long paths through such a grid take to compute, in microseconds: all of them, and after the cut of a cable in the middle. */
-function pathTimes(side: number): { spf_us: number; spf_repair_us: number } {
+function pathTimes(width: number, height: number): { spf_us: number; spf_repair_us: number } {
   const ways = new Map<number, RouterLink[]>();
   const join = (a: number, b: number): void => {
     for (const [x, y, n] of [
@@ -83,10 +83,10 @@ function pathTimes(side: number): { spf_us: number; spf_repair_us: number } {
         tos: [],
       });
   };
-  for (let i = 1; i <= side * side; i++) ways.set(i, []);
-  for (let i = 1; i <= side * side; i++) {
-    if (i % side !== 0) join(i, i + 1);
-    if (i + side <= side * side) join(i, i + side);
+  for (let i = 1; i <= width * height; i++) ways.set(i, []);
+  for (let i = 1; i <= width * height; i++) {
+    if (i % width !== 0) join(i, i + 1);
+    if (i + width <= width * height) join(i, i + width);
   }
   const said = (id: number) =>
     makeLsa({
@@ -118,7 +118,7 @@ function pathTimes(side: number): { spf_us: number; spf_repair_us: number } {
     shortestPaths(graph, root, () => {});
   };
   const [all, some]: [number[], number[]] = [[], []];
-  const middle = (side >> 1) * side + (side >> 1);
+  const middle = (height >> 1) * width + (width >> 1);
   const whole = [said(middle), said(middle + 1)];
   const without = (id: number, other: number): void => {
     ways.set(

@@ -47,11 +47,11 @@ export interface Built {
   readonly prefixes: number;
 }
 
-/** `side` × `side` OSPF routers of one area, joined by point-to-point cables. */
-export function ospfGrid(side: number): Built {
+/** `width` × `height` OSPF routers of one area, joined by point-to-point cables. */
+export function ospfGrid(width: number, height: number): Built {
   const fabric = new Fabric();
-  const rows = Array.from({ length: side }, (_, y) =>
-    Array.from({ length: side }, (__, x) => fabric.router(`r${y}-${x}`)),
+  const rows = Array.from({ length: height }, (_, y) =>
+    Array.from({ length: width }, (__, x) => fabric.router(`r${y}-${x}`)),
   );
   const ospf = ["ip ospf area 0", "ip ospf network point-to-point"];
   for (const [y, row] of rows.entries())

@@ -50,9 +50,9 @@ export class Trie<T> {
   /** What stands first under the longest prefix over `address`. */
   best(address: number): T | null {
     const key = address | 0;
-    if (this.#slots === null) return this.find(key)?.first ?? null;
+    if (this.#bits === 0) return this.find(key)?.first ?? null;
     const slot = key >>> (32 - this.#bits);
-    const ranges = this.#slots[slot] ?? this.#missed(this.#slots, slot);
+    const ranges = this.#slots?.[slot] ?? this.#missed(slot);
     if (ranges === null) return this.find(key)?.first ?? null;
     const rest = key & (-1 >>> this.#bits);
     let low = 0;
@@ -178,23 +178,23 @@ export class Trie<T> {
     if (bits < this.#bits && n >= (this.#bits === 16 ? SLOTS_16_NODES : SLOTS_12_NODES) / 4) bits = this.#bits;
     if (bits === this.#bits) return;
     this.#bits = bits;
-    this.#slots = bits === 0 ? null : new Array(2 ** bits).fill(null);
+    this.#slots = null;
   }
 
   /** What was worked out for the prefix's addresses does not hold any more. */
   #forget(node: TrieNode<T>): void {
-    if (this.#slots === null) return;
     this.#misses = 0;
+    if (this.#slots === null) return;
     const from = node.key >>> (32 - this.#bits);
     this.#slots.fill(null, from, from + 2 ** Math.max(0, this.#bits - node.length));
   }
 
   /** A slot is worked out when routes have stood for a while: as long as they come and go that would cost more than it saves. */
-  #missed(slots: (Ranges<T> | null)[], slot: number): Ranges<T> | null {
-    return ++this.#misses < MISSES_MAX ? null : this.#fill(slots, slot);
+  #missed(slot: number): Ranges<T> | null {
+    return ++this.#misses < MISSES_MAX ? null : this.#fill(slot);
   }
 
-  #fill(slots: (Ranges<T> | null)[], slot: number): Ranges<T> {
+  #fill(slot: number): Ranges<T> {
     const bits = this.#bits;
     const first = (slot << (32 - bits)) | 0;
     let around: T | null = null;
@@ -206,7 +206,8 @@ export class Trie<T> {
     const ranges: Ranges<T> = [0, around];
     if (node !== null && node.length >= bits && (node.key ^ first) >>> (32 - bits) === 0)
       paint(node, around, -1 >>> bits, ranges);
-    slots[slot] = ranges;
+    this.#slots ??= new Array<Ranges<T> | null>(2 ** bits).fill(null);
+    this.#slots[slot] = ranges;
     return ranges;
   }
 }
