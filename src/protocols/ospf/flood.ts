@@ -164,7 +164,7 @@ export function checkLoading(n: Neighbor): void {
 
 /** Puts an instance on the list of what a neighbour has to acknowledge. */
 export function retransmitTo(n: Neighbor, slot: Slot): void {
-  if (!n.retransmit.add(slot)) return;
+  if (!n.retransmit.add(slot) || n.retransmit.size > 1) return; // the timer runs while the list is not empty
   if (n.retransmitTimer.deadline === NEVER) n.retransmitTimer.set(nextRetransmission(n));
 }
 

@@ -8,7 +8,6 @@ import { LabError } from "../../../src/lab/errors.ts";
 import { Net } from "../../../src/lab/net.ts";
 import { DAEMONS, type DaemonFactory } from "../../../src/nodes/daemons.ts";
 import { BridgeDevice } from "../../../src/nodes/kernel/dev/bridge.ts";
-import { haveShared, itNeeds, sharedPath } from "../../harness/shared.ts";
 import { build, FILE, refusal, topology } from "./labs.ts";
 
 const CHAIN = topology(
@@ -161,16 +160,6 @@ describe("daemons", () => {
   const router = (binds: string): string =>
     topology(`r1:\n  kind: linux\n  image: quay.io/frrouting/frr:10.5.1\n  binds: [${binds}]`);
   const both = router('"d:/etc/frr/daemons", "c:/etc/frr/frr.conf"');
-
-  (DAEMONS.has("ospfd") ? it.skip : itNeeds(haveShared))(
-    "containerlab's own FRR example is refused by the names of its daemons, in one line",
-    () => {
-      const dir = sharedPath("corpora", "clab", "frr01");
-      const lab = parseClab(readFileSync(`${dir}/frr01.clab.yml`, "utf8"), "frr01.clab.yml");
-      const message = refusal(() => buildClab(new Net(), lab, (file) => readFileSync(`${dir}/${file}`, "utf8")));
-      expect(message).toMatch(/^frr01\.clab\.yml:13: node router1: .*ospfd \(router1\/daemons:3\).*$/);
-    },
-  );
 
   it("that are not built are named with the line that wants them", () => {
     expect(refusal(() => build(both, { d: "sharpd=yes\n", c: "hostname r1\n" }))).toMatch(
