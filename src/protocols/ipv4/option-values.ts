@@ -1,4 +1,5 @@
 import { u8, u16, u32 } from "../../core/bytes.ts";
+import { readArea, writeArea } from "./option-area.ts";
 
 /** Options of IPv4 headers as values, to show and to write them (RFC 791 §3.1). Packets on their way are read in place: `wire.ts`. */
 
@@ -32,37 +33,13 @@ export type Ipv4Option =
   | { readonly kind: "security"; readonly data: Uint8Array }
   | { readonly kind: "unknown"; readonly type: number; readonly data: Uint8Array };
 
-/** A reading of an option area. */
-interface ParsedOptions {
-  readonly options: readonly Ipv4Option[];
-  /** Where the option stands that cannot be read; -1 when all can. */
-  readonly optionsFault: number;
-}
+/** The options in an option area, as far as they can be read, and the place where they cannot. */
+export const parseOptions = (
+  raw: Uint8Array,
+): { readonly options: readonly Ipv4Option[]; readonly optionsFault: number } => readArea(raw, parseOption);
 
-/** The options in an option area, as far as they can be read, and the place where they cannot (RFC 791 §3.1). */
-export function parseOptions(raw: Uint8Array): ParsedOptions {
-  const options: Ipv4Option[] = [];
-  for (let at = 0; at < raw.length; ) {
-    const type = u8(raw, at);
-    if (type <= IPOPT_NOP) {
-      options.push({ kind: type === IPOPT_EOL ? "eol" : "nop" });
-      if (type === IPOPT_EOL) break;
-      at++;
-      continue;
-    }
-    const length = optionLength(raw, at, raw.length);
-    if (length === 0) return { options, optionsFault: at };
-    options.push(parseOption(raw, at, length));
-    at += length;
-  }
-  return { options, optionsFault: -1 };
-}
-
-/** The option area for `options`: padded with zeros to a multiple of 4. No more than 40 octets fit a header. */
-export function encodeOptions(options: readonly Ipv4Option[]): Uint8Array {
-  const octets = options.flatMap(optionOctets);
-  return Uint8Array.from({ length: (octets.length + 3) & ~3 }, (_, i) => octets[i] ?? 0);
-}
+/** The option area for `options`. */
+export const encodeOptions = (options: readonly Ipv4Option[]): Uint8Array => writeArea(options.flatMap(optionOctets));
 
 /** The type octet of an option. */
 export const optionType = (option: Ipv4Option): number =>
@@ -72,13 +49,6 @@ export const optionType = (option: Ipv4Option): number =>
 export function copiedOptions(raw: Uint8Array): Uint8Array {
   const copied = parseOptions(raw).options.filter((option) => (optionType(option) & IPOPT_COPIED) !== 0);
   return encodeOptions(copied);
-}
-
-/** The length octet of the option at `at`, in a list of IP or TCP; 0 when it is missing, below 2 or beyond `end`. */
-export function optionLength(b: Uint8Array, at: number, end: number): number {
-  if (end - at < 2) return 0;
-  const length = u8(b, at + 1);
-  return length < 2 || length > end - at ? 0 : length;
 }
 
 const TYPES = {

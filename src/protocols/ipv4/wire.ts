@@ -1,6 +1,7 @@
 import { i32, setU8, setU16, setU32, u8, u16, u32 } from "../../core/bytes.ts";
 import { complement16, fold16, sum16, updateChecksum } from "../../core/checksum.ts";
 import { bad, type Decoded, good } from "../../core/result.ts";
+import { optionLength } from "./option-area.ts";
 import {
   IPOPT_COPIED,
   IPOPT_EOL,
@@ -8,7 +9,6 @@ import {
   IPOPT_NOP,
   IPOPT_SSRR,
   type Ipv4Option,
-  optionLength,
   parseOptions,
 } from "./option-values.ts";
 

@@ -1,6 +1,6 @@
 import { setU16, setU32, u8 } from "../../core/bytes.ts";
 import { md5 } from "../../core/md5.ts";
-import { optionLength } from "../ipv4/option-values.ts";
+import { optionLength } from "../ipv4/option-area.ts";
 import { IPPROTO_TCP } from "../ipv4/wire.ts";
 import type { TcpSigner } from "./host.ts";
 import { TCPOPT_MD5SIG, TCPOPT_NOP } from "./option-values.ts";

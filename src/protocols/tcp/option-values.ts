@@ -1,5 +1,5 @@
 import { u8, u16, u32 } from "../../core/bytes.ts";
-import { optionLength } from "../ipv4/option-values.ts";
+import { readArea, writeArea } from "../ipv4/option-area.ts";
 
 /** Options of TCP headers as values, to show and to write them (RFC 9293 §3.2). Segments on their way are read in place: `wire.ts`. */
 
@@ -41,37 +41,13 @@ export interface SackBlock {
   readonly right: number;
 }
 
-/** A reading of an option area. */
-interface ParsedOptions {
-  readonly options: readonly TcpOption[];
-  /** Where the option stands that cannot be read; -1 when all can. */
-  readonly optionsFault: number;
-}
+/** The options in an option area, as far as they can be read, and the place where they cannot. */
+export const parseOptions = (
+  raw: Uint8Array,
+): { readonly options: readonly TcpOption[]; readonly optionsFault: number } => readArea(raw, parseOption);
 
-/** The options in an option area, as far as they can be read, and the place where they cannot (RFC 9293 §3.2). */
-export function parseOptions(raw: Uint8Array): ParsedOptions {
-  const options: TcpOption[] = [];
-  for (let at = 0; at < raw.length; ) {
-    const type = u8(raw, at);
-    if (type <= TCPOPT_NOP) {
-      options.push({ kind: type === TCPOPT_EOL ? "eol" : "nop" });
-      if (type === TCPOPT_EOL) break;
-      at++;
-      continue;
-    }
-    const length = optionLength(raw, at, raw.length);
-    if (length === 0) return { options, optionsFault: at };
-    options.push(parseOption(raw, at, length));
-    at += length;
-  }
-  return { options, optionsFault: -1 };
-}
-
-/** The option area for `options`: padded with zeros to a multiple of 4. No more than 40 octets fit a header. */
-export function encodeOptions(options: readonly TcpOption[]): Uint8Array {
-  const octets = options.flatMap(optionOctets);
-  return Uint8Array.from({ length: (octets.length + 3) & ~3 }, (_, i) => octets[i] ?? 0);
-}
+/** The option area for `options`. */
+export const encodeOptions = (options: readonly TcpOption[]): Uint8Array => writeArea(options.flatMap(optionOctets));
 
 /** The kind octet of an option. */
 export const optionKind = (option: TcpOption): number => (option.kind === "unknown" ? option.type : KINDS[option.kind]);

@@ -1,7 +1,7 @@
 import { i32, setU16, setU32, u8, u16, u32 } from "../../core/bytes.ts";
 import { complement16, fold16, pseudoHeader, sum16, updateChecksum } from "../../core/checksum.ts";
 import { bad, type Decoded, good } from "../../core/result.ts";
-import { optionLength } from "../ipv4/option-values.ts";
+import { optionLength } from "../ipv4/option-area.ts";
 import { type ChecksumStatus, IPPROTO_TCP, updateChecksum32 } from "../ipv4/wire.ts";
 import {
   parseOptions,
